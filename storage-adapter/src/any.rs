@@ -1,4 +1,4 @@
-//! A store of whatever kind, chosen while the program runs.
+//! A store whose kind is chosen at run time.
 
 use std::fmt;
 use std::future::Future;
@@ -15,12 +15,12 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send +
 #[cfg(target_family = "wasm")]
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + 'a>>;
 
-/// A store behind a pointer: an allocation a request dearer than the store itself. Clones share it.
+/// A store behind a pointer: one allocation per request more expensive than the store itself. Clones share it.
 #[derive(Clone)]
 pub struct AnyStore(Arc<dyn Erased>);
 
 impl AnyStore {
-    /// Forgets which kind of store it is.
+    /// Erases the kind of store.
     pub fn new<S: ObjectStore>(store: Arc<S>) -> Self {
         Self(Arc::new(Shared(store)))
     }
@@ -32,7 +32,7 @@ impl fmt::Debug for AnyStore {
     }
 }
 
-/// [`ObjectStore`] with futures in boxes.
+/// [`ObjectStore`] with boxed futures.
 trait Erased: MaybeSend + MaybeSync {
     fn get<'a>(&'a self, key: &'a str, options: GetOptions) -> Answer<'a, Object>;
     fn put<'a>(&'a self, key: &'a str, body: ByteStream, mode: PutMode) -> Answer<'a, ETag>;

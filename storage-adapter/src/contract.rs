@@ -1,8 +1,8 @@
-//! What every [`ObjectStore`] must do, as functions that its tests call: each panics with what
-//! was wrong. They use keys below `prefix` and leave objects there.
+//! The contract of every [`ObjectStore`], as functions called by its tests: each panics with the violation. They use
+//! keys below `prefix` and leave objects there.
 //!
-//! They need no runtime of their own; concurrency is futures polled together, so a store that
-//! blocks the thread or uses one of its own is held to the same.
+//! They need no runtime of their own; concurrency means futures that are polled together, so a store that blocks the
+//! thread or uses its own runtime has to fulfil the same.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +23,7 @@ use crate::store::{
     BodyError, ByteStream, ETag, Entry, GetOptions, ObjectStore, PutMode, StoreError, Versions,
 };
 
-/// Everything.
+/// The whole contract.
 ///
 /// # Panics
 /// If the store breaks the contract.
@@ -91,7 +91,7 @@ async fn bytes<S: ObjectStore>(store: &S, key: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Objects can be written, read, replaced and deleted, and each is seen at once.
+/// Objects can be written, read, replaced and deleted, and every change is visible at once.
 ///
 /// # Panics
 /// If the store breaks the contract.
@@ -140,7 +140,7 @@ pub async fn put_get_delete<S: ObjectStore>(store: &S, prefix: &str) {
     assert_eq!(bytes(store, &empty).await.as_deref(), Some(&b""[..]));
 }
 
-/// Objects under keys that were made up for them.
+/// Objects under newly generated keys.
 ///
 /// # Panics
 /// If the store breaks the contract.
@@ -157,7 +157,7 @@ pub async fn new_keys<S: ObjectStore>(store: &S, prefix: &str) {
     }
 }
 
-/// Parts are clamped to the object.
+/// Ranges are clamped to the object.
 ///
 /// # Panics
 /// If the store breaks the contract.
@@ -247,7 +247,7 @@ pub async fn conditional_writes<S: ObjectStore>(store: &S, prefix: &str) {
     assert!(refused(
         put(store, &key, b"3", PutMode::IfMatch(first.clone())).await
     ));
-    // The same bytes again are another version all the same, unless versions are digests.
+    // The same bytes still make another version, unless versions are digests.
     let again: &[u8] = match store.versions() {
         Versions::EveryWrite => b"1",
         Versions::Content => b"11",
@@ -266,7 +266,7 @@ pub async fn conditional_writes<S: ObjectStore>(store: &S, prefix: &str) {
     put(store, &key, b"4", PutMode::IfAbsent).await.unwrap();
 }
 
-/// Of many that want the same, one wins, each time.
+/// Of many concurrent attempts exactly one succeeds, each time.
 ///
 /// # Panics
 /// If the store breaks the contract.
@@ -392,7 +392,7 @@ pub async fn bodies<S: ObjectStore>(store: &S, prefix: &str) {
     );
 }
 
-/// Keys that are none are refused, whatever they would lead to.
+/// Malformed keys are refused, whatever they would lead to.
 ///
 /// # Panics
 /// If the store breaks the contract.
@@ -410,7 +410,7 @@ pub async fn malformed_keys<S: ObjectStore>(store: &S) {
     }
 }
 
-/// Those that are named and no others; odd names too, and more than S3 takes in one request.
+/// Exactly the named objects; odd names too, and more than S3 accepts in one request.
 ///
 /// # Panics
 /// If the store breaks the contract.
@@ -474,7 +474,7 @@ pub async fn listing<S: ObjectStore>(store: &S, prefix: &str) {
     assert_eq!(list("b", Some("b/a/a/x")).await, ["b/a/b", "b/b"]);
 }
 
-/// More than 1,000 objects come in pages, in order.
+/// More than 1,000 objects are listed in pages, in order.
 ///
 /// # Panics
 /// If the store breaks the contract.

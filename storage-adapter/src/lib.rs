@@ -1,7 +1,7 @@
 //! An account's remoteStorage tree, kept in an object store.
 //!
-//! [`ObjectStore`] is what a store has to offer; [`Storage`] keeps the trees of all accounts in one. It
-//! knows no clock, no randomness, no sockets and no files: time and random bytes are handed in.
+//! [`ObjectStore`] is what a store has to provide; [`Storage`] keeps the trees of all accounts in one. It uses no
+//! clock, randomness, sockets or files: time and random bytes are passed in.
 
 mod any;
 pub mod contract;

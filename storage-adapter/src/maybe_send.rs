@@ -1,4 +1,4 @@
-//! Futures are `Send` natively and need not be on wasm, where there is one thread.
+//! Futures are `Send` natively but need not be on wasm, where there is one thread.
 
 /// `Send` natively, anything on wasm.
 #[cfg(not(target_family = "wasm"))]

@@ -1,7 +1,7 @@
-//! A store in memory: the reference for all others, and one that fails on demand.
+//! A store in memory: the reference for all others, which can also fail on demand.
 //!
-//! Failures are drawn from a seed, so a run can be repeated. Nothing looks at a clock: a delay is
-//! a number of times that the request lets others go first.
+//! Failures are drawn from a seed, so a run can be repeated. It uses no clock: a delay is the number of times that a
+//! request lets others go first.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -17,42 +17,43 @@ use crate::store::{
     Versions,
 };
 
-/// Entries of a listing at most.
+/// The most entries of a listing.
 const PAGE: usize = 1000;
 
-/// What goes wrong; chances are in percent of the requests.
+/// The faults; probabilities are in percent of the requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// Where the random numbers begin.
+    /// The seed of the random numbers.
     pub seed: u64,
     /// The request fails and nothing happens.
     pub refuse: u8,
-    /// The request happens and fails: its reply is lost.
+    /// The request is carried out but fails: its response is lost.
     pub lose_reply: u8,
-    /// Before and after it takes effect a request lets others go first up to so many times. Each
-    /// is a point where a future may be dropped, as by a process that dies.
+    /// Before and after it takes effect, a request lets others go first up to this many times. Each is a point where a
+    /// future may be dropped, as when a process dies.
     pub delay: u8,
-    /// What is read breaks off in the middle of its body.
+    /// The body of a read breaks off in the middle.
     pub break_off: u8,
 }
 
-/// What goes wrong with one object and no other.
+/// A fault of one object only.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ObjectFault {
-    /// Reads, writes and deletions fail so; nothing happens.
+    /// Reads, writes and deletions fail with this error; nothing happens.
     Fails(StoreError),
-    /// Reads fail so.
+    /// Reads fail with this error.
     Unreadable(StoreError),
     /// Reads break off in the middle of the body.
     BreaksOff,
-    /// Listings below it fail so, as of a folder that may not be opened; objects can be reached by their keys.
+    /// Listings below it fail with this error, as for a folder without permission; objects can be reached by their
+    /// keys.
     Unlisted(StoreError),
 }
 
-/// How many requests there were.
+/// The number of requests.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Requests {
-    /// Reads, those answered with [`StoreError::NotModified`] too.
+    /// Reads, including those answered with [`StoreError::NotModified`].
     pub get: u64,
     /// Writes.
     pub put: u64,
@@ -82,15 +83,15 @@ struct State {
     objects: BTreeMap<String, (u64, Bytes)>,
     serial: u64,
     faults: Faults,
-    /// By what the keys begin with.
+    /// By key prefix.
     of_objects: BTreeMap<String, ObjectFault>,
     random: u64,
     requests: Requests,
-    /// Bytes that all objects may take before documents are refused.
+    /// The most bytes of all objects before documents are refused.
     capacity: Option<u64>,
 }
 
-/// What happens to one request.
+/// The fate of one request.
 struct Fate {
     before: u8,
     after: u8,
@@ -100,13 +101,13 @@ struct Fate {
 }
 
 impl MemoryStore {
-    /// Makes an empty store without faults.
+    /// Creates an empty store without faults.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes an empty store with faults.
+    /// Creates an empty store with faults.
     #[must_use]
     pub fn with_faults(faults: Faults) -> Self {
         let store = Self::default();
@@ -114,7 +115,7 @@ impl MemoryStore {
         store
     }
 
-    /// Makes the versions digests of the bytes from now on, as those of S3 are.
+    /// From now on versions are digests of the bytes, as in S3.
     #[must_use]
     pub fn with_digests(self) -> Self {
         self.state().digests = true;
@@ -128,12 +129,12 @@ impl MemoryStore {
         state.random = faults.seed;
     }
 
-    /// Lets all objects together take so many bytes before documents are refused ([`PutMode::New`]), or any number.
+    /// Sets the most bytes of all objects before documents are refused ([`PutMode::New`]); `None` for no limit.
     pub fn set_capacity(&self, capacity: Option<u64>) {
         self.state().capacity = capacity;
     }
 
-    /// From now on this goes wrong with objects whose keys begin so; or nothing does any more.
+    /// Sets or clears the fault of objects whose keys have this prefix.
     pub fn set_fault_of(&self, prefix: &str, fault: Option<ObjectFault>) {
         let mut state = self.state();
         match fault {
@@ -149,7 +150,7 @@ impl MemoryStore {
         Some(fault.clone())
     }
 
-    /// Fails if the key is none, or its object fails.
+    /// Fails if the key is malformed, or its object has a fault.
     fn check(&self, key: &str) -> Result<(), StoreError> {
         check_key(key)?;
         match self.fault_of(key) {
@@ -183,7 +184,7 @@ impl MemoryStore {
             after: draw(u64::from(faults.delay) + 1) as u8,
             refused: draw(100) < u64::from(faults.refuse),
             lost: draw(100) < u64::from(faults.lose_reply),
-            // Not drawn where there is no such fault, so that those that are drawn stay the same.
+            // Not drawn without such a fault, so that the others stay the same.
             broken: faults.break_off > 0 && draw(100) < u64::from(faults.break_off),
         }
     }
@@ -207,7 +208,7 @@ impl MemoryStore {
 }
 
 impl State {
-    /// Bytes that documents may still take, if that is bounded.
+    /// The bytes left for documents, if limited.
     fn room(&self) -> Option<u64> {
         let lengths = self.objects.values().map(|(_, bytes)| bytes.len() as u64);
         Some(self.capacity?.saturating_sub(lengths.sum()))

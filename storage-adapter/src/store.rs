@@ -1,4 +1,4 @@
-//! The object store as the tree sees it.
+//! The object store from the tree's point of view.
 
 use std::fmt;
 use std::future::Future;
@@ -21,7 +21,7 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// The sender went away or the transport failed.
+    /// The sender disconnected or the transport failed.
     #[error("the body broke off: {0}")]
     Broken(String),
     /// More bytes than allowed.
@@ -30,32 +30,32 @@ pub enum BodyError {
         /// Bytes allowed.
         limit: u64,
     },
-    /// Others' bodies take all the memory that there is for bodies.
+    /// Other bodies take all the memory available for bodies.
     #[error("too many large requests are being read at once")]
     Busy,
 }
 
-/// A version of an object, opaque. What else than the object's content it depends on says [`Versions`].
+/// A version of an object, opaque. [`Versions`] specifies what it depends on besides the content.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ETag(pub String);
 
-/// What the versions of a store tell apart.
+/// What the versions of a store distinguish.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Versions {
-    /// Every write makes another version; a version never comes back.
+    /// Every write creates another version; a version never comes back.
     EveryWrite,
-    /// The version is a digest of the bytes, as ETags of S3 and R2 are: the same bytes have the same
-    /// version, also after others were there in between. A comparison with it is one with the content, so
-    /// whoever swaps an object by its version puts something into it that is new each time.
+    /// The version is a digest of the bytes, like ETags of S3 and R2: the same bytes have the same version, even if
+    /// there were others in between. Comparing it means comparing the content, so an object that is swapped by its
+    /// version must contain something new each time.
     Content,
 }
 
-/// What a store could not do.
+/// Why a store failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// What was read is not what was written, or is not given although others are; nobody but whom it belongs to is
-    /// concerned. The sentence names it.
+    /// The data read differs from the data written, or is not delivered although other data is; only its owner is
+    /// affected. The sentence names it.
     #[error("{0}")]
     Damaged(String),
     /// No such object.
@@ -70,43 +70,43 @@ pub enum StoreError {
     /// The store could not be reached or failed; a write may have happened.
     #[error("the object store is unavailable: {0}")]
     Unavailable(String),
-    /// As [`StoreError::Unavailable`], of a store that is one account's own: nobody else is concerned.
+    /// Like [`StoreError::Unavailable`], for one account's own store: nobody else is affected.
     #[error("the object store is unavailable: {0}")]
     AccountUnavailable(String),
-    /// The store gives no access: the credentials are wrong, or allow too little. Nothing happened.
+    /// The store denies access: the credentials are wrong, or have too few permissions. Nothing happened.
     #[error("the object store denies access: {0}")]
     Denied(Words),
-    /// The store does not take this request, whoever sends it: the key is too long, the object too large, the disk read-only,
-    /// or the server does not know what it is asked for. Trying again is useless. Nothing happened.
+    /// The store does not accept this request from anyone: the key is too long, the object too large, the disk
+    /// read-only, or the server does not support it. Retrying is useless. Nothing happened.
     #[error("the object store refuses: {0}")]
     Refused(Words),
-    /// There is no room: the disk is full, or keeps the rest for what must go on. Nothing happened.
+    /// There is no space: the disk is full, or reserves the rest for essential writes. Nothing happened.
     #[error("{0}")]
     Full(String),
-    /// This one account's storage cannot be used now: it is being moved, or its own store refuses. The sentence is
-    /// for its owner and says what to do. Trying again at once is useless. A write may have happened before that.
+    /// This one account's storage cannot be used now: it is being moved, or its own store refuses. The sentence is for
+    /// its owner and says what to do. An immediate retry is useless. A write may have happened before that.
     #[error("{0}")]
     Account(String),
-    /// The body that was given to be stored failed. Nothing happened. What a store has and cannot give to its end is
+    /// The body to be stored failed. Nothing happened. For data that a store cannot deliver completely there is
     /// [`StoreError::Unavailable`].
     #[error(transparent)]
     Body(#[from] BodyError),
 }
 
 impl StoreError {
-    /// The store gives no access, in its words.
+    /// Creates [`StoreError::Denied`] with the store's words.
     #[must_use]
     pub fn denied(words: impl fmt::Display) -> Self {
         Self::Denied(Words::new(words))
     }
 
-    /// The store does not take a request, in its words.
+    /// Creates [`StoreError::Refused`] with the store's words.
     #[must_use]
     pub fn refused(words: impl fmt::Display) -> Self {
         Self::Refused(Words::new(words))
     }
 
-    /// Whether nobody is concerned but whom the object belongs to.
+    /// Whether only the object's owner is affected.
     #[must_use]
     pub const fn is_own(&self) -> bool {
         matches!(
@@ -116,7 +116,7 @@ impl StoreError {
     }
 }
 
-/// What a store said of itself: a server's own words, cut and without anything that would end a line of a log.
+/// A store's own error text, cut and without characters that would end a log line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Words(String);
 
@@ -124,7 +124,7 @@ impl Words {
     /// The longest, in characters.
     pub const MAX: usize = 400;
 
-    /// Takes words as they came.
+    /// Sanitises a text.
     #[must_use]
     pub fn new(words: impl fmt::Display) -> Self {
         let words = words.to_string();
@@ -157,22 +157,23 @@ impl fmt::Display for Words {
     }
 }
 
-/// Conditions and part of a read.
+/// The condition and range of a read.
 #[derive(Clone, Debug, Default)]
 pub struct GetOptions {
-    /// Answer [`StoreError::NotModified`] if this is the current version.
+    /// Fail with [`StoreError::NotModified`] if this is the current version.
     pub if_none_match: Option<ETag>,
-    /// First byte and, exclusive, last; clamped to the object. Empty or past the end gives no bytes.
+    /// The first byte and the exclusive end; clamped to the object. An empty range or one past the end returns no
+    /// bytes.
     pub range: Option<std::ops::Range<u64>>,
 }
 
-/// An object that is being read.
+/// An object being read.
 pub struct Object {
     /// Its version.
     pub etag: ETag,
-    /// Its whole length in bytes, whatever the range.
+    /// Its total length in bytes, whatever the range.
     pub length: u64,
-    /// The bytes asked for.
+    /// The requested bytes.
     pub body: ByteStream,
 }
 
@@ -185,7 +186,7 @@ impl fmt::Debug for Object {
     }
 }
 
-/// When a write may happen.
+/// The condition of a write.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum PutMode {
     /// Only if there is no such object.
@@ -195,10 +196,10 @@ pub enum PutMode {
     /// Always.
     #[default]
     Overwrite,
-    /// There is none: the key was made up just now, and nobody asks for it before this write is
-    /// acknowledged. If there is one all the same, it stays. A write that breaks off may leave
-    /// a part of the object behind, which a store can make use of: nothing has to appear at once. So documents are
-    /// written; a store may refuse them before it is quite full, so that everything else still has room.
+    /// There is no such object: the key was just generated, and nobody reads it before this write is acknowledged. If
+    /// there is one nevertheless, it stays. A write that breaks off may leave a partial object behind; stores may take
+    /// advantage of that, since nothing has to appear atomically. Documents are written this way; a store may refuse
+    /// them before it is completely full, so that there is still space for everything else.
     New,
 }
 
@@ -213,14 +214,14 @@ pub struct Entry {
     pub length: u64,
 }
 
-/// Objects under keys. A key is one or more segments joined by `/`, each not empty and neither `.` nor
-/// `..`, in UTF-8 without NUL; stores map it to names of their own without loss.
+/// Objects under keys. A key is one or more segments joined by `/`, each not empty and neither `.` nor `..`, in UTF-8
+/// without NUL; stores map keys losslessly to their own names.
 ///
-/// Writes are atomic and durable when acknowledged; conditions are decided atomically with the
-/// write; reads and listings see every write that was acknowledged before. What one call of
-/// [`Self::list`] gives was there at one instant. A version comes back only as [`Self::versions`] says.
+/// Writes are atomic, and durable when acknowledged; conditions are decided atomically with the write; reads and
+/// listings see every write acknowledged before. The result of one call of [`Self::list`] is a state of one instant. A
+/// version comes back only as [`Self::versions`] specifies.
 pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
-    /// Reads an object or a part of it.
+    /// Reads an object or a range of it.
     fn get(
         &self,
         key: &str,
@@ -235,11 +236,11 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
         mode: PutMode,
     ) -> impl Future<Output = Result<ETag, StoreError>> + MaybeSend;
 
-    /// Deletes an object; one that does not exist is no error.
+    /// Deletes an object; succeeds if it does not exist.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + MaybeSend;
 
-    /// Deletes objects, in one request where the store has such, see [`one_by_one`] for where it has not; those that
-    /// do not exist are no error. After an error some may still be there.
+    /// Deletes objects, in one request where the store supports that (see [`one_by_one`] for where it does not);
+    /// succeeds for those that do not exist. After an error some may still exist.
     fn delete_many(
         &self,
         keys: &[String],
@@ -253,8 +254,8 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
         start_after: Option<&str>,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + MaybeSend;
 
-    /// Removes what writes that never ended left in the store itself more than so many milliseconds ago,
-    /// where nobody sees it but whoever pays for the space; returns how many there were.
+    /// Removes from the store itself what unfinished writes left behind more than this many milliseconds ago, which
+    /// only costs space; returns how many.
     fn tidy(
         &self,
         _older_than_millis: i64,
@@ -262,21 +263,21 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
         std::future::ready(Ok(0))
     }
 
-    /// Tells how many bytes more of documents ([`PutMode::New`]) find room, if the store knows.
+    /// Returns how many more bytes of documents ([`PutMode::New`]) fit, if the store knows.
     fn room(&self) -> Option<u64> {
         None
     }
 
-    /// Tells what versions depend on.
+    /// Returns what versions depend on.
     fn versions(&self) -> Versions {
         Versions::EveryWrite
     }
 }
 
-/// Requests at a time where each object is deleted by one of its own.
+/// Concurrent requests where objects are deleted one by one.
 const AT_ONCE: usize = 8;
 
-/// Deletes objects with a request for each; gives the first error, and goes on after it.
+/// Deletes objects with a request for each; continues after an error, and returns the first one.
 ///
 /// # Errors
 /// Those of the store.

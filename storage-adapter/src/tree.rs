@@ -52,33 +52,33 @@ use index::Head;
 use queue::Queues;
 use table::Table;
 
-/// What can be set for the trees of a store.
+/// Settings for the trees of a store.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Options {
     /// How long overwritten and deleted documents are kept, in milliseconds.
     pub keep_millis: i64,
-    /// Of the versions that a document had within one stretch of so many milliseconds only the last one is kept. 0 keeps
+    /// Of the versions that a document had within a slot of this many milliseconds only the last one is kept. 0 keeps
     /// all.
     pub slot_millis: i64,
-    /// The age, in milliseconds, at which bytes that no index names are swept. A write that takes
-    /// longer than half of it, from its first byte to its commit, fails.
+    /// The age, in milliseconds, at which unreferenced bytes are swept. A write that takes longer than half of it, from
+    /// its first byte to its commit, fails.
     pub grace_millis: i64,
-    /// How much of the heads is kept in memory, in bytes of their objects.
+    /// The size of the cache of heads, in bytes of their objects.
     pub cache_bytes: usize,
     /// How writers wait for each other.
     pub waiting: Waiting,
-    /// How much of the pages is kept in memory, in bytes of their objects.
+    /// The size of the cache of pages, in bytes of their objects.
     pub page_cache_bytes: usize,
-    /// Up to about this many bytes a module's index is one object, the head.
+    /// A module's index up to about this many bytes is one object, the head.
     pub head_bytes: usize,
-    /// Beyond that the head and each of its pages have about this many bytes at most. Smaller
-    /// pages make writes cheaper in bytes and dearer in requests.
+    /// Beyond that, the head and each of its pages have at most about this many bytes. Smaller pages make writes
+    /// cheaper in bytes and more expensive in requests.
     pub page_bytes: usize,
 }
 
-/// A head of this size saves modules of up to about 450 documents one request a write; `cargo xtask bench tree` shows
-/// what writes cost beyond.
+/// A head of this size saves modules of up to about 450 documents one request per write; `cargo xtask bench tree` shows
+/// the cost of writes beyond that.
 const DEFAULT_HEAD: usize = 64 << 10;
 const DEFAULT_PAGE: usize = 24 << 10;
 
@@ -98,8 +98,8 @@ impl Default for Options {
     }
 }
 
-/// The trees of all accounts in one store. Long-lived and shared; cheap to clone. Several of
-/// them, in any processes, may work on one store.
+/// The trees of all accounts in one store. Long-lived and shared; cheap to clone. Several of them, in any processes,
+/// may use one store.
 pub struct Storage<S, H> {
     store: Arc<S>,
     host: Arc<H>,
@@ -133,12 +133,12 @@ impl<S, H> Clone for Storage<S, H> {
 }
 
 impl<S, H> Storage<S, H> {
-    /// Makes the trees of a store, with the usual options.
+    /// Creates the trees of a store, with the default options.
     pub fn new(store: Arc<S>, host: Arc<H>) -> Self {
         Self::with_options(store, host, Options::default())
     }
 
-    /// Makes the trees of a store.
+    /// Creates the trees of a store.
     pub fn with_options(store: Arc<S>, host: Arc<H>, options: Options) -> Self {
         let cache = Cache::new(options.cache_bytes);
         let pages = Cache::new(options.page_cache_bytes);
@@ -174,7 +174,7 @@ impl<S, H> Storage<S, H> {
         Arc::clone(&self.host)
     }
 
-    /// Returns what was set.
+    /// Returns the options.
     #[must_use]
     pub fn options(&self) -> Options {
         self.shared.options

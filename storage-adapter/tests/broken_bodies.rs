@@ -1,4 +1,4 @@
-//! Bodies that do not come to their end: whose failure it is.
+//! Bodies that break off, and whose failure it is.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests may fail")]
 
 mod support;

@@ -1,7 +1,7 @@
-//! Ten writers to a module over two instances, with everything going wrong: `cargo xtask chaos storage`.
+//! Ten writers to a module through two instances, with all kinds of faults: `cargo xtask chaos storage`.
 //!
-//! A short run is in the suite; `CHAOS_SECONDS` makes it longer, from a seed of the time of day, which is
-//! printed. `SEED` begins with that one: each history depends on its seed alone.
+//! A short run is in the suite; `CHAOS_SECONDS` makes it longer, from a seed derived from the time of day, which is
+//! printed. `SEED` starts with that one: each history depends on its seed alone.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -17,7 +17,7 @@ use storage_adapter::Waiting;
 use storage_adapter::memory::Faults;
 use support::scheduled::{Plan, judge, run};
 
-/// Histories of the run in the suite.
+/// The number of histories in the suite.
 const SHORT: u64 = 24;
 
 #[test]
@@ -35,7 +35,7 @@ fn ten_writers_with_faults_and_crashes() {
     let (start, mut seed) = (Instant::now(), first);
     let (mut answered, mut unknown) = (0, 0);
     while limit.map_or(seed < first + SHORT, |limit| start.elapsed() < limit) {
-        // Fewer of each kind with more of another: what is in doubt makes the check slow.
+        // Fewer faults of one kind if there are more of another: operations in doubt make the check slow.
         let plan = Plan {
             faults: Faults {
                 seed: 0,

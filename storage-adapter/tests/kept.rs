@@ -1,4 +1,4 @@
-//! What is retained of overwritten and deleted documents, and what that costs.
+//! Retained overwritten and deleted documents, and what they cost.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests may fail")]
 
 mod support;
@@ -17,7 +17,7 @@ use support::{TestHost, alice, document, folder};
 const MINUTE: i64 = 60 * 1000;
 const LARGE: usize = 1 << 20;
 
-/// Bytes of all documents, old versions too, and how many there are.
+/// The number of all documents, including old versions, and their bytes.
 fn at_rest(tree: &Tree) -> (usize, u64) {
     let listed = now(tree.store().list("accounts/alice/data/", None)).unwrap();
     (listed.len(), listed.iter().map(|entry| entry.length).sum())
@@ -58,7 +58,7 @@ fn what_was_there_before_a_burst_stays_with_one_version_of_each_slot() {
     let listed = now(tree.list_superseded(&alice(), &folder("/n/"))).unwrap();
     assert_eq!(listed[0].info.version, first);
     assert!((11..=13).contains(&listed.len()), "{}", listed.len());
-    // A version from before goes neither with a burst of writes nor with a deletion in it.
+    // An earlier version survives both a burst of writes and a deletion within it.
     let last = put(&tree, "/n/b", b"kept");
     tree.host().advance(7 * MINUTE);
     put(&tree, "/n/b", b"1");
@@ -89,7 +89,7 @@ fn the_oldest_go_first_where_there_is_a_bound_and_all_can_go() {
     let sweep = |most| now(tree.sweep_to(&alice(), tree.host().now(), most)).unwrap();
     assert_eq!(sweep(None).trimmed, 0);
     assert_eq!(tree.left_since_sweep(&alice()), 0);
-    // A version of four bytes counts as what its file and its entry take.
+    // A version of four bytes counts as much as its file and its entry take.
     assert_eq!(sweep(Some(100 * 4100)).trimmed, 199);
     assert_eq!((kept(&tree), at_rest(&tree).0), (100, 101));
     let (path, none) = (document("/n/a"), WriteCondition::None);
@@ -105,7 +105,7 @@ fn the_oldest_go_first_where_there_is_a_bound_and_all_can_go() {
     assert!(lists.is_empty(), "{lists:?}");
 }
 
-/// A writer that adds to what is there leaves nothing behind and asks for nothing that it knows.
+/// A writer that appends leaves nothing behind and reads nothing that it knows.
 #[test]
 fn appending_costs_two_writes_and_keeps_nothing() {
     let tree = tree();
@@ -141,7 +141,7 @@ fn appending_costs_two_writes_and_keeps_nothing() {
     }
     assert_eq!(kept(&tree), 0);
     assert!(total.delete <= 199, "{total:?}");
-    // What somebody else did in between is seen all the same.
+    // A concurrent change by another writer is noticed nevertheless.
     let other = Storage::new(tree.shared_store(), Arc::new(TestHost::new(9)));
     put(&other, "/n/a", b"other");
     let change = Change::Put {

@@ -1,10 +1,9 @@
-//! Random operations by several writers and readers at once, over a store that refuses, loses
-//! replies and delays, with futures dropped in between: every answer is the answer of some
-//! instant between call and return.
+//! Random operations by several concurrent writers and readers, over a store that refuses, loses responses and delays,
+//! with futures dropped in between: every result is valid for some instant between call and return.
 //!
-//! Two instances of the tree share one store, as two processes do; each commits the waiting
-//! writes of its own in groups. The test's own scheduler polls futures in an order drawn from a
-//! seed: nothing depends on a clock. A failure prints its seed; `SEED` repeats it, `RUNS` tries more.
+//! Two instances of the tree share one store, like two processes; each commits its waiting writes in groups. The test's
+//! own scheduler polls futures in an order drawn from a seed, without any clock. A failure prints its seed; `SEED`
+//! repeats it, `RUNS` tries more.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,

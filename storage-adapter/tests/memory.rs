@@ -1,4 +1,4 @@
-//! The memory store keeps the contract.
+//! The memory store fulfils the contract.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -15,7 +15,7 @@ use storage_adapter::memory::MemoryStore;
 #[test]
 fn keeps_the_contract() {
     for store in [MemoryStore::new(), MemoryStore::new().with_digests()] {
-        // Without delays a request is answered when it is first polled.
+        // Without delays a request completes at the first poll.
         contract::run_all(Arc::new(store), "contract")
             .now_or_never()
             .unwrap();

@@ -1,4 +1,4 @@
-//! Large modules: indexes in pages, with pages so small that they are divided and joined all the time.
+//! Large modules: indexes in pages, with pages so small that they are constantly divided and joined.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -44,7 +44,7 @@ fn pages(store: &MemoryStore) -> Vec<String> {
     keys.filter(|key| key.contains("/pages/")).collect()
 }
 
-/// The documents as a simple map, and the folders' versions when they were last looked at.
+/// The documents as a simple map, and the folders' versions at the last check.
 #[derive(Default)]
 struct Simple {
     documents: BTreeMap<String, (Version, Vec<u8>)>,
@@ -83,7 +83,7 @@ impl Simple {
             .collect()
     }
 
-    /// Compares all that can be asked.
+    /// Compares everything that can be read.
     fn check(&self, tree: &Tree, versions: &mut BTreeMap<String, Version>, changed: &[String]) {
         for (path, (_, bytes)) in &self.documents {
             assert_eq!(get(tree, path).as_ref(), Some(bytes), "{path}");
@@ -178,9 +178,8 @@ fn write(tree: &Tree, simple: &mut Simple, path: &str, random: &mut Random) -> b
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    /// Whatever is written and deleted, one by one or at once, from two instances in turn: what
-    /// is read, listed and counted is what a simple map holds, and no object is larger than
-    /// its bound, but for what cannot be divided.
+    /// Whatever is written and deleted, one by one or at once, from two instances in turn: reads, listings and counts
+    /// agree with a simple map, and no object exceeds its limit, except those that cannot be divided.
     #[test]
     fn a_paged_module_is_a_map(steps in steps(), page in 150_usize..1500, seed: u64) {
         let store = Arc::new(MemoryStore::new());
@@ -247,7 +246,7 @@ proptest! {
                     }
                 }
             }
-            // Emptied folders and their like are forgotten.
+            // Emptied folders and the like are forgotten.
             simple.check(tree, &mut versions, &changed);
         }
         let used: u64 = simple.documents.values().map(|(_, bytes)| bytes.len() as u64).sum();
@@ -260,7 +259,7 @@ proptest! {
             let length = object(&store, &page_key).len();
             prop_assert!(length <= page + 600, "{page_key} has {length} bytes");
         }
-        // What is not needed is swept; all that is needed stays.
+        // Unneeded objects are swept; everything needed stays.
         let later = trees[0].host().now().plus_millis(2 * DAY);
         now(trees[0].sweep(&alice(), later)).unwrap();
         let cold = instance(&store, 99, options);
@@ -271,8 +270,8 @@ proptest! {
     }
 }
 
-/// An index that an older version wrote is divided by the first commit, and an index that
-/// became small is one object again that an older version understands.
+/// An index written by an older version is divided by the first commit, and an index that became small is one object
+/// again that older versions can read.
 #[test]
 fn old_heads_become_paged_and_small_ones_are_old_again() {
     let store = Arc::new(MemoryStore::new());
@@ -289,7 +288,7 @@ fn old_heads_become_paged_and_small_ones_are_old_again() {
     assert_eq!(list(&tree, "/m/").items.len(), 310);
     put(&tree, "/m/150", b"new");
     assert!(head().starts_with("{\"format\":2,"), "{}", head());
-    // The superseded document stands in it too.
+    // It contains the superseded document, too.
     assert!(head().len() < 6000, "{}", head().len());
     let longest = pages(&store)
         .iter()
@@ -320,8 +319,8 @@ fn old_heads_become_paged_and_small_ones_are_old_again() {
     assert_eq!(list(&old, "/m/").items.len(), 4);
 }
 
-/// A reader or writer has the head and is about to read its pages; then somebody commits and
-/// all that is not needed any more is swept.
+/// A reader or writer has the head and is about to read its pages; then there is a commit, and everything no longer
+/// needed is swept.
 #[test]
 fn pages_may_be_swept_while_somebody_reads_or_writes() {
     let mut swept = 0;
@@ -377,7 +376,7 @@ fn pages_may_be_swept_while_somebody_reads_or_writes() {
         store.set_faults(Faults::default());
         put(&writer, "/m/f/07", b"new");
         let later = writer.host().now().plus_millis(1);
-        // The page that was replaced is old; what is being written is new.
+        // The replaced page is old; what is being written is new.
         let mut short = options;
         short.grace_millis = 0;
         let sweeper = instance(&store, 4, short);
@@ -386,7 +385,7 @@ fn pages_may_be_swept_while_somebody_reads_or_writes() {
         let (read, written) = poll(1000);
         let read = read.expect("the reader has an answer");
         assert!(read == b"old" || read == b"new", "{at}");
-        // Bytes that were not named yet are gone with a grace time of nothing; all else holds.
+        // Bytes that were not referenced yet are swept with a grace period of zero; everything else is intact.
         written.expect("the writer has an answer").unwrap();
         assert_eq!(get(&writer, "/m/f/07").as_deref(), Some(&b"new"[..]));
         assert_eq!(list(&writer, "/m/f/").items.len(), 30);

@@ -1,4 +1,4 @@
-//! Writers that do not wake each other: they share commits all the same, and go on without a leader that was frozen.
+//! Writers that do not wake each other: they share commits nevertheless, and continue without a leader that was frozen.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests may fail")]
 
 mod support;
@@ -15,7 +15,7 @@ use support::{TestHost, alice, body, document};
 type Tree = Storage<MemoryStore, TestHost>;
 type Writing = Pin<Box<dyn Future<Output = Result<Written, TreeError>>>>;
 
-/// Polls of the store's answer.
+/// How many polls the store's response takes.
 const SLOW: Faults = Faults {
     seed: 1,
     refuse: 0,
@@ -72,7 +72,7 @@ impl Wake for Wakes {
 
 #[test]
 fn a_frozen_leader_is_replaced_and_nobody_wakes_another() {
-    // However far the first one comes.
+    // However far the first one gets.
     for steps in 1..12 {
         let tree = tree();
         let mut frozen = write(&tree, 1);
@@ -84,7 +84,7 @@ fn a_frozen_leader_is_replaced_and_nobody_wakes_another() {
                 break;
             }
         }
-        // Not dropped: it is never heard of again.
+        // Not dropped: it simply never continues.
         std::mem::forget(frozen);
         let before = wakes.0.load(Ordering::Relaxed);
         let mut other = write(&tree, 2);

@@ -1,4 +1,4 @@
-//! An account's tree copied to another store: the same in every version, whatever breaks off meanwhile.
+//! An account's tree copied to another store: identical in every version, whatever is interrupted in the meantime.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests may fail")]
 
 mod support;
@@ -21,13 +21,13 @@ type Tree = Storage<AnyStore, TestHost>;
 
 fn tree(store: &Arc<MemoryStore>, seed: u64) -> Tree {
     let mut options = Options::default();
-    // So small that the index of a few documents has pages.
+    // So small that even the index of a few documents has pages.
     (options.head_bytes, options.page_bytes) = (4096, 2048);
     let any = AnyStore::new(Arc::clone(store));
     Storage::with_options(Arc::new(any), Arc::new(TestHost::new(seed)), options)
 }
 
-/// Writes, overwrites and deletes at random; fails only as faults make it.
+/// Writes, overwrites and deletes at random; fails only because of injected faults.
 async fn fill(tree: &Tree, random: &mut Random, writes: usize) {
     for n in 0..writes {
         let module = ["m", "n", "public/p", "r"][random.below(4)];
@@ -118,7 +118,7 @@ async fn relocate(from: &Tree, to: &Tree) -> Result<(), TreeError> {
     from.compare(&alice(), to).await.map(drop)
 }
 
-/// Drives a future so many steps; gives what it came to, or nothing if it is dropped before.
+/// Polls a future this many times; returns its result, or `None` if it is dropped before.
 fn drive<T>(future: impl Future<Output = T>, steps: usize) -> Option<T> {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -131,8 +131,8 @@ fn drive<T>(future: impl Future<Output = T>, steps: usize) -> Option<T> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// A process that copies is stopped at any point, again and again, over stores that fail; in the end both
-    /// trees read the same, in every version.
+    /// A copying process is stopped at random points, repeatedly, over stores that fail; at the end both trees read the
+    /// same, in every version.
     #[test]
     fn a_moved_account_reads_identically(seed in any::<u64>(), writes in 1_usize..120) {
         let (old, new) = (Arc::new(MemoryStore::new().with_digests()), Arc::new(MemoryStore::new()));
@@ -158,7 +158,7 @@ proptest! {
         new.set_faults(Faults::default());
         prop_assert_eq!(&now(everything(&tree(&old, 3))), &before);
         prop_assert_eq!(&now(everything(&tree(&new, 4))), &before);
-        // What was overwritten can still be restored there.
+        // Overwritten versions can still be restored there.
         let root = folder("/");
         let kept = |tree: &Tree| now(tree.list_superseded(&alice(), &root)).unwrap();
         prop_assert_eq!(kept(&tree(&old, 5)), kept(&tree(&new, 6)));
@@ -211,7 +211,7 @@ fn what_differs_is_found() {
     let said = now(from.compare(&alice(), &to)).unwrap_err().to_string();
     assert!(said.contains("\"/single\" are missing"), "{said}");
     now(relocate(&from, &to)).unwrap();
-    // Somebody wrote there: it is not overwritten.
+    // A foreign object there is not overwritten.
     now(to.put(
         &alice(),
         &document("/m/z"),

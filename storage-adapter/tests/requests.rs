@@ -1,4 +1,4 @@
-//! What single requests to the tree cost.
+//! The cost of single requests to the tree.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -137,7 +137,7 @@ fn requests_to_the_store_are_few() {
     );
 }
 
-/// Large modules: exact numbers with pages in memory and without.
+/// Large modules: exact numbers with cached pages and without.
 #[test]
 fn requests_to_the_store_are_few_in_large_modules() {
     let store = Arc::new(MemoryStore::new());
@@ -203,7 +203,7 @@ fn requests_to_the_store_are_few_in_large_modules() {
             } else {
                 assert_eq!(written.get, 1, "{path}: pages are known");
             }
-            // Body and head, and what has to leave the head.
+            // Body and head, and what has to move out of the head.
             assert!(
                 (2..=2 + depth + 1).contains(&written.put),
                 "{path}: {written:?}"
@@ -215,7 +215,7 @@ fn requests_to_the_store_are_few_in_large_modules() {
             puts <= 20 * 3 + 5,
             "{path}: one page each, with few exceptions"
         );
-        // Whoever knew the index reads the head and what is new; nobody reads all of it.
+        // A reader that knew the index reads the head and what is new, not all of it.
         assert_eq!(
             listed(&instance, &parent, name),
             listed(&other, &parent, name)

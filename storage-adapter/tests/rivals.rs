@@ -18,7 +18,7 @@ const MANY: usize = 100;
 /// How often the other instance writes in between while this one prepares its own write.
 const RACES: usize = 4;
 
-/// A host of an instance that another one is always quicker than, until it has slept once.
+/// A host of an instance that is always outrun by another one, until it has slept once.
 struct Outrun {
     host: TestHost,
     rival: Storage<MemoryStore, TestHost>,
@@ -39,7 +39,7 @@ impl Host for Outrun {
         self.host.now()
     }
 
-    /// A writer draws its commit's version between its look at the head and its swap.
+    /// A writer draws its commit's version between reading the head and swapping it.
     fn random(&self, bytes: &mut [u8]) {
         let left = |races: usize| races.checked_sub(1);
         let order = Ordering::Relaxed;

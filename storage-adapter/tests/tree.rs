@@ -1,4 +1,4 @@
-//! What single requests to the tree do.
+//! The effects of single requests to the tree.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -349,7 +349,7 @@ fn the_quota_counts_all_modules() {
         })
     ));
     lower("/c/x", 20).unwrap();
-    // A higher one allows it.
+    // A higher one permits it.
     put_if(&tree, "/a/z", &[0; 100], WriteCondition::None, Some(200)).unwrap();
     assert!(put_if(&tree, "/e/z", &[0; 1], WriteCondition::None, Some(200)).is_err());
 }

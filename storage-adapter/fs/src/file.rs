@@ -1,4 +1,4 @@
-//! Files with versions: written beside, then moved into place.
+//! Versioned files: written under a temporary name, then moved into place.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -20,7 +20,7 @@ use crate::sync::FolderSync;
 use crate::temporary::Temporary;
 use crate::version::{SECOND, etag, spell, stamp};
 
-/// Locks that keys share: a power of two.
+/// The number of locks shared by all keys: a power of two.
 const LOCKS: usize = 256;
 
 /// The writing side of a store.
@@ -28,18 +28,18 @@ const LOCKS: usize = 256;
 pub(crate) struct Files {
     pub(crate) root: PathBuf,
     own: PathBuf,
-    /// There for as long as the folder is.
+    /// Exists as long as the folder does.
     marker: PathBuf,
     sync: FolderSync,
-    /// Held by threads with the mutex and by processes with the lock on the file.
+    /// Threads hold the mutex, and processes the lock on the file.
     locks: Vec<Mutex<Option<File>>>,
     last_stamp: AtomicI64,
     counter: AtomicU64,
-    /// Keeps temporary names of processes apart.
+    /// Keeps the temporary names of processes apart.
     instance: u64,
-    /// Bytes of the disk that documents leave to everything else.
+    /// Bytes of disk space that documents leave for everything else.
     reserve: u64,
-    /// Given up once not even everything else fits.
+    /// Released when there is no space even for everything else.
     ballast: Arc<Ballast>,
 }
 
@@ -67,11 +67,11 @@ impl Files {
         }
     }
 
-    /// Tells what it means that something is not there: nothing, or that the whole folder is away (its disk was
-    /// unmounted, somebody moved it), which must never look like a store without objects.
+    /// Distinguishes a missing object from a missing folder (its disk was unmounted, or somebody moved it), which must
+    /// never look like a store without objects.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the folder is away.
+    /// [`StoreError::Unavailable`] if the folder is missing.
     pub(crate) fn must_be_there(&self) -> Result<(), StoreError> {
         match rustix::fs::lstat(&self.marker) {
             Ok(_) => Ok(()),
@@ -85,12 +85,12 @@ impl Files {
 
     fn gone(&self) -> StoreError {
         StoreError::Unavailable(format!(
-            "the storage folder {} is gone; put it back, and nothing is lost: until then everything waits",
+            "the storage folder {} is gone; put it back and nothing is lost; until then everything waits",
             self.root.display()
         ))
     }
 
-    /// As [`before`], where an object that is not there may mean that the whole folder is not.
+    /// Like [`before`], for errors where a missing object may mean that the whole folder is missing.
     pub(crate) fn missed(&self, error: impl Into<io::Error>) -> StoreError {
         match before(error) {
             StoreError::NotFound => self.must_be_there().err().unwrap_or(StoreError::NotFound),
@@ -98,21 +98,21 @@ impl Files {
         }
     }
 
-    /// Makes the folder of a key, but never the storage folder: where its disk is not mounted, that would be a store on
-    /// another one.
+    /// Creates the folder of a key, but never the storage folder: if its disk is not mounted, that would create a store
+    /// on another one.
     fn make_folder_of_key(&self, folder: &Path) -> Result<(), StoreError> {
         self.must_be_there()?;
         self.sync.forget(folder);
         make_folders(folder).map_err(before)
     }
 
-    /// How many bytes documents may take now; none if the disk does not say.
+    /// The number of bytes left for documents; `None` if the disk does not report it.
     pub(crate) fn room(&self) -> Option<u64> {
         let free = Disk::default().space(&self.root)?.free;
         Some(free.saturating_sub(self.reserve))
     }
 
-    /// A time that no file of this process has, after `than` and if possible the present.
+    /// A timestamp unused by any file of this process, later than `than` and if possible the current time.
     fn new_stamp(&self, than: i64) -> i64 {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -143,7 +143,7 @@ impl Files {
         }
     }
 
-    /// Does something that must go on; once more when the disk is full, with what was kept for that.
+    /// Runs something that must go on; once more when the disk is full, with the space reserved for that.
     fn with_ballast<T>(&self, work: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.ballast.make_again_when_due();
         match work() {
@@ -196,14 +196,14 @@ impl Files {
         Ok(Temporary::beside(file, path, Arc::clone(&self.ballast)))
     }
 
-    /// Makes the name of a file durable. Nobody asks for it before this succeeds, so until then it may go away again.
+    /// Makes the name of a file durable. Nobody reads it before this succeeds, so until then it may still vanish.
     pub(crate) fn sync_name(&self, path: &str) -> Result<(), StoreError> {
         let folder = Path::new(path).parent().unwrap_or(&self.root);
         self.sync.sync(folder).map_err(after)?;
         self.sync.sync_folders(folder, &self.root).map_err(after)
     }
 
-    /// Moves a written file to `path`, if the mode allows it. Durable when it returns.
+    /// Moves a written file to `path`, if the mode permits. Durable when it returns.
     pub(crate) fn place(
         &self,
         temporary: Temporary,
@@ -213,7 +213,7 @@ impl Files {
         let length = temporary.length();
         let target = Path::new(path);
         let folder = target.parent().unwrap_or(&self.root);
-        // Most losers are told before they write to the disk.
+        // Most losers of a race find out before they write to the disk.
         let (current, mut last) = self.check(path, mode)?;
         let mut known = current;
         loop {
@@ -232,7 +232,7 @@ impl Files {
                 let _lock = self.lock(path)?;
                 let (current, newest) = self.check(path, mode)?;
                 if current != known && newest >= stamp {
-                    // Somebody else was faster, or has a faster clock: later than that, then.
+                    // Another writer was faster, or has a faster clock: use a later time than its.
                     (known, last) = (current, newest);
                     continue;
                 }
@@ -250,7 +250,7 @@ impl Files {
         }
     }
 
-    /// Returns the present version and its stamp if the mode allows to write.
+    /// Returns the current version and its timestamp if the mode permits the write.
     fn check(&self, path: &str, mode: &PutMode) -> Result<(Option<ETag>, i64), StoreError> {
         let current = match rustix::fs::lstat(path) {
             Ok(stat) => Some(stat),
@@ -278,7 +278,8 @@ impl Files {
         self.sync.sync(folder).map_err(after)
     }
 
-    /// Deletes many, and then makes each folder durable once. Gives the first error, and goes on after it.
+    /// Deletes many objects, and then makes each folder durable once. Continues after an error, and returns the first
+    /// one.
     pub(crate) fn delete_all(
         &self,
         paths: Vec<Result<String, StoreError>>,
@@ -296,14 +297,14 @@ impl Files {
             result = result.and(removed);
         }
         for folder in folders {
-            // Those behind one that fails as well.
+            // Including those after a failed one.
             let synced = self.sync.sync(&folder).map_err(after);
             result = result.and(synced);
         }
         result
     }
 
-    /// Removes a file; returns whether there was one. Not durable when it returns.
+    /// Removes a file; returns whether it existed. Not durable when it returns.
     fn remove(&self, path: &str) -> Result<bool, StoreError> {
         let _lock = self.lock(path)?;
         match fs::remove_file(path).map_err(before) {

@@ -1,15 +1,14 @@
 //! The object store kept in a folder of plain files.
 //!
-//! Every object is a file under its own key (see `names.rs` for how it is spelled), so `ls` and
-//! `cat` show everything. Several processes may use one folder at the same time: create-only
-//! and compare-and-swap are decided under a lock of the key, files appear by renaming (but for
-//! those under new keys, which nobody asks for before they are complete), and what was
-//! acknowledged was synced, the file and its folder. Small objects are read at once on the
-//! calling thread, which is cheaper than handing them to another; everything else is done on
-//! the blocking threads of tokio, in whose runtime the store has to be used.
+//! Every object is a file under its own key (see `names.rs` for the spelling), so `ls` and `cat` show everything.
+//! Several processes may use one folder at the same time: create-only writes and compare-and-swap are decided under a
+//! lock of the key, files appear by renaming (except those under new keys, which nobody reads before they are
+//! complete), and whatever is acknowledged has been synced, both the file and its folder. Small objects are read
+//! directly on the calling thread, which is cheaper than switching threads; everything else is done on the blocking
+//! threads of tokio, in whose runtime the store has to be used.
 //!
-//! A folder that goes away while it is used is no empty store: whatever is missing is looked for together with the file
-//! that marks the folder, and without that everything is unavailable until it is back.
+//! A folder that disappears while in use is not treated as an empty store: for every missing object the file that marks
+//! the folder is checked as well, and without that everything is unavailable until the folder is back.
 
 mod errors;
 mod file;
@@ -31,9 +30,9 @@ use file::{Files, make_folders};
 use names::{OWN, Spelling};
 use rustix::fs::{Timespec, Timestamps};
 
-/// The format of the folder that this version writes, and the newest one that it understands.
+/// The folder format that this version writes, which is also the newest one that it can read.
 const FORMAT: u32 = 1;
-/// The name of the file that marks the folder, among our own.
+/// The name of the marker file, among the store's own files.
 const MARKER: &str = "format";
 /// Temporary files older than this belong to processes that have died.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -42,14 +41,14 @@ const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FsError {
-    /// Something could not be done to a file.
+    /// An operation on a file failed.
     #[error("the storage folder cannot be used: {action} \"{path}\": {source}")]
     Io {
-        /// What was tried.
+        /// The failed operation.
         action: &'static str,
-        /// With what.
+        /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// The folder was written by a newer version.
@@ -63,13 +62,13 @@ pub enum FsError {
         /// The format found.
         found: u32,
     },
-    /// The marker file says nothing that is understood.
+    /// The marker file cannot be understood.
     #[error("\"{path}\" is damaged; restore it from a backup")]
     Damaged {
         /// The marker file.
         path: PathBuf,
     },
-    /// The file system cannot keep times to the nanosecond.
+    /// The file system does not store times to the nanosecond.
     #[error(
         "the file system of \"{path}\" keeps no times in nanoseconds, which versions are made of; \
          use another one, such as ext4, XFS, Btrfs, ZFS or APFS"
@@ -84,13 +83,13 @@ pub enum FsError {
 #[derive(Clone, Debug)]
 pub struct FsStore {
     files: Arc<Files>,
-    /// The root as text, since keys are.
+    /// The root as text, like keys.
     root: Arc<str>,
     spelling: Spelling,
 }
 
 impl FsStore {
-    /// Opens the store in this folder, which is made if it is not there.
+    /// Opens the store in this folder, which is created if missing.
     ///
     /// # Errors
     /// Why this folder cannot be a store, in one sentence.
@@ -160,11 +159,11 @@ fn parse_marker(path: &Path, marker: &Path, text: &str) -> Result<Spelling, FsEr
     }
 }
 
-/// Finds out what the file system can, and writes the marker unless another process was faster.
+/// Tests what the file system supports, and writes the marker unless another process was faster.
 fn mark(path: &Path, own: &Path, marker: &Path) -> Result<String, FsError> {
     let probe = own.join(format!("tmp/probe-{}", std::process::id()));
     let result = try_mark(path, own, marker, &probe);
-    // Left over, it is removed at a later start.
+    // If it is left over, a later start removes it.
     let _ = fs::remove_file(&probe);
     result
 }
@@ -210,7 +209,7 @@ fn try_mark(path: &Path, own: &Path, marker: &Path, probe: &Path) -> Result<Stri
     Ok(text)
 }
 
-/// Best effort: what is left over takes space and nothing else.
+/// Best effort: leftovers only take space.
 fn remove_stale(folder: &Path) {
     let now = SystemTime::now();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

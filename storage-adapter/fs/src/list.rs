@@ -11,12 +11,12 @@ use storage_adapter::Entry;
 use crate::names::{CONTINUED, OWN, Spelling, decode};
 use crate::version::{etag, is_file};
 
-/// Entries of a listing at most.
+/// The most entries of a listing.
 const PAGE: usize = 1000;
-/// How often a listing is repeated until nothing changes while it is made.
+/// How often a listing is repeated until there are no changes while it is made.
 const ATTEMPTS: usize = 16;
 
-/// Lists a page as it is at one instant.
+/// Lists a page as of one instant.
 pub(crate) fn list(
     root: &Path,
     spelling: Spelling,
@@ -34,8 +34,8 @@ pub(crate) fn list(
         Ok(walk.found)
     };
     let mut found: Vec<Entry> = once()?;
-    // One entry is a state of its own. Several are if they are all still there the next time:
-    // versions never come back.
+    // A single entry is a consistent state by itself. Several are, if they are all unchanged the next time: versions
+    // never come back.
     for _ in 0..ATTEMPTS {
         if found.len() < 2 {
             break;
@@ -57,7 +57,7 @@ struct Walk<'a> {
     found: Vec<Entry>,
 }
 
-/// An item of a folder; `order` is the key, for a folder with a slash.
+/// An item of a folder; `order` is the key, for a folder with a trailing slash.
 struct Item {
     order: String,
     path: PathBuf,
@@ -91,7 +91,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Collects what can be in the listing; `begun` is the part of a name that folders spell.
+    /// Collects the possible entries of the listing; `begun` is the part of a name already given by folders.
     fn items(
         &self,
         path: &Path,

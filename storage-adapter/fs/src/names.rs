@@ -1,19 +1,17 @@
-//! Keys as names of files, without loss.
+//! Maps keys to file names, losslessly.
 //!
-//! A key `a/b/c` is the file `c` in the folders `a` and `b`. An object `a/b` may be there too, so
-//! files and folders must not meet: the name of a file contains an `@` or ends in `.json`, that
-//! of a folder neither.
+//! A key `a/b/c` is the file `c` in the folders `a` and `b`. An object `a/b` may exist too, so file and folder names
+//! must differ: a file's name contains an `@` or ends in `.json`, a folder's does neither.
 //!
-//! - `%` and control characters are percent-encoded everywhere, and the dot of a name that begins
-//!   with `.subspace`, which is where the store keeps its own files;
-//! - in names of folders every `@` is, and the dot of a `.json` at the end;
-//! - a file's name gets an `@` at its end, unless it contains one before its last character or
-//!   ends in `.json`. Documents (`name@version`) and records (`account.json`) stay as they are;
-//! - a name that would be longer than a file system takes is split: all but the last part are
-//!   folders whose name ends in `%~`.
+//! - `%` and control characters are always percent-encoded, and so is the dot of a name that begins with `.subspace`,
+//!   which is where the store keeps its own files;
+//! - in folder names every `@` is, and the dot of a trailing `.json`;
+//! - a file's name gets a trailing `@`, unless it contains one before its last character or ends in `.json`. Documents
+//!   (`name@version`) and records (`account.json`) stay as they are;
+//! - a name that exceeds the file system's limit is split: all but the last part are folders whose name ends in `%~`.
 //!
-//! Where the file system does not tell upper from lower case, upper case and everything that is
-//! not ASCII is percent-encoded as well.
+//! Where the file system does not distinguish upper and lower case, upper-case and all non-ASCII characters are
+//! percent-encoded as well.
 
 use std::fmt::Write;
 
@@ -21,19 +19,19 @@ use storage_adapter::StoreError;
 
 /// The folder of the store's own files.
 pub(crate) const OWN: &str = ".subspace";
-/// Bytes of one name on disk; most file systems take 255.
+/// The longest name on disk, in bytes; most file systems allow 255.
 const MAX_NAME: usize = 255;
-/// Bytes of each part of a longer one.
+/// The length of each part of a longer one, in bytes.
 const PART: usize = 240;
-/// The end of a part's name that is not the last.
+/// The suffix of every part but the last.
 pub(crate) const CONTINUED: &str = "%~";
 
-/// How names are spelled on this file system.
+/// The spelling of names on this file system.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Spelling {
     /// Different names are different files.
     Exact,
-    /// Upper and lower case are the same to the file system.
+    /// The file system does not distinguish upper and lower case.
     Folded,
 }
 
@@ -115,7 +113,7 @@ fn escape(out: &mut String, name: &str, spelling: Spelling, folder: bool) {
     }
 }
 
-/// Splits the last name of the path, which begins at `start`, if it is too long.
+/// Splits the path's last name, which starts at `start`, if it is too long.
 fn split(path: &mut String, start: usize) {
     if path.len() - start <= MAX_NAME {
         return;
@@ -127,7 +125,7 @@ fn split(path: &mut String, start: usize) {
         while !rest.is_char_boundary(end) {
             end -= 1;
         }
-        // Not within an escape, and never a part that is `.` or empty: escapes are ASCII.
+        // Not within an escape, and no part may be `.` or empty: escapes are ASCII.
         if let Some(back) = rest[..end].rfind('%').filter(|at| end - at < 3) {
             end = back;
         }
@@ -139,8 +137,7 @@ fn split(path: &mut String, start: usize) {
     path.push_str(rest);
 }
 
-/// Returns the name in the key of a file or folder on disk, whose parts were put together; none
-/// if it is none of ours.
+/// Returns the key's name for a file or folder on disk, whose parts have been joined; `None` if it is not one of ours.
 pub(crate) fn decode(name: &str, folder: bool, spelling: Spelling) -> Option<String> {
     let escaped = if folder {
         name
@@ -221,7 +218,7 @@ mod tests {
     }
 
     proptest! {
-        /// No two keys to one file, none to another's folder, and all names fit.
+        /// No two keys map to one file, no file to another key's folder, and all names are short enough.
         #[test]
         fn names_are_apart_and_come_back(keys in prop::collection::vec("([a@%.~]|\\.json|[A-Zé\\x01]|a{250}|(%|é){90}){1,4}(/([a@%.~]|\\.json|a{250}){1,4}){0,2}", 1..20)) {
             for spelling in [Spelling::Exact, Spelling::Folded] {

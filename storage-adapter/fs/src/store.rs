@@ -1,4 +1,4 @@
-//! The store's operations: what is done at once and what on a blocking thread.
+//! The store's operations: which run directly and which on a blocking thread.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::temporary::Temporary;
 use crate::version::{etag, is_file, is_version};
 use crate::{FsStore, list, names};
 
-/// Objects, or parts of them, up to this size are read at once, in one piece; in bytes.
+/// Objects, or ranges of them, up to this size are read directly, in one piece; in bytes.
 const AT_ONCE: u64 = 64 << 10;
-/// The pieces of larger ones, and what is gathered of a body before it is written; in bytes.
+/// The size of pieces of larger ones, and how much of a body is collected before a write; in bytes.
 const PIECE: usize = 256 << 10;
 
 impl FsStore {
@@ -42,7 +42,7 @@ impl FsStore {
         }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = match rustix::fs::open(&path, flags, Mode::empty()) {
-            // A link or a socket: none of ours.
+            // A link or a socket: not one of ours.
             Err(Errno::LOOP | Errno::NXIO) => return Err(StoreError::NotFound),
             file => file.map_err(|error| self.files.missed(error))?,
         };
@@ -71,7 +71,7 @@ impl FsStore {
     }
 }
 
-/// Reads exactly this part of a file, which never changes once it has its name.
+/// Reads exactly this range of a file, which is immutable once it has its name.
 fn read(file: &OwnedFd, start: u64, length: usize) -> Result<Bytes, Errno> {
     let mut bytes = vec![0; length];
     let mut done = 0;
@@ -110,7 +110,7 @@ async fn blocking<T: Send + 'static>(
     joined.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
 }
 
-/// Gathers pieces of a body until they are worth a write. Returns whether there may be more.
+/// Collects pieces of a body until they are worth a write. Returns whether there may be more.
 async fn gather(body: &mut ByteStream, mut all: Gathered) -> Result<(Bytes, bool), BodyError> {
     while let Some(piece) = body.next().await.transpose()? {
         all.push(piece);
@@ -126,14 +126,14 @@ fn write(mut temporary: Temporary, bytes: &Bytes) -> Result<Temporary, StoreErro
     Ok(temporary)
 }
 
-/// A file that is durable, but for its name if there is somebody to wait for.
+/// A file that is durable, except for its name if another thread is making that durable.
 struct Placed {
     etag: ETag,
     named: Option<(Temporary, JoinHandle<Result<(), StoreError>>)>,
 }
 
-/// Gives a file its name. One that has it already is made durable while another thread does that with its folder: neither
-/// has to wait for the other.
+/// Gives a file its name. If it already has it, the file is synced while another thread syncs its folder, so neither
+/// waits for the other.
 fn place(
     files: &Arc<Files>,
     temporary: Temporary,
@@ -153,7 +153,7 @@ fn place(
     Ok(Placed { etag, named })
 }
 
-/// Waits until its name is durable too.
+/// Waits until its name is durable, too.
 async fn finish(placed: Placed) -> Result<ETag, StoreError> {
     if let Some((temporary, naming)) = placed.named {
         let named = naming.await;
@@ -220,7 +220,7 @@ impl ObjectStore for FsStore {
         blocking(move || {
             let found = list::list(&files.root, spelling, &prefix, after.as_deref())
                 .map_err(|error| files.missed(error))?;
-            // Folders that are not there were passed over, and all are if the whole is away.
+            // Missing folders were skipped, and all of them are missing if the whole store is.
             files.must_be_there()?;
             Ok(found)
         })

@@ -1,4 +1,4 @@
-//! Making entries of folders durable, many writers with one fsync.
+//! Makes folder entries durable, sharing one fsync among many writers.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -8,10 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use protocol::Bounded;
 
-/// Folders that are remembered as durable; more are simply made durable again.
+/// The most folders remembered as durable; others are simply synced again.
 const MAX_KNOWN: usize = 16_384;
 
-/// Folders whose entries are being made durable.
+/// Folders whose entries are being synced.
 #[derive(Debug)]
 pub(crate) struct FolderSync {
     folders: Mutex<HashMap<PathBuf, Arc<Folder>>>,
@@ -36,7 +36,7 @@ struct Folder {
 #[derive(Debug, Default)]
 struct Rounds {
     begun: u64,
-    /// The last round that succeeded.
+    /// The last successful round.
     done: u64,
     running: bool,
 }
@@ -46,20 +46,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl FolderSync {
-    /// Returns once everything that was done in the folder before the call is durable. All that
-    /// wait during one fsync share the next.
+    /// Returns once everything done in the folder before the call is durable. All callers that wait during one fsync
+    /// share the next.
     pub(crate) fn sync(&self, path: &Path) -> io::Result<()> {
         let folder = Arc::clone(lock(&self.folders).entry(path.to_owned()).or_default());
         let result = folder.sync(path);
         let mut folders = lock(&self.folders);
-        // The map and this function: nobody else waits.
+        // Held by the map and this function: nobody else waits.
         if Arc::strong_count(&folder) == 2 {
             folders.remove(path);
         }
         result
     }
 
-    /// Makes the folder itself durable, and those above up to `root`.
+    /// Makes the folder itself durable, and its ancestors up to `root`.
     pub(crate) fn sync_folders(&self, folder: &Path, root: &Path) -> io::Result<()> {
         let above = || folder.ancestors().take_while(|above| *above != root);
         if lock(&self.known).contains_key(folder) || folder == root {
@@ -79,7 +79,7 @@ impl FolderSync {
         Ok(())
     }
 
-    /// Forgets that a folder was durable: it was made again.
+    /// Forgets that a folder was durable: it was created again.
     pub(crate) fn forget(&self, folder: &Path) {
         lock(&self.known).remove(folder);
     }

@@ -13,20 +13,20 @@ use storage_adapter::{ETag, StoreError};
 use crate::errors::before;
 use crate::version::etag;
 
-/// Said when only documents do not.
-const RESERVED: &str = "the disk is full: what is left is kept for what must go on; a document that is deleted now takes room as an old version for some minutes, or until \"Remove old versions\" in the settings (DELETE /api/store/kept) removes it; or ask the operator to make room";
+/// The error when there is no space for documents only.
+const RESERVED: &str = "the disk is full: the rest is reserved for essential writes; a deleted document still takes space as an old version for some minutes, or until \"Remove old versions\" in the settings (DELETE /api/store/kept) removes it; or ask the operator to free space";
 
-/// A file that is being written; it goes away unless it is placed.
+/// A file being written; it is removed unless it is placed.
 #[derive(Debug)]
 pub(crate) struct Temporary {
     file: File,
     path: PathBuf,
     length: u64,
-    /// It stays.
+    /// It is kept.
     placed: bool,
-    /// It has its name already, which nobody asks for yet.
+    /// It already has its name, which nobody reads yet.
     in_place: bool,
-    /// Bytes that it leaves on the disk.
+    /// Bytes of disk space that it must leave free.
     reserve: u64,
     ballast: Arc<Ballast>,
 }
@@ -34,20 +34,20 @@ pub(crate) struct Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.placed {
-            // Left over, it is removed at a later start.
+            // If it is left over, a later start removes it.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// How many bytes are free on the disk of this file, for whoever is not root.
+/// How many bytes are free for non-root users on this file's disk.
 fn room(file: &File) -> Result<u64, Errno> {
     let stat = rustix::fs::fstatvfs(file)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 impl Temporary {
-    /// A file under another name than it is to have.
+    /// A file under a temporary name.
     pub(crate) const fn beside(file: File, path: PathBuf, ballast: Arc<Ballast>) -> Self {
         Self {
             file,
@@ -60,7 +60,7 @@ impl Temporary {
         }
     }
 
-    /// A file that has its name, and leaves so many bytes on the disk.
+    /// A file under its final name that leaves this many bytes of the disk free.
     pub(crate) fn in_place(file: File, path: &Path, reserve: u64, ballast: Arc<Ballast>) -> Self {
         let mut temporary = Self::beside(file, path.to_owned(), ballast);
         temporary.in_place = true;
@@ -76,17 +76,17 @@ impl Temporary {
         &self.path
     }
 
-    /// Bytes that were written.
+    /// The number of bytes written.
     pub(crate) const fn length(&self) -> u64 {
         self.length
     }
 
-    /// Refuses a document before it takes what is kept for everything else.
+    /// Refuses a document that would use the space reserved for everything else.
     fn check_room(&self, more: u64) -> Result<(), StoreError> {
         if self.reserve == 0 {
             return Ok(());
         }
-        // A disk that does not say how much is free says it when it is full.
+        // A disk that does not report its free space fails when it is full.
         match room(&self.file) {
             Ok(free) if free < self.reserve.saturating_add(more) => {
                 Err(StoreError::Full(RESERVED.to_owned()))
@@ -95,19 +95,19 @@ impl Temporary {
         }
     }
 
-    /// Whether it has its name already.
+    /// Whether it already has its name.
     pub(crate) const fn is_in_place(&self) -> bool {
         self.in_place
     }
 
-    /// Makes what was written durable, but not its name.
+    /// Makes the content durable, but not the name.
     pub(crate) fn sync(&self) -> Result<ETag, StoreError> {
         self.file.sync_all().map_err(before)?;
         let stat = rustix::fs::fstat(&self.file).map_err(before)?;
         Ok(etag(&stat))
     }
 
-    /// It stays.
+    /// Keeps the file.
     pub(crate) fn keep(mut self) {
         self.placed = true;
     }

@@ -1,14 +1,14 @@
 //! Versions of files.
 //!
-//! A version is the file's modification time in nanoseconds, set by us and growing with every
-//! write of a key, and its length. So one stat tells whether something changed, and a file that
-//! somebody edits by hand has another version too.
+//! A version consists of the file's modification time in nanoseconds, which we set and which grows with every write of
+//! a key, and its length. So one stat shows whether something changed, and a file edited by hand gets another version
+//! as well.
 
 use rustix::fs::Stat;
 use storage_adapter::ETag;
 
 pub(crate) const SECOND: i64 = 1_000_000_000;
-/// Two numbers of 64 bits in hexadecimal, and what is between them.
+/// Two 64-bit numbers in hexadecimal, and a separator.
 const LONGEST: usize = 33;
 
 pub(crate) fn is_file(stat: &Stat) -> bool {
@@ -25,19 +25,19 @@ pub(crate) fn etag(stat: &Stat) -> ETag {
     spell(stamp(stat), stat.st_size as u64)
 }
 
-/// The version of a file of this time and length.
+/// The version of a file with this time and length.
 pub(crate) fn spell(stamp: i64, length: u64) -> ETag {
     let mut text = [0; LONGEST];
     ETag(spelled(&mut text, stamp, length).to_owned())
 }
 
-/// Whether a file is in this version. Most reads ask only that, so it takes no memory.
+/// Whether a file has this version. Most reads only ask this, so it allocates nothing.
 pub(crate) fn is_version(stat: &Stat, version: &ETag) -> bool {
     let mut text = [0; LONGEST];
     spelled(&mut text, stamp(stat), stat.st_size as u64) == version.0
 }
 
-/// Writes a version from its end on.
+/// Writes a version, from its end backwards.
 fn spelled(text: &mut [u8; LONGEST], stamp: i64, length: u64) -> &str {
     let dash = digits(text, LONGEST, length) - 1;
     text[dash] = b'-';
@@ -45,7 +45,7 @@ fn spelled(text: &mut [u8; LONGEST], stamp: i64, length: u64) -> &str {
     std::str::from_utf8(&text[start..]).unwrap_or_default()
 }
 
-/// Writes a number in hexadecimal before `end`; returns where it begins.
+/// Writes a number in hexadecimal that ends before `end`; returns its start.
 fn digits(text: &mut [u8; LONGEST], end: usize, mut number: u64) -> usize {
     let mut at = end;
     loop {

@@ -1,8 +1,8 @@
-//! Ten writers to a module on disk, over two instances that share nothing but the folder, as two
-//! processes do, with refusals, delays, lost replies and writers that go away: `cargo xtask chaos storage`.
+//! Ten writers to a module on disk, through two instances that share nothing but the folder, like two processes, with
+//! refusals, delays, lost responses and writers that vanish: `cargo xtask chaos storage`.
 //!
-//! What is asked depends on the seed alone (`SEED`), the order on the machine as well. A short run is in the
-//! suite; `CHAOS_SECONDS` makes it longer.
+//! The requests depend on the seed alone (`SEED`), the order also on the machine. A short run is in the suite;
+//! `CHAOS_SECONDS` makes it longer.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -32,7 +32,7 @@ use support::scheduled::judge;
 use support::sequential::{Asked, Op, Said};
 use support::{Random, TestHost};
 
-/// Histories of the run in the suite.
+/// The number of histories in the suite.
 const SHORT: u64 = 8;
 const WRITERS: usize = 10;
 const OPERATIONS: usize = 4;
@@ -42,7 +42,7 @@ const OPERATIONS: usize = 4;
 struct Faulty {
     store: FsStore,
     random: Mutex<Random>,
-    /// In percent of the requests; none in the end.
+    /// In percent of the requests; none at the end.
     faults: AtomicU64,
 }
 
@@ -122,7 +122,7 @@ async fn history(seed: u64) -> Vec<Event<Op>> {
             let (mut events, mut known) = (Vec::new(), Vec::new());
             for _ in 0..OPERATIONS {
                 let asked = choose_among(&mut random, paths, folders, quota, &known);
-                // Some go away in the middle.
+                // Some vanish in the middle.
                 let patience = match random.below(12) {
                     0 => Duration::from_micros(random.below(6000) as u64),
                     _ => Duration::from_secs(60),
@@ -151,7 +151,7 @@ async fn history(seed: u64) -> Vec<Event<Op>> {
     for writer in writers {
         events.extend(writer.await.unwrap());
     }
-    // In the end all is said once more, without faults, by an instance that knows nothing.
+    // At the end everything is read once more, without faults, by an instance with empty caches.
     let cold = instance(3);
     cold.store().faults.store(0, Ordering::Relaxed);
     let reads = paths.iter().map(|path| Asked::Read(path));

@@ -1,5 +1,5 @@
-//! A process that writes is killed at any point, again and again: what it acknowledged is there,
-//! what is there is whole, and the next process goes on.
+//! A process that writes is killed at random points, repeatedly: everything it acknowledged exists, everything that
+//! exists is complete, and the next process continues.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -73,7 +73,7 @@ fn content(writer: usize, number: u64) -> Vec<u8> {
         .repeat(length / 8)
 }
 
-/// Writes numbered documents and says so on standard output, once each is acknowledged.
+/// Writes numbered documents and reports each on standard output once it is acknowledged.
 async fn write_until_killed(folder: String) {
     let tree = tree(&folder);
     let first: u64 = std::env::var("FIRST").unwrap().parse().unwrap();
@@ -136,14 +136,14 @@ async fn what_was_acknowledged_survives_kills() {
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        // Any point after so many acknowledgements; the rest is up to the scheduler.
+        // At some point after this many acknowledgements; the rest is up to the scheduler.
         let enough = 5 + kill as usize * 7 % 40;
         let mut acknowledged: HashMap<usize, u64> = HashMap::new();
         let mut killed = false;
         let mut count = 0;
         for line in output.lines() {
             let line = line.unwrap();
-            // The harness prints on the same line before the first one.
+            // The test harness prints on the same line before the first one.
             let Some((_, said)) = line.split_once("acknowledged ") else {
                 continue;
             };
@@ -175,7 +175,7 @@ async fn what_was_acknowledged_survives_kills() {
                 );
             }
         }
-        // All that is listed can be read, whole.
+        // Everything listed can be read completely.
         let module = FolderPath::from_segments(vec!["m".into()]).unwrap();
         let Ok(FolderRead::Found(listing)) = tree.read_folder(&alice(), &module, &[]).await else {
             panic!("the listing is there");

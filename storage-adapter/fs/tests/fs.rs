@@ -1,4 +1,4 @@
-//! The file store keeps the contract, between processes too, and refuses what it does not know.
+//! The file store fulfils the contract, also between processes, and refuses unknown formats.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -22,7 +22,7 @@ async fn keeps_the_contract() {
     assert_eq!(left, 0, "no temporary files are left over");
 }
 
-/// Two stores over one folder have no memory in common, as two processes.
+/// Two stores over one folder share no memory, like two processes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn swaps_are_atomic_between_stores() {
     let folder = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ async fn documents_are_found_with_ls() {
         .await
         .unwrap();
     assert_eq!(std::fs::read(folder.path().join(key)).unwrap(), b"milk");
-    // Files of others in the folder are no objects.
+    // Foreign files in the folder are not objects.
     std::fs::write(folder.path().join("accounts/alice/data/.DS_Store"), "x").unwrap();
     std::fs::write(folder.path().join("accounts/alice/data/notes/100%@x"), "x").unwrap();
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("accounts/link@x")).unwrap();

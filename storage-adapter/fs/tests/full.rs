@@ -1,5 +1,5 @@
-//! A disk that is full, and one on which only the reserve is left: what is said, what still works, and that nothing
-//! half-written stays.
+//! A full disk, and one on which only the reserve is left: the errors, what still works, and that nothing half-written
+//! stays.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -21,11 +21,11 @@ use storage_adapter::{
 };
 use storage_fs::FsStore;
 
-/// Set for the test's own child: the folder on the small disk.
+/// Set for this test's child process: the folder on the small disk.
 const SMALL: &str = "SUBSPACE_TEST_SMALL_DISK";
-/// The same, where another program fills it.
+/// The same, where another program fills the disk.
 const FILLED: &str = "SUBSPACE_TEST_FILLED_DISK";
-/// The same, where only the length of files is bounded.
+/// The same, where only the size of files is limited.
 const SHORT: &str = "SUBSPACE_TEST_SHORT_FILES";
 
 struct Machine;
@@ -56,7 +56,7 @@ fn body(length: usize) -> ByteStream {
     Box::pin(stream::iter(pieces))
 }
 
-/// All files of a store that hold something of an object, and those that are being written.
+/// All files of a store with data of objects, and those being written.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -82,7 +82,7 @@ fn is_full<T: std::fmt::Debug>(result: Result<T, StoreError>) {
     }
 }
 
-/// Fills what documents may take, then everything.
+/// Fills the space for documents, then everything.
 async fn fill(folder: &Path) {
     let store = Arc::new(FsStore::open(folder).unwrap());
     let tree = Storage::new(Arc::clone(&store), Arc::new(Machine));
@@ -115,7 +115,7 @@ async fn fill(folder: &Path) {
     let TreeError::Store(StoreError::Full(words)) = refused else {
         panic!("{refused}");
     };
-    // What is deleted is retained at first, so it says what makes room.
+    // Deleted documents are retained at first, so the error says what frees space.
     assert!(words.contains("DELETE /api/store/kept"), "{words}");
     // Until not even a small one fits.
     while put(format!("small-{count}"), 20_000).await.is_ok() {
@@ -130,7 +130,7 @@ async fn fill(folder: &Path) {
     }
     assert_eq!(files(folder), there, "nothing is left of what was refused");
 
-    // Records, and deletions, have what is left.
+    // Records and deletions use the reserve.
     store
         .put("records/a", body(1_000), PutMode::IfAbsent)
         .await
@@ -144,7 +144,7 @@ async fn fill(folder: &Path) {
         .await
         .unwrap();
 
-    // Then that is full too.
+    // Then that is full, too.
     let mut number = 0;
     let refused = loop {
         let key = format!("records/{number}");
@@ -181,7 +181,7 @@ async fn fill(folder: &Path) {
             .is_ok()
     );
 
-    // And goes on when there is room.
+    // It continues when there is space again.
     for number in 0..number {
         store.delete(&format!("records/{number}")).await.unwrap();
     }
@@ -190,7 +190,7 @@ async fn fill(folder: &Path) {
         .unwrap();
 }
 
-/// Takes all that is free to whoever asks, as another program does.
+/// Takes all space available to non-root users, like another program.
 fn take_all(path: &Path) {
     use std::io::Write;
     let mut file = std::fs::File::create(path).unwrap();
@@ -202,7 +202,7 @@ fn take_all(path: &Path) {
     assert!(free.is_err(), "nothing is left");
 }
 
-/// Another program fills the disk to the last byte, again and again.
+/// Another program fills the disk to the last byte, repeatedly.
 async fn fill_from_outside(disk: &Path) {
     let (folder, other) = (disk.join("store"), disk.join("other"));
     let store = Arc::new(FsStore::open(&folder).unwrap());
@@ -227,7 +227,7 @@ async fn fill_from_outside(disk: &Path) {
         .unwrap();
     for name in ["one", "two"] {
         take_all(&other);
-        // Documents are refused, what must go on goes on.
+        // Documents are refused, essential writes succeed.
         assert!(matches!(
             put("more", 1_000).await,
             Err(TreeError::Store(StoreError::Full(_)))
@@ -251,7 +251,7 @@ async fn fill_from_outside(disk: &Path) {
             put("more", 1_000).await,
             Err(TreeError::Store(StoreError::Full(_)))
         ));
-        // There is room again, and so is what is kept for the next time.
+        // There is space again, and the reserve for the next time as well.
         std::fs::remove_file(&other).unwrap();
         std::fs::remove_file(other.with_extension("more")).unwrap();
         put("more", 1_000).await.unwrap();
@@ -277,7 +277,7 @@ async fn shorten(folder: &Path) {
     assert!(matches!(got, Err(StoreError::NotFound)));
 }
 
-/// The other tests run this one again, where there is little room.
+/// The other tests run this one again, where space is limited.
 #[test]
 fn where_there_is_little_room() {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -293,7 +293,7 @@ fn where_there_is_little_room() {
     }
 }
 
-/// Runs the test above within a shell; `prepare` makes things small.
+/// Runs the test above within a shell; `prepare` limits the space.
 fn within(wrapper: &[&str], prepare: &str, variable: &str, folder: &Path) -> std::process::Output {
     let own = std::env::current_exe().unwrap();
     let script = format!("{prepare} && exec \"$0\" --exact where_there_is_little_room --nocapture");
@@ -320,7 +320,7 @@ fn a_disk_that_another_program_filled_lets_people_delete() {
 /// Runs the test above on a disk of 16 MiB.
 fn on_a_small_disk(variable: &str) {
     let folder = tempfile::tempdir().unwrap();
-    // In a name space of its own, so that it goes away with the process; who is not root becomes root there.
+    // In a separate mount namespace, so that it vanishes with the process; a non-root user becomes root in it.
     let mount = "mount -t tmpfs -o size=16m tmpfs \"$FOLDER\"";
     let mut said = String::new();
     for wrapper in [
@@ -339,7 +339,7 @@ fn on_a_small_disk(variable: &str) {
     panic!("no small disk can be mounted here; run it as root or allow user name spaces: {said}");
 }
 
-/// What needs no right to mount.
+/// The part that needs no permission to mount.
 #[test]
 fn nothing_half_written_stays() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! A folder that goes away while it is used is no empty store.
+//! A folder that disappears while in use is not an empty store.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ fn is_gone<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
     assert!(words.contains("is gone"), "{words}");
 }
 
-/// Nothing is missing, and nothing is begun in its place.
+/// No object is reported missing, and nothing is created in its place.
 async fn says_that_it_is_gone(store: &FsStore) {
     is_gone(store.get(KEY, GetOptions::default()).await.map(|_| ()));
     let known = store.get("other", GetOptions::default()).await;
@@ -34,7 +34,7 @@ async fn says_that_it_is_gone(store: &FsStore) {
     }
 }
 
-/// The object is there, and what never was is not.
+/// The object exists, and what never existed does not.
 async fn is_as_before(store: &FsStore) {
     let found = store.get(KEY, GetOptions::default()).await.unwrap();
     let options = GetOptions {

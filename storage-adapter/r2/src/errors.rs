@@ -1,26 +1,26 @@
-//! What R2's errors mean.
+//! Classifies R2's errors.
 //!
 //! The binding throws errors whose message ends in a number, `put: … (10058)`; the numbers are in Cloudflare's
 //! list of [R2 error codes](https://developers.cloudflare.com/r2/api/error-codes/).
 
 use storage_adapter::StoreError;
 
-/// What can be done about an error.
+/// What an error permits to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Trouble {
-    /// Too many writes to this key, or requests altogether. Nothing happened.
+    /// Too many writes to this key, or requests overall. Nothing happened.
     TooMany,
     /// The range lies outside of the object.
     Range,
-    /// The binding gives no access. Nothing happened.
+    /// The binding has no access. Nothing happened.
     Denied(String),
-    /// Trying again is useless, whoever does. Nothing happened.
+    /// Retrying is useless, with any credentials. Nothing happened.
     Refused(String),
     /// Something else; it may have happened.
     Unavailable(String),
 }
 
-/// The longest part of a message that is handed on, in characters.
+/// The longest part of a message that is passed on, in characters.
 const MAX_MESSAGE: usize = 200;
 
 impl Trouble {
@@ -45,7 +45,7 @@ impl Trouble {
 impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::TooMany => Self::Unavailable("R2 takes no more writes just now".to_owned()),
+            Trouble::TooMany => Self::Unavailable("R2 accepts no more writes at the moment".to_owned()),
             Trouble::Range => Self::refused("R2 has no such range"),
             Trouble::Denied(message) => Self::denied(message),
             Trouble::Refused(message) => Self::refused(message),

@@ -12,7 +12,7 @@ use worker::{Bucket, Conditional, Range};
 
 use crate::retry::{Repeat, retried, retry};
 
-/// The largest number that JavaScript holds exactly, and so the end of every range.
+/// The largest integer that JavaScript represents exactly, and therefore the limit of every range.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 pub(crate) async fn get(
@@ -51,7 +51,7 @@ pub(crate) async fn get(
     .await;
     let object = match found {
         Ok(found) => found.ok_or(StoreError::NotFound)?,
-        // R2 calls it an error if the range lies past the end, wrangler's stand-in even fails.
+        // R2 reports an error if the range is past the end; wrangler's stand-in even fails.
         Err(trouble) => {
             let start = start.ok_or_else(|| StoreError::from(trouble.clone()))?;
             let object = head(bucket, key, known.as_ref()).await?;
@@ -101,7 +101,7 @@ fn pieces(body: worker::ByteStream) -> ByteStream {
     Box::pin(OneThread(SendWrapper::new(Box::pin(pieces))))
 }
 
-/// A stream that stays in the one thread there is.
+/// A stream that stays in the only thread.
 struct OneThread(SendWrapper<Pin<Box<dyn Stream<Item = Piece>>>>);
 
 type Piece = Result<Bytes, BodyError>;

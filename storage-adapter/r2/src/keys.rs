@@ -1,14 +1,14 @@
-//! Keys of the store and keys in the bucket.
+//! Converts between keys of the store and keys in the bucket.
 //!
-//! R2 brings keys into Unicode's normal form C: two keys that differ in nothing else would be one object, and a
-//! listing would give back a key that nobody wrote. So the letters of a name that is not in that
-//! form are written as `~u` and six hexadecimal digits. All other keys stay as they are.
+//! R2 normalises keys to Unicode's normal form C: two keys that differ in nothing else would be one object, and a
+//! listing would return a key that nobody wrote. So the characters of a name that is not in that form are written as
+//! `~u` and six hexadecimal digits. All other keys stay unchanged.
 
 use std::borrow::Cow;
 
 use storage_adapter::StoreError;
 
-/// Bytes that R2 allows a key.
+/// The longest key that R2 allows, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
 /// Digits of an escaped character.
 const DIGITS: usize = 6;
@@ -36,15 +36,14 @@ pub(crate) fn full(key: &str, is_normal: IsNormal) -> Result<String, StoreError>
     Ok(full.into_owned())
 }
 
-/// Returns with what the keys in the bucket begin whose own keys begin with `prefix`; there may be others that
-/// do too.
+/// Returns the bucket prefix for all keys that begin with `prefix`; it may also match others.
 pub(crate) fn prefix(prefix: &str, is_normal: IsNormal) -> String {
     let (folders, name) = prefix
         .rsplit_once('/')
         .map_or(("", prefix), |(folders, _)| {
             prefix.split_at(folders.len() + 1)
         });
-    // How the rest of the name goes on decides how it is written.
+    // Whether the name is escaped depends on its remainder.
     let plain = name
         .find(|c: char| !c.is_ascii() || c == '~')
         .unwrap_or(name.len());
@@ -96,7 +95,7 @@ pub(crate) fn own(full: &str) -> String {
     key
 }
 
-/// Reads the escaped character that a text begins with.
+/// Parses the escaped character at the start of a text.
 fn escaped(text: &str) -> Option<char> {
     let digits = text.strip_prefix("~u")?.get(..DIGITS)?;
     let hex = digits
@@ -113,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    /// Stands for the real thing: a combining acute accent can be composed.
+    /// A stand-in: a combining acute accent can be composed.
     fn is_normal(text: &str) -> bool {
         !text.contains('\u{301}')
     }

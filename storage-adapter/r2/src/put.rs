@@ -1,4 +1,4 @@
-//! Writing objects: whole, or in parts once they are large.
+//! Writes objects: in one piece, or in parts if they are large.
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -7,13 +7,13 @@ use worker::{Bucket, Conditional, MultipartUpload, UploadedPart};
 
 use crate::retry::{Repeat, retried, retry};
 
-/// What is held in memory of a body, and the size of a part, in bytes. R2 takes parts of 5 MiB or more, all of
-/// one size but the last.
+/// How much of a body is held in memory, which is also the size of a part, in bytes. R2 requires parts of 5 MiB or
+/// more, all equal except the last.
 const PART: usize = 8 << 20;
-/// Parts that R2 takes.
+/// The most parts that R2 accepts.
 const MAX_PARTS: u16 = 10_000;
-/// The largest object that is written under a condition, in bytes: R2 has none for parts, so that it goes up at
-/// once and is held in memory.
+/// The largest object that can be written under a condition, in bytes: R2 has none for multipart uploads, so the object
+/// is held in memory and uploaded in one piece.
 const MAX_CONDITIONAL: usize = 32 << 20;
 
 pub(crate) async fn put(
@@ -76,7 +76,7 @@ async fn whole(
     .await?;
     match written {
         Some(object) => Ok(ETag(object.etag())),
-        // The key is this writer's own: the reply to an earlier attempt was lost.
+        // The key belongs to this writer alone: the response to an earlier attempt was lost.
         None if *mode == PutMode::New && attempts > 0 => {
             let found = retried(Repeat::Always, async || bucket.head(key).await).await?;
             found
@@ -87,7 +87,7 @@ async fn whole(
     }
 }
 
-/// Uploads in parts; nothing appears before all are there.
+/// Uploads in parts; nothing appears before all are complete.
 async fn in_parts(
     bucket: &Bucket,
     key: &str,
@@ -106,7 +106,7 @@ async fn in_parts(
                 .map_err(|error| crate::errors::Trouble::of(&error).into())
         }
         Err(error) => {
-            // R2 removes uploads that were left by itself, after 7 days.
+            // R2 removes abandoned uploads automatically, after 7 days.
             let _only_costs_space = upload.abort().await;
             Err(error)
         }
@@ -141,7 +141,7 @@ async fn parts(
     )))
 }
 
-/// A body that is taken in pieces of chosen sizes.
+/// A body that is read in pieces of given sizes.
 struct Pieces {
     body: ByteStream,
     rest: Bytes,
@@ -155,7 +155,7 @@ impl Pieces {
         }
     }
 
-    /// Returns the next bytes, `size` of them unless the body ends.
+    /// Returns the next bytes, exactly `size` of them unless the body ends.
     async fn take(&mut self, size: usize) -> Result<Bytes, BodyError> {
         let mut bytes = Gathered::default();
         loop {

@@ -1,4 +1,4 @@
-//! Trying again, within the time of a request.
+//! Retries, within the time of a request.
 
 use std::time::Duration;
 
@@ -7,25 +7,26 @@ use worker::Delay;
 
 use crate::errors::Trouble;
 
-/// Attempts when R2 takes no more writes: the waits between them add up to some 8 seconds.
+/// Attempts when R2 accepts no more writes: the waits between them add up to some 8 seconds.
 const TOO_MANY_ATTEMPTS: u32 = 9;
 /// Attempts when R2 failed.
 const FAILED_ATTEMPTS: u32 = 3;
-/// About the time in which R2 takes one write to one key, in milliseconds.
+/// The approximate interval in which R2 accepts one write to one key, in milliseconds.
 const WRITE_INTERVAL: u32 = 1_000;
 /// The longest first wait after a failure, in milliseconds; it doubles.
 const FAILED_WAIT: u32 = 100;
 
-/// What may be tried again.
+/// What may be retried.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Repeat {
-    /// Everything: doing it twice is as good as once.
+    /// Everything: the operation is idempotent.
     Always,
     /// Only what R2 has refused, so that it did not happen.
     Refused,
 }
 
-/// Does it until it works, or trying again has no point. The operation is told which attempt it is, from 0.
+/// Repeats an operation until it succeeds or retrying is pointless. The operation gets the number of the attempt, from
+/// 0.
 pub(crate) async fn retry<T>(
     repeat: Repeat,
     mut operation: impl AsyncFnMut(u32) -> Result<T, worker::Error>,
@@ -44,8 +45,8 @@ pub(crate) async fn retry<T>(
     }
 }
 
-/// Returns how many milliseconds to wait before the next attempt; nothing if there is none. `random` is from 0
-/// to 1: those who were refused together do not come back together.
+/// Returns how many milliseconds to wait before the next attempt; `None` if there is none. `random` is from 0 to 1, so
+/// that operations refused together do not retry together.
 fn wait(trouble: &Trouble, repeat: Repeat, attempts: u32, random: f64) -> Option<u64> {
     let longest = match trouble {
         Trouble::TooMany if attempts < TOO_MANY_ATTEMPTS => 2 * WRITE_INTERVAL,
@@ -62,7 +63,7 @@ fn wait(trouble: &Trouble, repeat: Repeat, attempts: u32, random: f64) -> Option
     Some((f64::from(longest) * random.clamp(0.0, 1.0)) as u64)
 }
 
-/// The same for what needs nothing but the store's error.
+/// The same for operations that only need the store's error.
 pub(crate) async fn retried<T>(
     repeat: Repeat,
     mut operation: impl AsyncFnMut() -> Result<T, worker::Error>,

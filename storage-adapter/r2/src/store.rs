@@ -10,7 +10,7 @@ use worker::send::{SendFuture, SendWrapper};
 use crate::retry::{Repeat, retried};
 use crate::{get, keys, put};
 
-/// Entries of a listing.
+/// The most entries of a listing.
 const PAGE: usize = 1_000;
 
 /// The objects of one bucket. Cheap to clone; requests of one isolate may share it.
@@ -20,7 +20,7 @@ pub struct R2Store {
 }
 
 impl R2Store {
-    /// Makes the store over a binding (`env.bucket("…")`); does not touch it.
+    /// Creates the store over a binding (`env.bucket("…")`); does not use it yet.
     #[must_use]
     pub const fn new(bucket: Bucket) -> Self {
         Self {

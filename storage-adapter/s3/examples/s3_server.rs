@@ -1,5 +1,5 @@
-//! The S3 server of the tests as a program of its own, for tests of which the store is another process. It keeps
-//! everything in memory, prints its address, and ends with its standard input, so it never outlives who started it.
+//! The S3 server of the tests as a program, for tests that need the store to be another process. It keeps everything in
+//! memory, prints its address, and ends with its standard input, so it never outlives its parent.
 
 #[path = "../tests/server/mod.rs"]
 #[allow(dead_code, reason = "faults are not needed here")]

@@ -1,5 +1,5 @@
-//! How much of an answer is held in memory. The SDK reads every answer whole but a document's, and errors too; a server may
-//! be anybody's, since accounts have buckets of their own.
+//! Limits how much of a response is held in memory. The SDK reads every response completely except documents, including
+//! errors; a server may be anyone's, since accounts have their own buckets.
 
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -7,15 +7,15 @@ use aws_sdk_s3::error::BoxError;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-/// The most bytes of an answer that is read whole: a listing of 1,000 keys has a tenth of them.
+/// The limit for responses read completely, in bytes: a listing of 1,000 keys takes a tenth of it.
 const MOST: usize = 16 << 20;
 
-/// Which answers are bounded.
+/// Which responses are limited.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Bounded {
     /// All.
     All,
-    /// Errors. What succeeds is a document, which is handed on piece by piece.
+    /// Errors. A successful response is a document, which is streamed.
     Errors,
 }
 

@@ -1,11 +1,11 @@
-//! Which conditions of writes a server decides, and why a store without them cannot be used.
+//! Which conditional writes a server supports, and why a store without them cannot be used.
 
 use storage_adapter::StoreError;
 
-/// What a server decides by itself; all of them decide conditions of objects written in one request.
+/// The server's support for conditions beyond that of objects written in one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Conditions {
-    /// Conditions of objects written in parts, too.
+    /// Conditions of multipart uploads as well.
     pub parts: bool,
 }
 
@@ -16,9 +16,9 @@ pub enum OpenError {
     /// The server refuses, or cannot be reached.
     #[error("{place} cannot be used: {source}")]
     Store {
-        /// Which bucket.
+        /// The bucket.
         place: String,
-        /// Why.
+        /// The cause.
         source: StoreError,
     },
     /// The server ignores conditions.
@@ -28,11 +28,11 @@ pub enum OpenError {
          choose another server"
     )]
     NoConditions {
-        /// Which bucket.
+        /// The bucket.
         place: String,
     },
 }
 
-/// Why a bucket that several write to cannot be on such a server.
+/// Why a bucket with several writers cannot be on such a server.
 pub(crate) const NO_CONDITIONS: &str = "its server does not decide conditions of writes (If-Match, If-None-Match), without \
      which one of two writes at once gets lost; choose another server";

@@ -1,23 +1,23 @@
-//! How many requests were sent, by what they cost.
+//! Counts requests by what they cost.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Requests sent, retries included, since they were last taken.
+/// Requests sent since the counts were last taken, including retries.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Requests {
     /// GET and HEAD of objects.
     pub read: u64,
-    /// PUT and POST: of objects, of parts, and the beginning and end of uploads in parts.
+    /// PUT and POST: of objects, of parts, and the start and end of multipart uploads.
     pub write: u64,
     /// Listings, which cost as much as writes.
     pub list: u64,
-    /// Deletions and given up uploads, which most providers do not charge for.
+    /// Deletions and aborted uploads, which most providers do not charge for.
     pub delete: u64,
-    /// How many of all these were sent because an earlier one failed.
+    /// How many of all these were retries.
     pub retries: u64,
 }
 
-/// What a request counts as.
+/// The cost class of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Class {
     Read,

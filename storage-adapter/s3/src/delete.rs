@@ -1,5 +1,5 @@
-//! `DeleteObjects`: many keys in one request. Only native hosts have it, since it costs a component for the edge some
-//! of the little size that it may have.
+//! `DeleteObjects`: many keys in one request. Only native hosts use it, since it would enlarge the edge components,
+//! whose size is limited.
 
 use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
@@ -8,17 +8,16 @@ use storage_adapter::{Host, StoreError, one_by_one};
 use crate::counts::Class;
 use crate::store::{Commits, Inner, S3Store};
 
-/// Keys in one request at most, as S3 has it.
+/// The most keys in one request, as in S3.
 const MOST: usize = 1_000;
 
 impl<H: Host> S3Store<H> {
-    /// What a server does not delete so, because it does not know the request or one of the keys, it is asked to delete
-    /// key by key.
+    /// If a server does not support the request or one of the keys, the objects are deleted one by one.
     pub(crate) async fn delete_in_groups(&self, keys: &[String]) -> Result<(), StoreError> {
         if self.inner.commits == Commits::SingleWriter {
             return one_by_one(self, keys).await;
         }
-        // The request is XML, in which there are no control characters.
+        // The request is XML, which cannot contain control characters.
         let (odd, plain): (Vec<String>, Vec<String>) = keys
             .iter()
             .cloned()

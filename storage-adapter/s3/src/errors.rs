@@ -1,13 +1,13 @@
-//! What an answer of the server, or that there was none, means.
+//! Classifies the server's error responses, and missing ones.
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use storage_adapter::StoreError;
 
-/// Characters of a server's own words that are passed on at most.
+/// The most characters of a server's own words that are passed on.
 const MAX_WORDS: usize = 200;
 
-/// What went wrong, as far as it decides what to do.
+/// What went wrong, as far as it affects what to do next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     /// No such object.
@@ -16,23 +16,23 @@ pub(crate) enum Kind {
     NotModified,
     /// 412.
     Precondition,
-    /// 409: somebody else was writing just then. Nothing happened; the same request may go through later.
+    /// 409: another write happened at the same time. Nothing happened; the same request may succeed later.
     Conflict,
     /// 416.
     Range,
-    /// The upload in parts is unknown: never begun, given up, or completed.
+    /// The multipart upload is unknown: never started, aborted, or completed.
     NoUpload,
-    /// The server does not know what was asked for.
+    /// The server does not support the request.
     NotImplemented,
-    /// There is no room. Nothing happened.
+    /// There is no space. Nothing happened.
     Full,
-    /// This key gives no access to that. Nothing happened.
+    /// This key has no access to that. Nothing happened.
     Denied,
-    /// Trying again is useless, whatever the key. Nothing happened.
+    /// Retrying is useless, with any credentials. Nothing happened.
     Refused,
-    /// The server had no time. Nothing happened.
+    /// The server is too busy. Nothing happened.
     Busy,
-    /// There was no answer, or one that does not say whether it happened.
+    /// There was no response, or one that leaves open whether it happened.
     Unknown,
 }
 
@@ -43,7 +43,7 @@ impl Kind {
     }
 }
 
-/// A request that did not succeed.
+/// A failed request.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) kind: Kind,
@@ -57,7 +57,7 @@ impl Failure {
         Self { kind, words }
     }
 
-    /// Understands an error of the SDK.
+    /// Classifies an error of the SDK.
     pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>, bucket: &str) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -91,7 +91,7 @@ impl Failure {
         }
     }
 
-    /// Understands an answer: status, code and message in the body (HEAD and 304 have none).
+    /// Classifies a response by status, and by code and message in the body (HEAD and 304 have none).
     fn answered(status: u16, code: Option<&str>, message: Option<&str>, bucket: &str) -> Self {
         let code = code.unwrap_or_default();
         let kind = match (status, code) {
@@ -126,7 +126,7 @@ impl Failure {
                 | "ReduceRequestRate"
                 | "RequestTimeout",
             ) => Kind::Busy,
-            // An answer 200 can turn into an error half-way (CompleteMultipartUpload).
+            // A response with 200 can turn into an error half-way (CompleteMultipartUpload).
             (200..300 | 408 | 500.., _) => Kind::Unknown,
             _ => Kind::Refused,
         };
@@ -170,7 +170,7 @@ impl Failure {
         Self::new(kind, words)
     }
 
-    /// What this means for somebody who only reads, or whose write certainly did not happen.
+    /// The error for a reader, or for a write that certainly did not happen.
     pub(crate) fn into_error(self) -> StoreError {
         match self.kind {
             Kind::NotFound => StoreError::NotFound,
@@ -188,13 +188,13 @@ impl Failure {
         }
     }
 
-    /// What this means for a write that an earlier attempt may have done.
+    /// The error for a write that an earlier attempt may have completed.
     pub(crate) fn into_uncertain(self) -> StoreError {
         StoreError::Unavailable(format!("{}; the write may have happened", self.words))
     }
 }
 
-/// An error and what caused it, on one line.
+/// An error and its causes, on one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut words = Vec::new();
     let mut next = Some(error);

@@ -1,4 +1,4 @@
-//! Reading, in pieces, and going on where a connection broke.
+//! Reads in pieces, and resumes where a connection broke.
 
 use std::ops::Range;
 use std::pin::pin;
@@ -14,7 +14,7 @@ use crate::counts::Class;
 use crate::errors::{Failure, Kind};
 use crate::store::{Inner, etag, quoted};
 
-/// How often a body is asked for again from where it broke off.
+/// How often a body is resumed from where it broke off.
 const MAX_RESUMES: u32 = 4;
 
 /// The head of an object.
@@ -26,7 +26,7 @@ pub(crate) struct Head {
 }
 
 impl<H: Host> Inner<H> {
-    /// Asks for everything but the bytes.
+    /// Reads everything but the bytes.
     pub(crate) async fn head(&self, key: &str) -> Result<Head, Failure> {
         let request = self.client.head_object().bucket(&self.bucket).key(key);
         let head = self
@@ -56,7 +56,7 @@ impl<H: Host> Inner<H> {
         let key = this.full_key(key)?;
         let header = match &options.range {
             None => None,
-            // There is no way to ask for no bytes.
+            // An empty range cannot be requested.
             Some(range) if range.start >= range.end => {
                 return this.without_bytes(&key, &options).await;
             }
@@ -116,13 +116,13 @@ impl<H: Host> Inner<H> {
     }
 }
 
-/// A body that is being read.
+/// A body being read.
 struct Reading<H> {
     inner: Arc<Inner<H>>,
     key: String,
     etag: ETag,
     body: Option<Body>,
-    /// What is still to come.
+    /// The remaining range.
     left: Range<u64>,
     resumes: u32,
 }
@@ -145,7 +145,7 @@ impl<H: Host> Reading<H> {
                 Some(body) => match piece(body, &self.inner).await {
                     Ok(Some(bytes)) if bytes.is_empty() => continue,
                     Ok(Some(mut bytes)) => {
-                        // A server that sends more than it said.
+                        // The server sends more than it announced.
                         let fits = self.left.end - self.left.start;
                         bytes.truncate(usize::try_from(fits).unwrap_or(usize::MAX));
                         self.left.start += bytes.len() as u64;
@@ -161,7 +161,7 @@ impl<H: Host> Reading<H> {
         Ok(None)
     }
 
-    /// Asks for the rest, of the same version.
+    /// Requests the rest, of the same version.
     async fn resume(&mut self, why: String) -> Result<(), BodyError> {
         self.body = None;
         self.resumes += 1;
@@ -196,7 +196,7 @@ impl<H: Host> Reading<H> {
     }
 }
 
-/// The next piece of a body, if it comes in time.
+/// The next piece of a body, if it arrives in time.
 async fn piece<H: Host>(body: &mut Body, inner: &Inner<H>) -> Result<Option<Bytes>, String> {
     let patience = inner.limits.attempt_millis;
     let waiting = inner.host.sleep(patience);
@@ -210,7 +210,7 @@ fn unintelligible() -> Failure {
     Failure::new(Kind::Unknown, "its answer lacks an ETag or a length")
 }
 
-/// The header for a range that is not empty (RFC 9110, section 14.1.2).
+/// The header for a non-empty range (RFC 9110, section 14.1.2).
 fn header(range: &Range<u64>) -> String {
     if range.end > i64::MAX as u64 {
         return format!("bytes={}-", range.start);
@@ -218,7 +218,7 @@ fn header(range: &Range<u64>) -> String {
     format!("bytes={}-{}", range.start, range.end - 1)
 }
 
-/// First byte, exclusive last, and whole length out of `bytes 0-9/100`.
+/// Parses `bytes 0-9/100` to the first byte, the exclusive end, and the total length.
 fn parse_content_range(text: &str) -> Option<(u64, u64, u64)> {
     let (part, length) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = part.split_once('-')?;

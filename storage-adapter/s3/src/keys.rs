@@ -1,14 +1,14 @@
-//! Keys of the store and keys in the bucket.
+//! Converts between keys of the store and keys in the bucket.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 use storage_adapter::StoreError;
 
-/// Bytes that S3 allows a key.
+/// The longest key that S3 allows, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// Returns whether this is a key by the contract of [`storage_adapter::ObjectStore`].
+/// Returns whether this is a valid key by the contract of [`storage_adapter::ObjectStore`].
 pub(crate) fn is_well_formed(key: &str) -> bool {
     !key.contains('\0') && key.split('/').all(|name| !matches!(name, "" | "." | ".."))
 }
@@ -31,7 +31,7 @@ pub(crate) fn full(prefix: &str, key: &str) -> Result<String, StoreError> {
     Ok(full)
 }
 
-/// Puts the prefix before what may be a part of a key only.
+/// Prepends the prefix to a possibly incomplete key.
 pub(crate) fn below(prefix: &str, rest: &str) -> String {
     match prefix {
         "" => rest.to_owned(),
@@ -39,8 +39,8 @@ pub(crate) fn below(prefix: &str, rest: &str) -> String {
     }
 }
 
-/// Returns the store's key for one in the bucket; nothing for those that are not ours, such as the empty
-/// objects ending in `/` that S3 browsers make as folders.
+/// Returns the store's key for one in the bucket; `None` for foreign ones, such as the empty objects ending in `/` that
+/// S3 browsers create as folders.
 pub(crate) fn own<'a>(prefix: &str, full: &'a str) -> Option<&'a str> {
     let key = match prefix {
         "" => full,
@@ -49,7 +49,7 @@ pub(crate) fn own<'a>(prefix: &str, full: &'a str) -> Option<&'a str> {
     is_well_formed(key).then_some(key)
 }
 
-/// Undoes `encoding-type=url`, which encodes as forms do: XML 1.0 cannot say every character.
+/// Decodes `encoding-type=url`, which is form encoding: XML 1.0 cannot represent every character.
 pub(crate) fn decode(encoded: &str) -> Option<String> {
     let spaces: Cow<'_, str> = if encoded.contains('+') {
         encoded.replace('+', " ").into()
@@ -88,7 +88,7 @@ mod tests {
         assert!(refused.contains("1025 bytes"), "{refused}");
     }
 
-    /// As measured on AWS: blanks become `+`, everything else but `/` and a few is percent-encoded.
+    /// As observed on AWS: blanks become `+`, everything else but `/` and a few is percent-encoded.
     #[test]
     fn listed_keys_are_decoded() {
         assert_eq!(decode("a+b%2Bc%25/%ED%95%9C%0A").unwrap(), "a b+c%/한\n");

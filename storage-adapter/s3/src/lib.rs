@@ -1,14 +1,14 @@
 //! The object store kept in a bucket of S3, or of a server that speaks its protocol.
 //!
-//! Keys are those of the store, below a prefix. Objects are plain: their bytes, and in the metadata
-//! `subspace-write` an id of the request that wrote them, by which a write whose reply was lost is found again.
-//! Versions are the server's ETags, which are digests of the bytes: see [`storage_adapter::Versions::Content`].
+//! Keys are the store's, below a prefix. Objects are plain: their bytes, and in the metadata `subspace-write` an id of
+//! the request that wrote them, by which a write whose response was lost can be identified. Versions are the server's
+//! ETags, which are digests of the bytes: see [`storage_adapter::Versions::Content`].
 //!
-//! The crate opens no sockets and waits on no clock of its own: it is given an HTTP client of the AWS SDK
-//! ([`native_http`], or one that a host makes) and a [`storage_adapter::Host`].
+//! The crate opens no sockets and has no clock: it gets an HTTP client of the AWS SDK ([`native_http`], or a host's
+//! own) and a [`storage_adapter::Host`].
 //!
-//! A request that comes after its sender gave it up is a hazard of the protocol: an unconditional write or a
-//! deletion that timed out can still happen late. The tree writes with conditions and to new keys only.
+//! A request that arrives after its sender gave up is a hazard of the protocol: an unconditional write or a deletion
+//! that timed out can still take effect later. The tree only writes with conditions, and to new keys.
 
 mod bounded;
 mod conditions;

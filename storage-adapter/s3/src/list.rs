@@ -7,14 +7,13 @@ use crate::counts::Class;
 use crate::keys;
 use crate::store::{Inner, etag};
 
-/// Entries of a listing at most.
+/// The most entries of a listing.
 const PAGE: usize = 1000;
-/// Requests for one listing at most, for a server that answers with short pages or a bucket full of
-/// what is not ours.
+/// The most requests for one listing, for a server that returns short pages or a bucket full of foreign objects.
 const MAX_REQUESTS: usize = 1000;
 
 impl<H: Host> Inner<H> {
-    /// One request, unless the server answers with less than it has.
+    /// One request, unless the server returns less than it has.
     pub(crate) async fn list(
         &self,
         prefix: &str,
@@ -37,14 +36,15 @@ impl<H: Host> Inner<H> {
                 .retrying(Class::List, || request.clone().send())
                 .await
                 .map_err(|failure| match failure.into_error() {
-                    // A bucket without objects is a listing without entries. This one is not there, or a proxy says so.
+                    // A bucket without objects returns a listing without entries. This one does not exist, or a proxy
+                    // responded.
                     StoreError::NotFound => unintelligible("is answered with 404"),
                     error => error,
                 })?;
             for object in page.contents() {
                 let encoded = object.key().ok_or_else(|| unintelligible("has no key"))?;
                 let key = match page.encoding_type() {
-                    // A server that does not know the parameter does not encode either.
+                    // A server that does not support the parameter does not encode either.
                     Some(EncodingType::Url) => keys::decode(encoded)
                         .ok_or_else(|| unintelligible("has a key that is not UTF-8"))?,
                     _ => encoded.to_owned(),

@@ -1,7 +1,7 @@
-//! Writing what does not fit into one request.
+//! Writes objects that are too large for one request.
 //!
-//! An upload that is neither completed nor given up (its writer died) costs space until the bucket's
-//! lifecycle rule `AbortIncompleteMultipartUpload` or `tidy` of the store removes it.
+//! An upload that is neither completed nor aborted (its writer died) costs space until the bucket's lifecycle rule
+//! `AbortIncompleteMultipartUpload` or the store's `tidy` removes it.
 
 use aws_sdk_s3::primitives::ByteStream as Body;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -13,7 +13,7 @@ use crate::errors::{Failure, Kind};
 use crate::put::{Headers, Next, Piece, Pieces, WRITE_ID, next};
 use crate::store::{Commits, Inner, MAX_PARTS, etag};
 
-/// Uploads that one sweep looks at most.
+/// The most uploads that one sweep checks.
 const MAX_SWEPT: i32 = 1000;
 
 impl<H: Host> Inner<H> {
@@ -32,7 +32,7 @@ impl<H: Host> Inner<H> {
         };
         let written = written.await;
         if written.is_err() {
-            // If that fails too, only space is lost.
+            // If that fails too, it only wastes space.
             let _swept_later = self.give_up(key, &upload).await;
         }
         written
@@ -66,7 +66,7 @@ impl<H: Host> Inner<H> {
             if sent > limit {
                 return Err(BodyError::TooLarge { limit }.into());
             }
-            // At most `MAX_PARTS`, which fits.
+            // At most `MAX_PARTS`, so it fits.
             let number = parts.len() as i32 + 1;
             let part = self.send_part(key, upload, number, &piece).await;
             parts.push(part.map_err(Failure::into_error)?);
@@ -113,10 +113,10 @@ impl<H: Host> Inner<H> {
         let headers = match self.commits {
             Commits::SingleWriter => self.decide(key, mode).await?,
             Commits::Server(Conditions { parts: true }) => Headers::of(mode),
-            // The key was made up just now.
+            // The key was generated just now.
             Commits::Server(Conditions { parts: false }) => Headers::default(),
         };
-        // The upload is not where it was: see `next`.
+        // The upload no longer exists: see `next`.
         let mode = if headers.is_empty() {
             &PutMode::Overwrite
         } else {
@@ -155,7 +155,7 @@ impl<H: Host> Inner<H> {
         }
     }
 
-    /// Gives an upload up, so that its parts cost nothing and it cannot be completed any more.
+    /// Aborts an upload, so that its parts cost nothing and it can no longer be completed.
     pub(crate) async fn give_up(&self, key: &str, upload: &str) -> Result<(), Failure> {
         let request = self
             .client
@@ -175,8 +175,8 @@ impl<H: Host> Inner<H> {
 }
 
 impl<H: Host> Inner<H> {
-    /// Gives up uploads below the prefix that began more than so many milliseconds ago, at most 1,000;
-    /// returns how many.
+    /// Aborts uploads below the prefix that started more than this many milliseconds ago, at most 1,000; returns how
+    /// many.
     pub(crate) async fn tidy(&self, older_than_millis: i64) -> Result<usize, StoreError> {
         let inner = self;
         let before = inner.host.now().millis().saturating_sub(older_than_millis);

@@ -9,9 +9,9 @@ use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError
 
 use crate::{S3Settings, SharedHttpClient};
 
-/// Makes an HTTPS client that connects to allowed addresses only: names are resolved, and what was checked is what is
-/// connected to. Addresses that are written out are not resolved: whoever uses it checks them
-/// ([`S3Settings::endpoint_address`]). One serves any number of buckets.
+/// Creates an HTTPS client that connects to allowed addresses only: names are resolved, and the connection goes to the
+/// checked address. Literal addresses are not resolved, so the caller has to check them
+/// ([`S3Settings::endpoint_address`]). One client serves any number of buckets.
 #[must_use]
 pub fn guarded_http(allowed: fn(IpAddr) -> bool) -> SharedHttpClient {
     Builder::new()
@@ -19,7 +19,7 @@ pub fn guarded_http(allowed: fn(IpAddr) -> bool) -> SharedHttpClient {
         .build_with_resolver(Allowed(allowed))
 }
 
-/// Resolves names, and gives allowed addresses only.
+/// Resolves names to allowed addresses only.
 #[derive(Clone, Debug)]
 struct Allowed(fn(IpAddr) -> bool);
 
@@ -42,8 +42,8 @@ impl ResolveDns for Allowed {
     }
 }
 
-/// Makes an HTTP client over hyper and rustls, with the machine's root certificates; it keeps connections
-/// open. It needs a tokio runtime when it is used, not before.
+/// Creates an HTTP client over hyper and rustls, with the machine's root certificates; it keeps connections open. It
+/// needs a tokio runtime only when it is used.
 #[must_use]
 pub fn native_http(settings: &S3Settings) -> SharedHttpClient {
     let endpoint = settings.endpoint.as_deref();

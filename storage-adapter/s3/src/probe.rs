@@ -1,4 +1,4 @@
-//! What the server can do: tried out, because some ignore conditions without a word.
+//! Tests what the server supports, because some ignore conditions silently.
 
 use aws_sdk_s3::primitives::ByteStream as Body;
 use aws_sdk_s3::types::CompletedMultipartUpload;
@@ -12,7 +12,7 @@ use crate::errors::{Failure, Kind};
 use crate::put::{Headers, Piece};
 use crate::store::{Inner, S3Store};
 
-/// A version that nothing has.
+/// A version that no object has.
 const NO_VERSION: &str = "00000000000000000000000000000000";
 
 fn body(bytes: &'static [u8]) -> ByteStream {
@@ -20,8 +20,8 @@ fn body(bytes: &'static [u8]) -> ByteStream {
 }
 
 impl<H: Host> S3Store<H> {
-    /// Writes, reads, lists and deletes a small object below `.subspace/probe/`, and tries which
-    /// conditions the server decides; nothing if it ignores them.
+    /// Writes, reads, lists and deletes a small object below `.subspace/probe/`, and tests which conditions the server
+    /// supports; `None` if it ignores them.
     ///
     /// # Errors
     /// What does not work, with the server's reason.
@@ -71,8 +71,7 @@ impl<H: Host> S3Store<H> {
 }
 
 impl<H: Host> S3Store<H> {
-    /// Returns whether the server takes `If-Match` for an object that is not there: then a head that somebody
-    /// deleted would be written over nothing.
+    /// Returns whether the server accepts `If-Match` for a missing object: then a deleted head would be written again.
     async fn makes_what_it_should_match(
         &self,
         name: &str,
@@ -90,7 +89,7 @@ impl<H: Host> S3Store<H> {
 }
 
 impl<H: Host> Inner<H> {
-    /// Returns whether a write with this condition happens.
+    /// Returns whether a write with this condition succeeds.
     async fn is_written(&self, key: &str, mode: &PutMode) -> Result<bool, StoreError> {
         let headers = Headers::of(mode);
         let send = || {
@@ -107,14 +106,14 @@ impl<H: Host> Inner<H> {
             Ok(_) => Ok(true),
             Err(failure) => match failure.kind {
                 Kind::Precondition | Kind::NotFound => Ok(false),
-                // It knows of conditions that it cannot decide: as good as none.
+                // It knows conditions that it cannot decide: as good as none.
                 Kind::NotImplemented => Ok(mode == &PutMode::IfAbsent),
                 _ => Err(failure.into_error()),
             },
         }
     }
 
-    /// Returns whether an upload in parts replaces an object although it must not.
+    /// Returns whether a multipart upload replaces an object although it must not.
     async fn is_completed(&self, key: &str) -> Result<bool, Failure> {
         let upload = self.begin(key, &self.write_id()).await?;
         let piece = Piece {

@@ -1,4 +1,4 @@
-//! Writing: what a lost reply means, and who decides conditions.
+//! Writing: what a lost response means, and who decides conditions.
 
 use aws_sdk_s3::primitives::ByteStream as Body;
 use bytes::Bytes;
@@ -10,27 +10,27 @@ use crate::counts::Class;
 use crate::errors::{Failure, Kind};
 use crate::store::{Commits, Inner, etag, quoted};
 
-/// The metadata that says which write made an object.
+/// The metadata that identifies the write that created an object.
 pub(crate) const WRITE_ID: &str = "subspace-write";
-/// The longest body of a conditional write, in bytes, where the server decides conditions for whole
-/// objects only.
+/// The longest body of a conditional write, in bytes, where the server supports conditions for single-request writes
+/// only.
 const MAX_CONDITIONAL: usize = 64 << 20;
 
 /// A piece of a body.
 pub(crate) struct Piece {
     pub(crate) bytes: Bytes,
-    /// Nothing follows.
+    /// Whether nothing follows.
     pub(crate) last: bool,
 }
 
-/// Cuts a body into pieces of one size.
+/// Cuts a body into pieces of equal size.
 pub(crate) struct Pieces {
     body: ByteStream,
     rest: Bytes,
 }
 
 impl Pieces {
-    /// Returns the next piece: only the last one is smaller than `size`.
+    /// Returns the next piece: only the last one may be smaller than `size`.
     pub(crate) async fn next(&mut self, size: usize) -> Result<Piece, BodyError> {
         let mut piece = Gathered::default();
         loop {
@@ -78,10 +78,10 @@ impl Headers {
     }
 }
 
-/// What comes after an attempt that failed.
+/// What follows a failed attempt.
 pub(crate) enum Next {
     Retry,
-    /// Look whether it happened.
+    /// Check whether it happened.
     Look,
     Fail(StoreError),
 }
@@ -117,7 +117,7 @@ impl<H: Host> Inner<H> {
         self.put_parts(&key, first, pieces, &mode).await
     }
 
-    /// An id that no other write has.
+    /// A unique id of a write.
     pub(crate) fn write_id(&self) -> String {
         let mut random = [0; 16];
         self.host.random(&mut random);
@@ -130,7 +130,7 @@ impl<H: Host> Inner<H> {
             Commits::Server(_) => Headers::of(mode),
             Commits::SingleWriter => self.decide(key, mode).await?,
         };
-        // Where conditions are decided here the server is asked for none.
+        // Where conditions are decided here, the server gets none.
         let mode = if headers.is_empty() {
             &PutMode::Overwrite
         } else {
@@ -170,7 +170,7 @@ impl<H: Host> Inner<H> {
         }
     }
 
-    /// Decides a condition here, for a server that does not; whoever calls it has the turn.
+    /// Decides a condition here, for a server that does not; the caller must hold the key's lock.
     pub(crate) async fn decide(&self, key: &str, mode: &PutMode) -> Result<Headers, StoreError> {
         let current = match mode {
             PutMode::Overwrite => return Ok(Headers::default()),
@@ -191,8 +191,8 @@ impl<H: Host> Inner<H> {
         }
     }
 
-    /// Finds out whether a write happened whose reply was lost: what is there says who wrote it. If it is
-    /// another's, one's own may have been there before it.
+    /// Finds out whether a write whose response was lost happened: the object names its writer. If that is another one,
+    /// this write may have been there before it.
     pub(crate) async fn look(&self, key: &str, id: &str) -> Result<ETag, StoreError> {
         match self.head(key).await {
             Ok(head) if head.write.as_deref() == Some(id) => Ok(head.etag),
@@ -209,12 +209,12 @@ fn replaced() -> StoreError {
     )
 }
 
-/// What an attempt that failed leads to. `uncertain` remembers that one may have happened.
+/// What follows a failed attempt. `uncertain` records that one may have happened.
 pub(crate) fn next(failure: Failure, mode: &PutMode, more: bool, uncertain: &mut bool) -> Next {
     *uncertain |= failure.kind == Kind::Unknown;
     let matches = matches!(mode, PutMode::IfMatch(_));
     match failure.kind {
-        // 404 is what some servers say if there is nothing to match.
+        // Some servers return 404 if there is nothing to match.
         Kind::Precondition if *mode != PutMode::Overwrite => {
             if *uncertain {
                 Next::Look
@@ -229,9 +229,9 @@ pub(crate) fn next(failure: Failure, mode: &PutMode, more: bool, uncertain: &mut
                 Next::Fail(StoreError::Precondition)
             }
         }
-        // An upload in parts is gone once it is completed.
+        // A multipart upload no longer exists once it is completed.
         Kind::NoUpload if *uncertain => Next::Look,
-        // Nothing had to be there: it is the key that the server does not understand.
+        // Nothing had to exist, so it is the key that the server does not understand.
         Kind::NotFound if !*uncertain => Next::Fail(StoreError::refused(format_args!(
             "the server answers a write with 404, as if it had no place for this key ({}); it may not take every \
              character in keys (such as a line's end), and only another server does",

@@ -1,4 +1,4 @@
-//! One attempt, and when there is another.
+//! Single attempts, and when to retry.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -14,14 +14,14 @@ use crate::counts::Class;
 use crate::errors::{Failure, Kind};
 use crate::store::Inner;
 
-/// The longest waits before the second attempt and any other. The wait itself is drawn evenly from what lies below, so
-/// that those who failed together do not return together.
+/// The longest waits before the second attempt and before later ones. Each wait is drawn uniformly from zero to the
+/// limit, so that requests that failed together do not retry together.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// Counts attempts and says when to give up.
+/// Counts attempts and decides when to give up.
 pub(crate) struct Attempts {
     made: u32,
-    /// No attempt begins later, in milliseconds since 1970.
+    /// No attempt starts later, in milliseconds since 1970.
     deadline: i64,
 }
 
@@ -48,12 +48,12 @@ impl<H: Host> Inner<H> {
         true
     }
 
-    /// Sends a request once, within the time that an attempt may take.
+    /// Sends a request once, within the time limit of an attempt.
     pub(crate) async fn attempt<T, E>(
         &self,
         class: Class,
         attempts: &mut Attempts,
-        // The SDK's futures are large: nested in others they would overflow the stack.
+        // The SDK's futures are large: nested ones would overflow the stack.
         sending: Pin<Box<impl Future<Output = Result<T, SdkError<E, HttpResponse>>>>>,
     ) -> Result<T, Failure>
     where
@@ -71,7 +71,7 @@ impl<H: Host> Inner<H> {
         }
     }
 
-    /// Sends a request that may happen twice, until it succeeds or there is no hope.
+    /// Sends an idempotent request until it succeeds or retrying is pointless.
     pub(crate) async fn retrying<T, E, F>(
         &self,
         class: Class,

@@ -1,4 +1,4 @@
-//! Where the bucket is and how to get in.
+//! The bucket's location and credentials.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::{S3Options, keys};
 
-/// Bytes of a prefix at most: with it the longest key of an account's tree stays below what S3 allows.
+/// The longest prefix, in bytes: with it the longest key of an account's tree stays within S3's limit.
 pub const MAX_PREFIX_BYTES: usize = 48;
 
 const BUCKET: &str = "SUBSPACE_S3_BUCKET";
@@ -23,25 +23,25 @@ const SESSION_TOKEN: &str = "SUBSPACE_S3_SESSION_TOKEN";
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// Something is not there.
+    /// A setting is missing.
     #[error("{variable} is not set; set it to {expected}")]
     Missing {
         /// The variable.
         variable: &'static str,
-        /// What belongs there.
+        /// What is expected.
         expected: &'static str,
     },
-    /// An option has a value that it cannot have.
+    /// An option has an invalid value.
     #[error("{}: found {}, expected {}", variable(.0), found(.0), .0.expected)]
     Option(options::Invalid),
-    /// Something is not what it must be. Secrets are not repeated.
+    /// A setting is not valid. Secrets are not repeated.
     #[error("{variable}: found {found}, expected {expected}")]
     Wrong {
         /// The variable.
         variable: &'static str,
-        /// What is there, quoted.
+        /// The value found, quoted.
         found: String,
-        /// What belongs there.
+        /// What is expected.
         expected: &'static str,
     },
 }
@@ -74,7 +74,8 @@ impl fmt::Debug for S3Settings {
 }
 
 impl S3Settings {
-    /// Takes the settings from the variables of [`S3Options`], `SUBSPACE_S3_BUCKET` and so on; empty ones count as not set.
+    /// Reads the settings from the variables of [`S3Options`], `SUBSPACE_S3_BUCKET` and so on; empty ones count as
+    /// unset.
     ///
     /// # Errors
     /// One sentence: which variable, what was found, what is expected.
@@ -86,7 +87,7 @@ impl S3Settings {
         Self::new(options.map_err(SettingsError::Option)?)
     }
 
-    /// Takes what is set.
+    /// Uses the options that are set.
     ///
     /// # Errors
     /// One sentence: which variable, what was found, what is expected.
@@ -132,7 +133,7 @@ impl S3Settings {
         })
     }
 
-    /// Where it is, for logs and errors: no secrets.
+    /// Its location, for logs and errors; no secrets.
     #[must_use]
     pub fn describe(&self) -> String {
         let at = match &self.endpoint {
@@ -145,7 +146,7 @@ impl S3Settings {
         }
     }
 
-    /// Returns the address that is written out in the endpoint, if it is no name.
+    /// Returns the endpoint's literal address, if it is not a name.
     #[must_use]
     pub fn endpoint_address(&self) -> Option<IpAddr> {
         match Url::parse(self.endpoint.as_deref()?).ok()?.host()? {
@@ -215,7 +216,7 @@ fn endpoint(text: String) -> Result<String, SettingsError> {
     };
     match Url::parse(&text) {
         Ok(url) if fits(&url) => Ok(text.trim_end_matches('/').to_owned()),
-        // What is wrong may be that there is a password in it.
+        // It may be invalid because it contains a password.
         _ => Err(SettingsError::Wrong {
             variable: ENDPOINT,
             found: "something else".to_owned(),

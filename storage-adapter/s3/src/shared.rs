@@ -1,4 +1,4 @@
-//! Buckets that users name: where they may be, and what several processes write to.
+//! Buckets named by users: where they may be, and those that several processes write to.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::store::{Commits, Limits, S3Store};
 use crate::{S3Settings, SharedHttpClient};
 
 impl Limits {
-    /// For requests that somebody waits for, who wants to know soon.
+    /// Limits for requests that somebody is waiting for.
     #[must_use]
     pub fn impatient() -> Self {
         Self {
@@ -23,7 +23,7 @@ impl Limits {
 }
 
 impl S3Settings {
-    /// Refuses an endpoint without TLS, and an address that is not public. Names are not resolved here.
+    /// Refuses an endpoint without TLS, and one with a non-public address. Names are not resolved here.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -41,8 +41,9 @@ impl S3Settings {
 }
 
 impl<H: Host> S3Store<H> {
-    /// Opens a bucket that several processes write to, so its server must decide conditions. Who knows already which ones
-    /// says so; else it is tried out, as [`S3Store::open`] does. Gives those conditions too.
+    /// Opens a bucket that several processes write to, so its server must support conditions. If it is already known
+    /// which ones, the caller passes them; otherwise they are tested, as by [`S3Store::open`]. Returns those conditions
+    /// as well.
     ///
     /// # Errors
     /// Why it cannot be used, without its name.

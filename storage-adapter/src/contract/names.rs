@@ -1,11 +1,11 @@
-//! Names: every well-formed key is another object, and comes back from listings as it was.
+//! Names: every well-formed key is a separate object, and is listed unchanged.
 
 use std::collections::BTreeMap;
 
 use super::{bytes, put};
 use crate::store::{Entry, ObjectStore, PutMode};
 
-/// Names that some store could mistake: for each other, for its own, or for something else.
+/// Names that some store could confuse: with each other, with its own, or with something else.
 #[must_use]
 pub fn awkward_names() -> Vec<String> {
     let long = "n".repeat(255);
@@ -84,7 +84,7 @@ pub fn awkward_names() -> Vec<String> {
     names.map(str::to_owned).into()
 }
 
-/// Every well-formed key is another object, and comes back from listings as it was.
+/// Every well-formed key is a separate object, and is listed unchanged.
 ///
 /// # Panics
 /// If the store breaks the contract.
@@ -92,7 +92,7 @@ pub async fn names<S: ObjectStore>(store: &S, prefix: &str) {
     these_names(store, prefix, &awkward_names()).await;
 }
 
-/// The same for some of the names, for a server that is known to mistake others.
+/// The same for some of the names, for a server that is known to confuse others.
 ///
 /// # Panics
 /// If the store breaks the contract.

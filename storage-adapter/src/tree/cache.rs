@@ -1,17 +1,17 @@
-//! Heads that were read or written before, to be revalidated and used again; and pages.
+//! Caches heads that were read or written, to be revalidated and reused; and pages.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::Bounded;
 
-/// Objects' bytes that the cached heads stand for; in memory they take two to four times that.
+/// The size of cached heads as stored; in memory they take two to four times that.
 pub(super) const DEFAULT_CAPACITY: usize = 32 << 20;
 /// The same for pages.
 pub(super) const DEFAULT_PAGES: usize = 16 << 20;
-/// What an object counts at least.
+/// The least that an object counts.
 const MIN_WEIGHT: usize = 4096;
 
-/// At the cost of those not used for longest.
+/// Evicts the least recently used objects.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     entries: Mutex<Bounded<String, Arc<T>>>,
@@ -28,7 +28,7 @@ impl<T> Cache<T> {
         self.lock().touch(key).cloned()
     }
 
-    /// Keeps an object of this length, unless it is too large.
+    /// Caches an object of this length, unless it is too large.
     pub(super) fn insert(&self, key: &str, object: &Arc<T>, length: usize) {
         let weight = length.max(MIN_WEIGHT);
         self.lock()

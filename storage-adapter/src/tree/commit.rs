@@ -1,4 +1,4 @@
-//! Deciding writes against a head and swapping it.
+//! Decides writes against a head and swaps it.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use super::types::{DocumentInfo, Host, TreeError};
 use super::{Storage, format, version};
 use crate::store::{ObjectStore, PutMode, StoreError};
 
-/// How often a commit is tried before the module counts as too busy.
+/// How often a commit is attempted before the module counts as too busy.
 const ATTEMPTS: u32 = 20;
 /// See `page_grace`: an hour. Each commit to a large module leaves pages behind.
 const PAGE_GRACE: i64 = 60 * 60 * 1000;
-/// Pages of one commit that are stored at the same time.
+/// Pages of one commit that are stored concurrently.
 const PAGE_WRITES: usize = 8;
 
-/// What became of a batch in one pass over a head.
+/// The outcome of a batch in one pass over a head.
 #[derive(Default)]
 struct Decided {
     outcomes: Vec<(Arc<Intent>, Outcome)>,
@@ -34,8 +34,8 @@ struct Decided {
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Decides all intents of a batch, and commits those that may. Gives the keys of bytes that nobody can get any more:
-    /// they are deleted once others may lead.
+    /// Decides all intents of a batch, and commits the accepted ones. Returns the keys of bytes that can no longer be
+    /// reached: they are deleted once others may lead.
     pub(super) async fn lead(&self, batch: Batch) -> Vec<String> {
         let mut discarded = Vec::new();
         self.lead_and_discard(batch, &mut discarded).await;
@@ -92,7 +92,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                         discarded.extend(more);
                         continue;
                     }
-                    // Some stores call it so if the object is not there.
+                    // Some stores return this if the object does not exist.
                     Err(StoreError::Precondition | StoreError::NotFound) => last = TreeError::Busy,
                     Err(
                         error @ (StoreError::Unavailable(_) | StoreError::AccountUnavailable(_)),
@@ -119,7 +119,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     .for_each(|(intent, error)| intent.fail(error));
                 continue;
             } else {
-                // Refusals that were decided on a head from memory are decided again.
+                // Refusals decided on a cached head are decided again.
                 continue;
             }
             attempt += 1;
@@ -130,7 +130,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         fail_all(&mut batch, &last);
     }
 
-    /// Reads the pages that the intents change; gives the head that they belong to.
+    /// Reads the pages that the intents change; returns the head that they belong to.
     async fn open_pages(
         &self,
         queue: &Queue,
@@ -139,7 +139,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         loaded: &mut Loaded,
     ) -> Result<Arc<Head>, TreeError> {
         let bound = self.shared.options.page_bytes;
-        // A part that a deletion may make small enough to be joined with another.
+        // A part that a deletion may shrink enough to be joined with another.
         let is_small = |table: &Table| pack::is_small(pack::size(table), bound / 3 * 4);
         let find = |index: &Index, loaded: &Loaded| {
             let mut missing = Vec::new();
@@ -181,7 +181,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         decided
     }
 
-    /// Makes the draft the head's successor; gives the keys of bytes to be deleted then.
+    /// Makes the draft the head's successor; returns the keys of bytes to be deleted afterwards.
     async fn swap(
         &self,
         queue: &Queue,
@@ -206,7 +206,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let is_paged = !pages.is_empty();
         let added = left.retained + self.store_pages(queue, pages).await?;
         if is_paged && self.host.now() > decided.plus_millis(self.page_grace() / 2) {
-            // They may be swept before the head names them.
+            // They could be swept before the head refers to them.
             return Err(StoreError::Unavailable("it took too long".to_owned()));
         }
         let (bytes, page) = format::write(&mut index);
@@ -217,11 +217,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 .put(&key, whole(page), PutMode::Overwrite)
                 .await?;
         }
-        // Another leader may have been quicker (see `Waiting::Polling`), and answered that nothing happened.
+        // Another leader may have been faster (see `Waiting::Polling`), and reported that nothing happened.
         if outcomes.iter().any(|(intent, _)| intent.is_decided()) {
             return Err(StoreError::Precondition);
         }
-        // Before the swap: its reply may get lost, or this future be dropped.
+        // Before the swap: its response may get lost, or this future be dropped.
         for (intent, outcome) in outcomes {
             intent.attempt(&commit, head.index.serial, outcome.clone());
         }
@@ -269,7 +269,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Stores new pages, which nobody names yet; gives their bytes. None stays if one cannot be stored.
+    /// Stores new pages, which are not yet referenced; returns their bytes. If one cannot be stored, none stays.
     async fn store_pages(
         &self,
         queue: &Queue,
@@ -281,7 +281,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             async move {
                 let bytes = format::write_table(&table);
                 let length = bytes.len();
-                // A deletion needs pages too: they are not of those that wait until there is room.
+                // A deletion needs pages too: they are not among the writes that wait for space.
                 self.store
                     .put(&key, whole(bytes), PutMode::Overwrite)
                     .await?;
@@ -311,13 +311,13 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Err(error)
     }
 
-    /// The age, in milliseconds, at which a page that no head names is swept. A commit takes no longer than half of it.
+    /// The age, in milliseconds, at which an unreferenced page is swept. A commit takes no longer than half of it.
     pub(super) fn page_grace(&self) -> i64 {
         self.shared.options.grace_millis.min(PAGE_GRACE)
     }
 }
 
-/// Answers those whose commit turns out to have happened, although the reply was lost.
+/// Answers those whose commit turns out to have happened, although the response was lost.
 fn settle_attempted(batch: &mut Batch, head: &Head) {
     for intent in batch.open() {
         intent.settle(&head.index.recent, head.index.serial);

@@ -1,4 +1,4 @@
-//! The next state of an index: intents applied one after the other, and what they leave behind.
+//! The next state of an index: intents applied in order, and what they leave behind.
 
 use protocol::Timestamp;
 
@@ -11,13 +11,13 @@ use super::table::{Loaded, State};
 use super::types::{DocumentInfo, TreeError, Version, Written};
 use super::version;
 
-/// What a retained version counts beside its bytes: its file, and its entry in a list.
+/// What a retained version counts besides its bytes: its file, and its entry in a list.
 pub(super) const OVERHEAD: u64 = 4096;
 
 /// The next state of an index.
 pub(super) struct Draft {
     pub(super) index: Index,
-    /// All pages on the paths that are written to.
+    /// All pages on the paths being written.
     pub(super) loaded: Loaded,
     pub(super) commit: Version,
     pub(super) now: Timestamp,
@@ -28,14 +28,14 @@ pub(super) struct Draft {
 /// What a draft leaves behind.
 #[derive(Default)]
 pub(super) struct Left {
-    /// Versions that nobody can get any more.
+    /// Versions that can no longer be reached.
     pub(super) discarded: Vec<(DocumentPath, DocumentInfo)>,
-    /// How much more is retained, in bytes.
+    /// How many more bytes are retained.
     pub(super) retained: u64,
 }
 
 impl Draft {
-    /// Applies an intent or leaves everything as it was. Fails if there has to be room first.
+    /// Applies an intent or changes nothing. Fails if the module needs a larger allowance first.
     pub(super) fn apply_all(
         &mut self,
         intent: &Intent,
@@ -48,7 +48,7 @@ impl Draft {
             let old = self.state(op).ok().and_then(|state| state.document);
             let old = old.map_or(0, |info| info.length);
             let after = (self.index.bytes - old).saturating_add(put.length);
-            // A refusal for another reason comes first.
+            // A refusal for another reason takes precedence.
             return match refusal {
                 Err(error) => Ok(Err(error)),
                 Ok(()) => {
@@ -79,7 +79,7 @@ impl Draft {
         Ok(written)
     }
 
-    /// What does not grow is never refused.
+    /// A write that does not grow is never refused.
     fn check_room(&self, before: u64, after: u64, limit: u64) -> Result<(), Need> {
         let Allowance {
             limit: known,
@@ -99,7 +99,7 @@ impl Draft {
 
     fn state(&self, op: &Op) -> Result<State, TreeError> {
         let found = self.index.state(names_below(&op.path), &self.loaded);
-        // Cannot be: all pages were read, and earlier changes of the draft need no others.
+        // Unreachable: all pages were read, and earlier changes of the draft need no others.
         found.map_err(|_| TreeError::Busy)
     }
 
@@ -145,8 +145,8 @@ impl Draft {
         Ok(Written { version, created })
     }
 
-    /// Retains a version that was replaced or deleted, unless it is of no use: the writer says that the new one has all of
-    /// it, or it was there for a part of one slot only and is not the last of it.
+    /// Retains a version that was replaced or deleted, unless it is useless: the writer states that the new one
+    /// contains all of it, or it only existed within one slot and is not the last one of it.
     fn supersede(&mut self, op: &Op, info: DocumentInfo) {
         let (path, since, slot) = (op.path.clone(), self.now, self.slot);
         let is_brief = |info: &DocumentInfo, since: Timestamp| {

@@ -1,4 +1,4 @@
-//! Folders as they stand in heads and pages: flat, by path; `FORMAT.md` describes it.
+//! Folders as stored in heads and pages: flat, by path; described in `FORMAT.md`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::json::{DocumentJson, DocumentRef, damaged, json};
 use super::table::{Child, Entry, PageId, Table};
 use super::types::{TreeError, Version};
 
-/// By path below the object's own folder, each with a slash at its end; "" for that folder.
+/// By path below the object's own folder, each with a trailing slash; "" for that folder.
 pub(super) type FoldersJson = BTreeMap<String, FolderJson>;
 
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ pub(super) fn is_paged(table: &Table) -> bool {
     }
 }
 
-/// Writes a table and what is below it.
+/// Writes a table and everything below it.
 pub(super) fn write(out: &mut Vec<u8>, table: &Table) {
     out.extend_from_slice(b"{\"\":{");
     write_own(out, table);

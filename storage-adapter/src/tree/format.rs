@@ -1,4 +1,4 @@
-//! The head as bytes; `FORMAT.md` describes it.
+//! The head as bytes; described in `FORMAT.md`.
 
 use std::sync::Arc;
 
@@ -18,22 +18,22 @@ use crate::store::ETag;
 
 /// The format of everything but large modules.
 pub(super) const FORMAT: u32 = 1;
-/// The format of pages and of heads that name pages; the newest one that is understood.
+/// The format of pages and of heads that refer to pages; the newest one that can be read.
 pub(super) const PAGED_FORMAT: u32 = 2;
 
-/// What a head keeps shows in the length of its object, because that is all a listing tells:
-/// less than this and there is no document,
+/// What a head contains shows in the length of its object, because listings contain nothing else: below this length
+/// there is no document,
 pub(super) const MIN_DOCUMENT_HEAD: usize = 1024;
 /// at least this and it is a module; in between it is a single document in the root.
 pub(super) const MIN_MODULE_HEAD: usize = 4096;
 
-/// Whether the head of a module was written again without a commit: its length is odd, so that a
-/// listing tells that the folder's version stands in the head.
+/// Whether the head of a module was rewritten without a commit: its length is odd, so that a listing shows that the
+/// folder's version is inside the head.
 pub(super) const fn is_fenced(length: usize) -> bool {
     length % 2 == 1
 }
 
-/// Superseded documents that a head carries itself.
+/// The most superseded documents that a head contains itself.
 const MAX_SUPERSEDED: usize = 128;
 
 /// The longest media type, in bytes.
@@ -101,8 +101,8 @@ impl<'a> From<&'a Superseded> for SupersededRef<'a> {
     }
 }
 
-/// Writes a head. Superseded documents that it should not carry are taken out of the index and
-/// given back as a page, which has to be stored before the head.
+/// Writes a head. Superseded documents that it should not contain are removed from the index and returned as a page,
+/// which has to be stored before the head.
 pub(super) fn write(index: &mut Index) -> (Bytes, Option<Bytes>) {
     let too_many = index.superseded.len() > MAX_SUPERSEDED;
     if !too_many {
@@ -260,7 +260,7 @@ pub(super) fn read_page(key: &str, bytes: &[u8]) -> Result<Vec<Superseded>, Tree
         .collect()
 }
 
-/// Reads any of our JSON documents, of no newer format than ours.
+/// Parses any of our JSON documents, up to our format version.
 pub(super) fn parse<'a, T: Deserialize<'a>>(key: &str, bytes: &'a [u8]) -> Result<T, TreeError> {
     let any: AnyFormat = serde_json::from_slice(bytes).map_err(|error| damaged(key, error))?;
     if any.format > PAGED_FORMAT {

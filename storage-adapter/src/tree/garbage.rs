@@ -1,15 +1,15 @@
-//! What commits leave behind: bytes that nobody can get any more are deleted in small groups, and what has been
-//! retained since the last sweep is counted, so that it can be bounded in time.
+//! What commits leave behind: bytes that can no longer be reached are deleted in small groups, and bytes retained since
+//! the last sweep are counted, so that they can be limited in time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use protocol::{AccountName, Bounded};
 
-/// Documents that nobody can get any more are deleted in groups of so many …
+/// Unreachable documents are deleted in groups of this many …
 const GROUP: usize = 16;
-/// … or of so many bytes.
+/// … or of this many bytes.
 const GROUP_BYTES: u64 = 1 << 20;
-/// Accounts that are remembered; what is forgotten the sweep finds.
+/// The most accounts that are remembered; the sweep finds what is forgotten.
 const MAX_ACCOUNTS: usize = 10_000;
 
 /// By account, in this process.
@@ -24,10 +24,10 @@ impl Default for Garbage {
 
 #[derive(Debug, Default)]
 struct Left {
-    /// Keys of bytes that no head names.
+    /// Keys of unreferenced bytes.
     keys: Vec<String>,
     bytes: u64,
-    /// What was added since the last sweep to what only a sweep removes.
+    /// Bytes added since the last sweep that only a sweep removes.
     added: u64,
 }
 
@@ -36,7 +36,7 @@ impl Garbage {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what is left of an account, at the cost of those that were not written to for longest.
+    /// Changes what is remembered of an account; evicts those that were not written for longest.
     fn change<T>(&self, account: &AccountName, change: impl FnOnce(&mut Left) -> T) -> T {
         let mut all = self.all();
         let mut left = all.remove(account).unwrap_or_default();
@@ -45,7 +45,7 @@ impl Garbage {
         changed
     }
 
-    /// Takes bytes that no head names any more, as keys with lengths; gives the keys to delete now.
+    /// Adds bytes that are no longer referenced, as keys with lengths; returns the keys to delete now.
     pub(super) fn discard(
         &self,
         account: &AccountName,
@@ -79,7 +79,7 @@ impl Garbage {
         self.all().get(account).map_or(0, |left| left.added)
     }
 
-    /// Gives the keys that wait to be deleted; what was added is still counted.
+    /// Returns the keys that wait to be deleted; added bytes are still counted.
     pub(super) fn take_keys(&self, account: &AccountName) -> Vec<String> {
         let mut all = self.all();
         let Some(left) = all.get_mut(account) else {
@@ -89,7 +89,7 @@ impl Garbage {
         std::mem::take(&mut left.keys)
     }
 
-    /// A sweep begins: forgets everything, and gives the keys that wait.
+    /// For a starting sweep: forgets everything, and returns the keys that wait.
     pub(super) fn take(&self, account: &AccountName) -> Vec<String> {
         let left = self.all().remove(account).unwrap_or_default();
         left.keys

@@ -1,4 +1,4 @@
-//! Where a store is full, what is retained of overwritten and deleted documents gives way to new ones.
+//! When a store is full, retained versions are removed to make space for new documents.
 
 use protocol::{AccountName, Timestamp};
 
@@ -8,26 +8,27 @@ use super::retention::{Kept, Survey};
 use super::types::{Host, TreeError};
 use crate::store::{Entry, ObjectStore};
 
-/// Versions that one call removes at most.
+/// The most versions that one call removes.
 const MOST: usize = 1_000;
 
-/// How much of what is retained is to give way.
+/// How much of the retained versions to remove.
 #[derive(Clone, Copy, Debug)]
 pub struct GiveWay {
-    /// Only what was superseded before that.
+    /// Only those superseded before this time.
     pub before: Timestamp,
-    /// Bytes of which nothing is removed if they do not come together: it would be lost for nothing.
+    /// If the versions add up to fewer bytes than this, none is removed: it would be in vain.
     pub least: u64,
-    /// Bytes at which there is an end.
+    /// Stop at this many bytes.
     pub most: u64,
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Removes superseded documents, the oldest first and at most a thousand, until there is room for so many bytes more. Safe
-    /// at any time, as a sweep is. Returns what was removed; bytes that nobody could get any more are removed as well and not counted.
+    /// Removes superseded documents, the oldest first and at most a thousand, until there is space for this many more
+    /// bytes. Safe at any time, like a sweep. Returns what was removed; unreachable bytes are removed as well and not
+    /// counted.
     ///
     /// # Errors
-    /// Those of the store; what was removed until then stays removed.
+    /// Those of the store; what was removed so far stays removed.
     pub async fn give_way(
         &self,
         account: &AccountName,

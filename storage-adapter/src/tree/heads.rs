@@ -1,4 +1,4 @@
-//! Reading heads, from memory only after the store has said that they are current.
+//! Reads heads; cached ones only after the store has confirmed that they are current.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::store::{ByteStream, ETag, GetOptions, Object, ObjectStore, PutMode, S
 const MAX_OBJECT: u64 = 256 << 20;
 /// Attempts to read before the store counts as unavailable.
 const READ_ATTEMPTS: u32 = 4;
-/// Waits between attempts; each is drawn from nothing to a limit that doubles.
+/// Waits between attempts; each is drawn between zero and a limit that doubles.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Returns the head as it is at some point during the call; one GET.
+    /// Returns the head as of some point during the call; one GET.
     pub(super) async fn head(&self, key: &str) -> Result<Arc<Head>, TreeError> {
         self.newer_head(key, self.shared.cache.get(key)).await
     }
 
-    /// The same with what the cache had.
+    /// The same with the cached head.
     pub(super) async fn newer_head(
         &self,
         key: &str,
@@ -46,7 +46,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         }
     }
 
-    /// Reads a whole small object, trying again if the store is unavailable.
+    /// Reads a complete small object; retries if the store is unavailable.
     pub(super) async fn object(&self, key: &str, known: Option<ETag>) -> Result<Found, TreeError> {
         let mut attempt = 0;
         loop {
@@ -68,7 +68,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     )
                     | TreeError::Body(_),
                 ) if attempt < READ_ATTEMPTS => {}
-                // A broken body of an object is the store's failure, not the caller's.
+                // A body that breaks off here is the store's failure, not the caller's.
                 Err(TreeError::Body(error)) => {
                     return Err(TreeError::Store(StoreError::Unavailable(error.to_string())));
                 }
@@ -88,7 +88,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     }
 }
 
-/// Answer of a conditional read.
+/// The result of a conditional read.
 pub(super) enum Found {
     Same,
     Nothing,
@@ -119,12 +119,12 @@ async fn collect(key: &str, object: Object) -> Result<Found, TreeError> {
     Ok(Found::New(object.etag, all.finish()))
 }
 
-/// A body of one piece.
+/// A body in one piece.
 pub(super) fn whole(bytes: Bytes) -> ByteStream {
     Box::pin(futures_util::stream::once(std::future::ready(Ok(bytes))))
 }
 
-/// The condition under which a head follows another.
+/// The condition under which a head succeeds another.
 pub(super) fn mode(etag: Option<&ETag>) -> PutMode {
     etag.cloned().map_or(PutMode::IfAbsent, PutMode::IfMatch)
 }

@@ -18,10 +18,10 @@ static EMPTY: LazyLock<Arc<Folder>> = LazyLock::new(|| {
     })
 });
 
-/// How many commits a head remembers, for writers whose reply was lost.
+/// How many commits a head remembers, for writers whose response was lost.
 pub(super) const RECENT_COMMITS: usize = 24;
 
-/// A document that was overwritten or deleted and whose bytes are still there.
+/// A document that was overwritten or deleted but whose bytes still exist.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Superseded {
     /// Where it was.
@@ -32,7 +32,7 @@ pub struct Superseded {
     pub since: Timestamp,
 }
 
-/// What a module may grow to, of an account's quota.
+/// The part of an account's quota that a module may use.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Allowance {
     /// The account's quota that this is a part of; 0 for none.
@@ -41,12 +41,12 @@ pub(super) struct Allowance {
     pub(super) bytes: u64,
 }
 
-/// A head that was written again only to take an allowance back.
+/// Marks a head that was rewritten only to take back an allowance.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Fence {
     /// Makes the head different.
     pub(super) id: Version,
-    /// The version of the module's folder, which stays.
+    /// The version of the module's folder, which is unchanged.
     pub(super) held: Version,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Index {
     pub(super) recent: Vec<Version>,
     /// Newest last.
     pub(super) superseded: Vec<Superseded>,
-    /// The document that has the module's name, if that is no folder.
+    /// The document that has the module's name, if it is not a folder.
     pub(super) document: Option<DocumentInfo>,
     /// The version of the module's folder.
     pub(super) version: Version,
@@ -89,7 +89,7 @@ impl Default for Index {
     }
 }
 
-/// An index and the version of its object; no version if there is no object.
+/// An index and the version of its object; no version if the object does not exist.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     pub(super) etag: Option<ETag>,
@@ -99,12 +99,12 @@ pub(super) struct Head {
 }
 
 impl Index {
-    /// Whether there is a folder rather than a document or nothing.
+    /// Whether it is a folder rather than a document or nothing.
     pub(super) fn is_module(&self) -> bool {
         !self.root.is_empty()
     }
 
-    /// Finds out what is at a path, given as names below the module.
+    /// Returns the state of a path, given as names below the module.
     pub(super) fn state(&self, names: &[String], loaded: &Loaded) -> Result<State, Missing> {
         let clash = |what| Some(Clash { depth: 0, what });
         if names.is_empty() {
@@ -122,7 +122,7 @@ impl Index {
         self.root.state(names, loaded)
     }
 
-    /// Lists a folder; one that is not there is empty.
+    /// Lists a folder; a missing one is empty.
     pub(super) fn list(&self, names: &[String], loaded: &Loaded) -> Result<Arc<Folder>, Missing> {
         Ok(match self.folder(names, loaded)? {
             Some((version, table)) => {
@@ -152,7 +152,7 @@ impl Index {
         }
     }
 
-    /// Finds a folder's version alone, for which the folder itself need not be read.
+    /// Finds only a folder's version, for which the folder itself need not be read.
     pub(super) fn folder_version(
         &self,
         names: &[String],
@@ -165,7 +165,7 @@ impl Index {
         Ok(found.map_or_else(version::empty, |(version, _)| version.clone()))
     }
 
-    /// The module's folder has a version that only the store can give.
+    /// Sets the version of the module's folder, which depends on the store's ETag.
     pub(super) fn set_etag(&mut self, etag: &ETag) {
         self.version = if self.is_module() {
             let held = self.fence.as_ref().map(|fence| fence.held.clone());
@@ -175,8 +175,8 @@ impl Index {
         };
     }
 
-    /// Stores a document; clashes were ruled out and all pages of the path read before. Every
-    /// folder above gets the version `commit`. Returns what was there.
+    /// Stores a document; conflicts must have been ruled out and all pages of the path read. Every folder above gets
+    /// the version `commit`. Returns the previous document.
     pub(super) fn insert(
         &mut self,
         names: &[String],
@@ -196,9 +196,8 @@ impl Index {
         old
     }
 
-    /// Removes a document that is there, and the folders it leaves empty; all pages of the path
-    /// were read before. Every folder above that remains gets the version `commit`. Returns what
-    /// was there.
+    /// Removes an existing document, and the folders that become empty; all pages of the path must have been read.
+    /// Every remaining folder above gets the version `commit`. Returns the document.
     pub(super) fn remove(
         &mut self,
         names: &[String],
@@ -254,8 +253,7 @@ impl State {
         }
     }
 
-    /// Refuses a document where a folder is, or below a document; it has `below` names below its
-    /// module.
+    /// Refuses a document in place of a folder, or below a document; it has `below` names below its module.
     pub(super) fn check_clash(&self, path: &DocumentPath, below: usize) -> Result<(), TreeError> {
         let Some(Clash { depth, what }) = self.clash else {
             return Ok(());

@@ -1,11 +1,11 @@
-//! What heads, and the folders in them, are written with: documents, and what is said of damage.
+//! Serialisation of heads and their folders: documents, and errors about damage.
 
 use protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::types::{DocumentInfo, TreeError, Version};
 
-/// A document as it is read.
+/// A document in its deserialised form.
 #[derive(Deserialize, Serialize)]
 pub(super) struct DocumentJson {
     version: String,
@@ -15,7 +15,7 @@ pub(super) struct DocumentJson {
     modified: i64,
 }
 
-/// A document as it is written.
+/// A document to be serialised.
 #[derive(Serialize)]
 pub(super) struct DocumentRef<'a> {
     version: &'a str,
@@ -47,13 +47,13 @@ impl From<DocumentJson> for DocumentInfo {
     }
 }
 
-/// Writes a value.
+/// Serialises a value.
 pub(super) fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     // Writing strings and numbers to memory cannot fail.
     let _ = serde_json::to_writer(out, value);
 }
 
-/// Says that an object is damaged.
+/// Describes a damaged object.
 pub(super) fn damaged(key: &str, reason: impl std::fmt::Display) -> TreeError {
     TreeError::Format(format!(
         "\"{key}\" is damaged: {reason}; restore it from a backup"

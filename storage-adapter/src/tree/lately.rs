@@ -1,5 +1,5 @@
-//! Reading an index as this process saw it last, for whoever commits on it: the swap of the head decides whether that is still
-//! true. Nobody else may rest anything on it.
+//! Reads an index as this process last saw it, for callers that commit to it: the swap of the head decides whether that
+//! is still current. Nothing else may rely on it.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use super::types::{DocumentInfo, Folder, Host, TreeError};
 use crate::store::ObjectStore;
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// As [`Self::document_info`], but of a module whose head is in memory without asking the store.
+    /// Like [`Self::document_info`], but uses a cached head of the module without revalidation.
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub async fn document_info_lately(
         &self,
         account: &AccountName,
@@ -30,10 +30,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         self.document_at(account, &shard, names, head).await
     }
 
-    /// As [`Self::read_folder`] of a folder in a module, in the same way.
+    /// Like [`Self::read_folder`] for a folder in a module, in the same way.
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub async fn folder_lately(
         &self,
         account: &AccountName,

@@ -1,9 +1,8 @@
-//! Dividing a module's index into pages: small objects that never change.
+//! Divides a module's index into pages: small immutable objects.
 //!
-//! A commit has opened the pages on the paths of its documents; what it changed is put away again
-//! here, from below. A table that is too large puts its largest folders into pages of their own; if that
-//! is not enough, it becomes ranges of names, a page each. A folder that fits into the table above
-//! stays there, so what was changed lately is near the head.
+//! A commit has opened the pages on the paths of its documents; what it changed is stored again here, bottom-up. A
+//! table that is too large moves its largest folders into separate pages; if that is not enough, it becomes ranges of
+//! names, one page each. A folder that fits into the table above stays there, so recent changes are near the head.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,14 +10,14 @@ use std::sync::Arc;
 use super::folders;
 use super::table::{Child, Entry, Loaded, PageId, Table};
 
-/// Folders that are smaller than the bound divided by this do not get a page of their own.
+/// Folders smaller than the limit divided by this do not get a separate page.
 const MIN_SHARE: usize = 8;
-/// Parts smaller than the bound divided by this are joined with a neighbour.
+/// Parts smaller than the limit divided by this are joined with a neighbour.
 const SMALL_SHARE: usize = 4;
 /// A table with fewer parts than this is not divided: it would not get smaller.
 const MIN_PARTS: usize = 4;
 
-/// How much of an object something takes, about.
+/// The approximate size of something within an object.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Size {
     pub(super) bytes: usize,
@@ -28,7 +27,7 @@ pub(super) struct Size {
 
 /// The pages of one commit.
 pub(super) struct Packer<'a> {
-    /// Bytes of a page at most, about.
+    /// The approximate limit of a page, in bytes.
     pub(super) bound: usize,
     pub(super) loaded: &'a Loaded,
     pub(super) new_id: &'a dyn Fn() -> PageId,
@@ -41,7 +40,7 @@ pub(super) const fn is_small(size: Size, bound: usize) -> bool {
     size.bytes < bound / SMALL_SHARE
 }
 
-/// Measures what a table takes, without what is in pages.
+/// Measures a table, without what is in pages.
 pub(super) fn size(table: &Table) -> Size {
     let mut sum = Size::default();
     match table {
@@ -55,7 +54,7 @@ pub(super) fn size(table: &Table) -> Size {
 
 fn entry_size(name: &str, entry: &Entry) -> Size {
     match entry {
-        // As they stand in the JSON: punctuation and names of the fields.
+        // As serialised in JSON: punctuation and field names.
         Entry::Document(info) => Size {
             bytes: name.len() + info.version.0.len() + info.content_type.len() + 75,
             folders: 0,
@@ -83,7 +82,7 @@ impl Size {
 }
 
 impl Packer<'_> {
-    /// Makes a head small enough: this large if all is in it, else as large as a page.
+    /// Makes a head small enough: up to this limit if it contains everything, else up to the limit of a page.
     pub(super) fn head(&mut self, root: &mut Arc<Table>, alone: usize) {
         if folders::is_paged(root) || size(root).bytes > alone {
             let table = std::mem::take(Arc::make_mut(root));
@@ -112,7 +111,7 @@ impl Packer<'_> {
         }
     }
 
-    /// Puts into pages what is below a table; it may still be too large itself.
+    /// Moves everything below a table into pages; the table itself may still be too large.
     fn pack(&mut self, table: Table) -> (Table, usize) {
         let table = match table {
             Table::Items(mut items) => {
@@ -148,7 +147,7 @@ impl Packer<'_> {
         }
         large.sort_unstable_by(|a, b| b.cmp(a));
         for (bytes, name) in large {
-            // Half full, as a divided part, so that not every commit has to do this.
+            // Half full, like a divided part, so that not every commit has to do this.
             if total <= self.bound / 2 {
                 break;
             }
@@ -175,7 +174,7 @@ impl Packer<'_> {
             }
         }
         self.join_small(&mut packed);
-        // Alone, a part that is here needs no page.
+        // A single part that is here needs no page.
         if let [(_, Child::Here(_), _)] = packed.as_slice()
             && let Some((_, Child::Here(table), _)) = packed.pop()
         {
@@ -208,7 +207,7 @@ impl Packer<'_> {
         Table::Ranges(ranges)
     }
 
-    /// Joins small parts that are here with a neighbour that was read.
+    /// Joins small parts that are here with a loaded neighbour.
     fn join_small(&mut self, packed: &mut Vec<(String, Child, usize)>) {
         let mut at = 0;
         while at < packed.len() {
@@ -237,8 +236,7 @@ impl Packer<'_> {
         }
     }
 
-    /// Divides a table that is too large. Names often grow in order: the last part of a folder is
-    /// left nearly full.
+    /// Divides a table that is too large. Names often grow in order, so the last part of a folder is left nearly full.
     fn split(&self, table: Table, bytes: usize, is_last: bool) -> Vec<(String, Table)> {
         let full = self.bound - self.bound / 8;
         let share = if is_last || bytes > 2 * self.bound {
@@ -293,7 +291,7 @@ fn join(a: &Table, b: &Table) -> Option<Table> {
     }
 }
 
-/// Divides into two parts or more of about this size, each of at least `least` entries.
+/// Divides into two or more parts of about this size, each with at least `least` entries.
 fn chunks<T>(
     sized: impl Iterator<Item = (usize, String, T)>,
     share: usize,

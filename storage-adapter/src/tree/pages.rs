@@ -1,4 +1,4 @@
-//! Reading the pages of an index. They never change, so those in memory need no question.
+//! Reads the pages of an index. They are immutable, so cached ones need no revalidation.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use super::types::{Host, TreeError};
 use super::{Storage, format};
 use crate::store::ObjectStore;
 
-/// Pages that are read at the same time for one request.
+/// Pages that are read concurrently for one request.
 const READS: usize = 16;
 /// How often a head is read again because its pages were swept in between.
 const ATTEMPTS: u32 = 8;
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Looks something up in a module's index, reading the pages that it takes; gives the head
-    /// in which it was found: this one, or a newer one if pages of this one are swept already.
+    /// Looks something up in a module's index, reading the pages needed; returns the head in which it was found: this
+    /// one, or a newer one if pages of this one have been swept.
     pub(super) async fn look<T>(
         &self,
         account: &AccountName,
@@ -51,7 +51,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         }
     }
 
-    /// Looks something up with what is in memory; none if that is not enough.
+    /// Looks something up in cached pages; `None` if they are not sufficient.
     pub(super) fn peek<T>(
         &self,
         account: &AccountName,
@@ -74,7 +74,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         }
     }
 
-    /// Reads pages; returns the key of one that is not there.
+    /// Reads pages; returns the key of one that is missing.
     async fn load(
         &self,
         account: &AccountName,

@@ -17,13 +17,13 @@ pub struct DocumentPath {
     segments: Vec<String>,
 }
 
-/// Path of a folder as decoded segments; none for the root.
+/// Path of a folder as decoded segments; empty for the root.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FolderPath {
     segments: Vec<String>,
 }
 
-/// A document or a folder; in a URL the slash at the end tells.
+/// A document or a folder, distinguished in URLs by the trailing slash.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ItemPath {
     /// The path ends without a slash.
@@ -32,14 +32,14 @@ pub enum ItemPath {
     Folder(FolderPath),
 }
 
-/// The text is no path, with the reason in one sentence: an empty name, `.`, `..`, NUL, wrong
+/// The text is not a valid path, with the reason in one sentence: an empty name, `.`, `..`, NUL, wrong
 /// percent-encoding, not UTF-8, or too long.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidPath {
-    /// It cannot be a path, however short.
+    /// It cannot be a path, whatever its length.
     #[error("{0}")]
     Malformed(String),
-    /// It, or a name in it, has more than [`MAX_PATH_BYTES`] or [`MAX_NAME_BYTES`] (414).
+    /// The path, or a name in it, exceeds [`MAX_PATH_BYTES`] or [`MAX_NAME_BYTES`] (414).
     #[error("{0}")]
     TooLong(String),
 }
@@ -75,8 +75,8 @@ impl ItemPath {
         }
     }
 
-    /// Returns the module: the first segment, or the one after `public`. None for `/`, `/public/`
-    /// and documents directly in one of these.
+    /// Returns the module: the first segment, or the one after `public`. `None` for `/`, `/public/` and documents
+    /// directly in one of these.
     #[must_use]
     pub fn module(&self) -> Option<&str> {
         let (segments, is_folder) = match self {
@@ -88,7 +88,7 @@ impl ItemPath {
         segments.get(at).filter(|_| below).map(String::as_str)
     }
 
-    /// Returns whether everybody may read it: `/public/` and all below.
+    /// Returns whether everyone may read it: `/public/` and everything below.
     #[must_use]
     pub fn is_public(&self) -> bool {
         match self {
@@ -108,10 +108,10 @@ impl fmt::Display for ItemPath {
 }
 
 impl DocumentPath {
-    /// Makes a path of decoded names.
+    /// Creates a path from decoded names.
     ///
     /// # Errors
-    /// No name at all, or one that cannot be an item's name.
+    /// If there is no name, or one is not valid for an item.
     pub fn from_segments(segments: Vec<String>) -> Result<Self, InvalidPath> {
         if segments.is_empty() {
             return Err(InvalidPath::Malformed("a document has a name".to_owned()));
@@ -126,14 +126,14 @@ impl DocumentPath {
         &self.segments
     }
 
-    /// Returns whether everybody may read it: it lies below `/public/`.
+    /// Returns whether everyone may read it: it is below `/public/`.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.segments.len() > 1 && self.segments.first().is_some_and(|first| first == PUBLIC)
     }
 }
 
-/// Decoded, with a slash at the front: `/notes/a b.txt`.
+/// Decoded, with a leading slash: `/notes/a b.txt`.
 impl fmt::Display for DocumentPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.segments
@@ -143,10 +143,10 @@ impl fmt::Display for DocumentPath {
 }
 
 impl FolderPath {
-    /// Makes a path of decoded names; none for the root.
+    /// Creates a path from decoded names; none for the root.
     ///
     /// # Errors
-    /// A name that cannot be an item's name.
+    /// If a name is not valid for an item.
     pub fn from_segments(segments: Vec<String>) -> Result<Self, InvalidPath> {
         check(&segments)?;
         Ok(Self { segments })
@@ -158,7 +158,7 @@ impl FolderPath {
         &self.segments
     }
 
-    /// Returns whether it is `/public/` or lies below.
+    /// Returns whether it is `/public/` or below it.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.segments.first().is_some_and(|first| first == PUBLIC)

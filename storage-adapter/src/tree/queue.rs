@@ -1,15 +1,15 @@
 //! Writers to one module that wait for a commit, in one process.
 //!
-//! A writer leaves its intent in the module's queue and then waits for two things at once: its
-//! result, or its turn to lead. The leader takes all intents that wait and commits them together.
-//! A future may be dropped at any point: intents that a dropped leader had taken go back to the
-//! queue and the next writer leads; the intent of a dropped writer is left out.
+//! A writer puts its intent into the module's queue and then waits for two things at once: its result, or its turn to
+//! lead. The leader takes all waiting intents and commits them together. A future may be dropped at any point: intents
+//! that a dropped leader had taken go back to the queue and the next writer leads; the intent of a dropped writer is
+//! left out.
 //!
-//! [`Waiting::Polling`] is for hosts where a request may neither wake another nor be sure to go on. There
-//! nobody waits for anybody's I/O: waiting writers look again after a while, and leading is a lease,
-//! renewed by whoever is alive. After one that expired the next leader takes over what it had in hand;
-//! should the old one live after all, both work on the same intents, and the attempts noted at each
-//! keep that exact.
+//! [`Waiting::Polling`] is for hosts where a request must not wake another, and may never continue. There nobody waits
+//! for another's I/O: waiting writers look again after a while, and leadership is a lease, renewed as long as its
+//! holder is alive. After a lease has expired, the next leader takes over the intents that the old one had taken; if
+//! the old one is still alive after all, both work on the same intents, and the attempts recorded with each keep that
+//! exact.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -25,37 +25,36 @@ use super::shard::Shard;
 use super::types::{DocumentInfo, Host, TreeError, Version, WriteCondition, Written};
 use crate::store::StoreError;
 
-/// Intents that are committed at once.
+/// The most intents that are committed together.
 pub(super) const MAX_BATCH: usize = 256;
-/// How long a leader that polls may lead without renewing its lease, in milliseconds.
+/// How long a polling leader may lead without renewing its lease, in milliseconds.
 const LEASE: i64 = 3_000;
 /// How long it sleeps between renewals, in milliseconds.
 const RENEWAL: u64 = 500;
-/// How long a writer that polls sleeps until it looks again: at least so many milliseconds, and at most
-/// twice that.
+/// How long a polling writer sleeps before it looks again, in milliseconds: at least this, and at most twice as long.
 const LOOK_AGAIN: u64 = 20;
 
-/// How writers to one module, in one process, wait for the commit that takes theirs along.
+/// How writers to one module, in one process, wait for the commit that includes theirs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Waiting {
-    /// Whoever commits wakes them.
+    /// The committing writer wakes them.
     #[default]
     Woken,
-    /// They look again every few milliseconds. For hosts such as Workers, where a request must not be woken by
-    /// another one, and may be frozen for good wherever it waits.
+    /// They look again every few milliseconds. For hosts such as Workers, where a request must not be woken by another
+    /// one, and may be frozen for good wherever it waits.
     Polling,
 }
 
 pub(super) type Outcome = Result<Vec<Written>, TreeError>;
 
-/// One change, its bytes stored already.
+/// One change, whose bytes are stored already.
 #[derive(Debug)]
 pub(super) struct Op {
     pub(super) path: DocumentPath,
     pub(super) condition: WriteCondition,
-    /// The new document; none to delete.
+    /// The new document; `None` to delete.
     pub(super) put: Option<DocumentInfo>,
-    /// Whether the version that it replaces is of use to anybody.
+    /// Whether the version that it replaces is worth keeping.
     pub(super) keeps: bool,
 }
 
@@ -67,7 +66,7 @@ pub(super) struct Intent {
     state: Mutex<IntentState>,
 }
 
-/// A commit that may have happened, and what it would have answered.
+/// A commit that may have happened, and its result.
 #[derive(Debug)]
 struct Attempt {
     commit: Version,
@@ -96,7 +95,7 @@ impl Intent {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a commit whose reply may get lost, on a head with this serial number.
+    /// Records a commit whose response may get lost, on a head with this serial number.
     pub(super) fn attempt(&self, commit: &Version, serial: u64, outcome: Outcome) {
         self.state().attempts.push(Attempt {
             commit: commit.clone(),
@@ -105,13 +104,13 @@ impl Intent {
         });
     }
 
-    /// Forgets a commit of which the store says that it did not happen: that stays certain, however many commits
-    /// others make before the next look at the head.
+    /// Removes a commit that the store reports as not having happened: that stays certain, however many commits others
+    /// make before the next look at the head.
     pub(super) fn refused(&self, commit: &Version) {
         self.state().attempts.retain(|one| one.commit != *commit);
     }
 
-    /// Finds out what became of earlier attempts, from a head's last commits and serial number.
+    /// Determines the outcome of earlier attempts, from a head's last commits and serial number.
     pub(super) fn settle(&self, recent: &[Version], serial: u64) {
         let outcome = {
             let mut state = self.state();
@@ -126,10 +125,10 @@ impl Intent {
                 .iter()
                 .any(|one| serial > one.serial + RECENT_COMMITS as u64)
             {
-                // More commits since than a head remembers: nobody can tell any more.
+                // More commits since then than a head remembers: the outcome can no longer be determined.
                 Err(lost_reply())
             } else {
-                // Others have taken the place: these can never happen any more.
+                // Others have taken their place: these can never happen any more.
                 state.attempts.retain(|one| serial <= one.serial);
                 return;
             }
@@ -137,10 +136,10 @@ impl Intent {
         self.finish(outcome);
     }
 
-    /// Gives up; if an earlier attempt may have happened, or still happen, the answer says so.
+    /// Gives up; if an earlier attempt may have happened, or still may, the result says so.
     pub(super) fn fail(&self, error: TreeError) {
         let uncertain = !self.state().attempts.is_empty();
-        // That an account cannot be written to does not say that nothing happened either, and it says more.
+        // The error that an account cannot be written to does not imply either that nothing happened, and it says more.
         let says_why = matches!(error, TreeError::Store(StoreError::Account(_)));
         self.finish(Err(if uncertain && !says_why {
             lost_reply()
@@ -160,7 +159,7 @@ impl Intent {
         }
     }
 
-    /// Returns whether somebody has decided it.
+    /// Returns whether it has been decided.
     pub(super) fn is_decided(&self) -> bool {
         self.state().result.is_some()
     }
@@ -195,14 +194,14 @@ pub(super) struct Queue {
     lease: Mutex<Lease>,
 }
 
-/// Who leads among writers that poll.
+/// Who leads among polling writers.
 #[derive(Debug, Default)]
 struct Lease {
-    /// The leader's number; those before it have lost theirs.
+    /// The leader's number; earlier ones have lost their lease.
     number: u64,
-    /// Until when it leads, in milliseconds; nobody does if that has passed.
+    /// When the lease ends, in milliseconds; after that nobody leads.
     until: i64,
-    /// What it has taken from the queue.
+    /// The intents that it has taken from the queue.
     in_hand: Vec<Arc<Intent>>,
 }
 
@@ -215,10 +214,10 @@ impl Queue {
         self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the lease, and all that waits, unless somebody leads.
+    /// Takes the lease, and everything that waits, unless somebody leads.
     fn take_lease(self: &Arc<Self>, now: i64) -> Option<(u64, Batch)> {
         let mut lease = self.lease();
-        // A clock that was set back does not make a lease longer.
+        // A clock that was set back does not prolong a lease.
         if now < lease.until && lease.until <= now + LEASE {
             return None;
         }
@@ -235,7 +234,7 @@ impl Queue {
         Some((lease.number, batch))
     }
 
-    /// Leads for longer; returns whether the lease is still one's own.
+    /// Renews the lease; returns whether it is still the caller's.
     fn renew_lease(&self, number: u64, now: i64) -> bool {
         let mut lease = self.lease();
         if lease.number == number {
@@ -254,9 +253,8 @@ impl Queue {
 }
 
 impl Queues {
-    /// Waits until somebody has decided the intent. `lead` commits a batch; it is called by one
-    /// writer at a time. What it gives, keys to be deleted, is given to whoever called it: others
-    /// may lead by then.
+    /// Waits until the intent has been decided. `lead` commits a batch; one writer calls it at a time. The keys that it
+    /// returns are to be deleted by its caller: others may lead by then.
     pub(super) async fn submit<F: Future<Output = Vec<String>>>(
         &self,
         account: &AccountName,
@@ -286,7 +284,7 @@ impl Queues {
                 return (result, left);
             }
             if turn.is_some() {
-                // Dropped, with all that is undecided put back, before the turn ends.
+                // Dropped, which puts back everything undecided, before the turn ends.
                 left.extend(lead(Batch::take(queue)).await);
             }
         }
@@ -324,7 +322,7 @@ impl Queues {
                     host.sleep(RENEWAL).await;
                 }
             });
-            // Until all is decided, or somebody else has taken over.
+            // Until everything is decided, or another writer has taken over.
             let led = poll_fn(|context| match leading.as_mut().poll(context) {
                 Poll::Ready(left) => Poll::Ready(left),
                 Poll::Pending => {
@@ -356,7 +354,7 @@ impl Queues {
     }
 }
 
-/// A writer in a queue; the last one takes the queue away.
+/// A writer in a queue; the last one removes the queue.
 struct Place<'a> {
     queues: &'a Queues,
     queue: Arc<Queue>,
@@ -369,14 +367,14 @@ impl Drop for Place<'_> {
             .by_key
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // The map and this place. Others can only enter under the lock that is held.
+        // Held by the map and this place. Others can only enter under the lock that is held.
         if Arc::strong_count(&self.queue) == 2 {
             queues.remove(&self.queue.key);
         }
     }
 }
 
-/// Gives a lease back.
+/// Releases a lease.
 struct EndLease<'a>(&'a Queue, u64);
 
 impl Drop for EndLease<'_> {
@@ -385,7 +383,7 @@ impl Drop for EndLease<'_> {
     }
 }
 
-/// Leaves an intent out once nobody waits for it.
+/// Removes an intent that nobody waits for.
 struct Abandon(Arc<Intent>);
 
 impl Drop for Abandon {
@@ -394,7 +392,7 @@ impl Drop for Abandon {
     }
 }
 
-/// Intents that a leader has taken. Those that are undecided when it is dropped go back.
+/// Intents that a leader has taken. Those undecided when it is dropped go back.
 pub(super) struct Batch {
     pub(super) queue: Arc<Queue>,
     intents: Vec<Arc<Intent>>,
@@ -411,7 +409,7 @@ impl Batch {
         }
     }
 
-    /// Returns the intents that are undecided and still wanted.
+    /// Returns the undecided intents that are still wanted.
     pub(super) fn open(&mut self) -> &[Arc<Intent>] {
         self.intents.retain(|intent| !intent.is_settled());
         &self.intents

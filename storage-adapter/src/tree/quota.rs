@@ -1,15 +1,14 @@
 //! An account's quota over all of its modules.
 //!
-//! Every module has a head of its own, so a limit over all of them needs one more object: the
-//! ledger says how much each module may grow to, and never promises more than the quota. A head
-//! carries its part and is free to grow to it. Only a write that needs more goes to the ledger:
+//! Every module has its own head, so a limit over all of them needs one more object: the ledger contains each module's
+//! allowance, and the allowances never add up to more than the quota. A head contains its own allowance and may grow up
+//! to it freely. Only a write that needs more uses the ledger:
 //!
-//! - *more*: read the head, swap the ledger with a larger part, then swap that same head;
-//! - *taking back*: read the ledger, swap the other heads with what they really hold, then swap
-//!   that same ledger.
+//! - *more*: read the head, swap the ledger with a larger allowance, then swap that same head;
+//! - *taking back*: read the ledger, swap the other heads with what they really use, then swap that same ledger.
 //!
-//! Each of the two invalidates what the other one has read, so a part is never used after it was
-//! taken back. A write is refused only on a snapshot of all heads in which it does not fit.
+//! Each of the two invalidates what the other one has read, so an allowance is never used after it was taken back. A
+//! write is refused only if it exceeds the quota in a snapshot of all heads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,9 +24,9 @@ use super::types::{Host, TreeError};
 use super::{Storage, version};
 use crate::store::{ETag, ObjectStore, PutMode, StoreError};
 
-/// How often the ledger is read again because others changed it.
+/// How often the ledger is read again because of concurrent changes.
 const ATTEMPTS: u32 = 20;
-/// A module gets this many bytes more than it needs, if there are plenty.
+/// A module gets this many bytes more than it needs, if there is enough left.
 const SLACK: u64 = 1 << 20;
 
 /// What a write needs of the quota.
@@ -35,17 +34,17 @@ const SLACK: u64 = 1 << 20;
 pub(super) struct Need {
     /// The account's quota, in bytes.
     pub(super) limit: u64,
-    /// Bytes that the module holds afterwards.
+    /// The module's size afterwards, in bytes.
     pub(super) bytes: u64,
-    /// By how much the module grows.
+    /// By how many bytes the module grows.
     pub(super) grows: u64,
-    /// Bytes that others who wait would like too.
+    /// Bytes that other waiting writes would need.
     pub(super) wish: u64,
 }
 
-/// Whether there is room.
+/// Whether there is room within the quota.
 pub(super) enum Room {
-    /// The module may grow to this, if its head is still the same.
+    /// The module may grow to this, if its head is unchanged.
     Allowed(Allowance),
     /// The account is full.
     Full { limit: u64, used: u64 },
@@ -56,16 +55,16 @@ pub(super) enum Room {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Ledger {
     format: u32,
-    /// Makes every ledger different from the one before.
+    /// Makes every ledger different from the previous one.
     id: String,
     /// The quota that is divided.
     limit: u64,
-    /// Bytes that each module may hold, by its name as in the key of its head.
+    /// Each module's allowance in bytes, by its name in the key of its head.
     modules: BTreeMap<String, u64>,
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Gets the module the room it needs.
+    /// Gets the allowance that a module needs.
     pub(super) async fn make_room(
         &self,
         account: &AccountName,
@@ -91,7 +90,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             });
             let ledger = ledger.filter(|ledger| ledger.limit == need.limit);
             let modules = ledger.map(|ledger| ledger.modules);
-            // What this module was promised stays promised: another instance may use it already.
+            // The module's existing allowance stays: another instance may already be using it.
             let own = modules
                 .as_ref()
                 .and_then(|modules| modules.get(&name))
@@ -170,9 +169,9 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         }
     }
 
-    /// Takes from all other modules what they do not use; those that were promised something and
-    /// have no head yet get an empty one, so that they cannot use the promise either. Gives what each may hold then; or the
-    /// answer; or, if something changed in between, nothing.
+    /// Takes the unused allowance of all other modules; those with an allowance but no head get an empty head, so that
+    /// they cannot use the allowance either. Returns the new allowances; or the result; or `None` if something changed
+    /// in between.
     async fn take_back(
         &self,
         account: &AccountName,

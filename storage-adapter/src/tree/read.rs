@@ -13,15 +13,14 @@ use super::table::Loaded;
 use super::types::{ByteRange, DocumentInfo, DocumentRead, FolderRead, Host, TreeError, Version};
 use crate::store::{GetOptions, Object, ObjectStore, StoreError};
 
-/// How often a read starts again because the store failed in between, or bytes are missing that a head names again and again.
+/// How often a read starts again because the store failed in between, or referenced bytes are repeatedly missing.
 const ATTEMPTS: u32 = 4;
 /// How often it starts again because others replaced the document in between.
 const REPLACED: u32 = 40;
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Reads a document: one conditional GET of the head and, at the same time if the document is
-    /// known, one GET of the bytes. Of a large module's index, pages that are not in memory are
-    /// read too.
+    /// Reads a document: one conditional GET of the head and, at the same time if the document is known, one GET of the
+    /// bytes. For a large module's index, pages that are not cached are read too.
     ///
     /// # Errors
     /// [`TreeError::NotFound`], [`TreeError::Range`], and those of the store.
@@ -67,7 +66,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             if matches!(opened, Err(TreeError::Store(StoreError::NotFound)))
                 && missing.as_ref() != Some(&info.version)
             {
-                // Replaced and deleted since the head was read, as it seems: the next look tells.
+                // Apparently replaced and deleted since the head was read: the next look will show.
                 missing = Some(info.version);
                 replaced += 1;
                 if replaced > REPLACED {
@@ -118,7 +117,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok((self.store.get(&key, options).await?, range))
     }
 
-    /// Tells what a document is, without its bytes: one conditional GET.
+    /// Returns a document's metadata, without its bytes: one conditional GET.
     ///
     /// # Errors
     /// [`TreeError::NotFound`], and those of the store.
@@ -134,7 +133,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         self.document_at(account, &shard, names, head).await
     }
 
-    /// Finds a document in the index that a head begins.
+    /// Finds a document in the index that starts with a head.
     pub(super) async fn document_at(
         &self,
         account: &AccountName,
@@ -149,9 +148,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         state.document.ok_or(TreeError::NotFound)
     }
 
-    /// Reads a folder: one conditional GET of the head; `/` and `/public/` are one LIST. A folder
-    /// that does not exist is an empty one. Pages are read as by [`Self::read_document`]; a poll
-    /// does not read those of the folder itself.
+    /// Reads a folder: one conditional GET of the head; `/` and `/public/` take one LIST. A missing folder is an empty
+    /// one. Pages are read as by [`Self::read_document`]; a poll does not read those of the folder itself.
     ///
     /// # Errors
     /// Those of the store.

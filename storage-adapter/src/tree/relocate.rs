@@ -1,9 +1,9 @@
-//! Copying an account's tree to another store, bytes before the heads that name them.
+//! Copies an account's tree to another store, bytes before the heads that refer to them.
 //!
-//! What never changes (bytes of documents, pages, lists of superseded documents) is copied while the account is
-//! written to; then, once nobody may write any more, every head is written again with a mark ([`Storage::fence`]), so
-//! that swaps that are still on their way fail; and then what came meanwhile and the marked heads are copied. A marked
-//! head says its folder's version, so the copy has the versions of the original, every one.
+//! Immutable objects (bytes of documents, pages, lists of superseded documents) are copied while the account is still
+//! being written; then, once nobody may write any more, every head is rewritten with a mark ([`Storage::fence`]), so
+//! that swaps still under way fail; and then everything that was added in the meantime and the marked heads are copied.
+//! A marked head contains its folder's version, so the copy has exactly the versions of the original.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -21,9 +21,9 @@ use super::types::{Folder, FolderRead, Host, Item, TreeError, Version};
 use super::{Storage, format, version};
 use crate::store::{ByteStream, Entry, GetOptions, ObjectStore, PutMode, StoreError};
 
-/// Entries that a store gives at once.
+/// The most entries that a store lists at once.
 const PAGE: usize = 1000;
-/// How often an object is copied, or a head marked, before it counts as failed.
+/// How often copying an object, or marking a head, is attempted before it counts as failed.
 const ATTEMPTS: u32 = 8;
 
 /// A part of what the other store does not have yet.
@@ -31,20 +31,20 @@ const ATTEMPTS: u32 = 8;
 pub struct Missing {
     /// Keys and lengths.
     pub entries: Vec<Entry>,
-    /// Where to go on; nothing at the end.
+    /// Where to continue; `None` at the end.
     pub next: Option<String>,
 }
 
-/// What became of one object.
+/// The outcome for one object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Copied {
-    /// It is there, read back and found to be the same; so many bytes.
+    /// It is there, read back and verified; with its length in bytes.
     Verified(u64),
-    /// It is not here any more: swept meanwhile.
+    /// It no longer exists here: it was swept in the meantime.
     Gone,
 }
 
-/// What two trees that are the same hold.
+/// The content of two identical trees.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Compared {
     /// Documents.
@@ -55,7 +55,7 @@ pub struct Compared {
     pub folders: u64,
 }
 
-/// Where what never changes lies, in the order of keys.
+/// The prefixes of immutable objects, in key order.
 fn immutable(account: &AccountName) -> [String; 3] {
     [
         shard::data_prefix(account),
@@ -65,7 +65,7 @@ fn immutable(account: &AccountName) -> [String; 3] {
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Returns whether nothing of the account's tree is in this store.
+    /// Returns whether this store contains nothing of the account's tree.
     ///
     /// # Errors
     /// Those of the store.
@@ -79,8 +79,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(true)
     }
 
-    /// Returns whether the other store is another place than this one, and not the same by another name: what is
-    /// written there must not be here.
+    /// Returns whether the other store is really a different one, not the same under another name: an object written
+    /// there must not appear here.
     ///
     /// # Errors
     /// Those of both stores.
@@ -98,7 +98,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(matches!(seen?, Found::Nothing))
     }
 
-    /// Returns the bytes that all documents of the account have together.
+    /// Returns the total size of all documents of the account, in bytes.
     ///
     /// # Errors
     /// Those of the store.
@@ -110,7 +110,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(used)
     }
 
-    /// Removes all of the account's tree from this store: heads first, so that nothing names what is gone.
+    /// Removes the account's whole tree from this store: heads first, so that nothing refers to deleted objects.
     ///
     /// # Errors
     /// Those of the store; repeating it resumes.
@@ -132,8 +132,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(removed)
     }
 
-    /// Finds what never changes and is here and not, or in another length, in another store; of one page of the
-    /// listing, which goes on after `after`.
+    /// Finds immutable objects that are here but missing, or of another length, in another store; for one page of the
+    /// listing, which starts after `after`.
     ///
     /// # Errors
     /// Those of both stores.
@@ -149,7 +149,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let Some(prefix) = prefixes.get(at) else {
             return Ok(Missing::default());
         };
-        // The name of a prefix itself stands for its beginning.
+        // The prefix itself, as a name, means its start.
         let start = after.filter(|key| key.len() > prefix.len());
         let here = self.store.list(prefix, start).await?;
         let more = here.len() >= PAGE;
@@ -175,10 +175,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(Missing { entries, next })
     }
 
-    /// Copies one object that never changes, reads the copy back and compares both.
+    /// Copies one immutable object, reads the copy back and compares both.
     ///
     /// # Errors
-    /// Those of both stores; [`TreeError::Format`] if the copy is another one each time.
+    /// Those of both stores; [`TreeError::Format`] if the copy differs each time.
     pub async fn copy_object<T: ObjectStore, G: Host>(
         &self,
         to: &Storage<T, G>,
@@ -238,11 +238,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok((whole_length && check.finalize() == hash).then_some(Copied::Verified(length)))
     }
 
-    /// Writes every head again with a mark, so that whoever has read one before cannot swap it any more. Heads
-    /// that have the mark stay as they are. The folders keep their versions.
+    /// Rewrites every head with a mark, so that writers that have read one before can no longer swap it. Heads that
+    /// have the mark stay as they are. The folders keep their versions.
     ///
     /// # Errors
-    /// Those of the store; [`TreeError::Busy`] if others write all the time.
+    /// Those of the store; [`TreeError::Busy`] if there are constant concurrent writes.
     pub async fn fence(&self, account: &AccountName, mark: &str) -> Result<(), TreeError> {
         for entry in self.list_heads(account).await? {
             self.fence_head(account, &entry.key, mark).await?;
@@ -292,10 +292,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Err(TreeError::Busy)
     }
 
-    /// Copies heads and the ledger of the quota, last of all. What is there already must be the same.
+    /// Copies heads and the quota's ledger, last of all. Existing ones must be identical.
     ///
     /// # Errors
-    /// Those of both stores; [`TreeError::Conflict`] if something else is in a head's place.
+    /// Those of both stores; [`TreeError::Conflict`] if there is another object in place of a head.
     pub async fn copy_heads<T: ObjectStore, G: Host>(
         &self,
         account: &AccountName,
@@ -341,8 +341,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(())
     }
 
-    /// Reads both trees from top to bottom: every folder must be the same in both, with every version, and every
-    /// document's bytes be there in their length.
+    /// Reads both trees completely: every folder must be identical in both, with every version, and every document's
+    /// bytes must exist with their length.
     ///
     /// # Errors
     /// Those of both stores; [`TreeError::Format`] names what differs.
@@ -363,7 +363,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             let folder = whole_folder(self, account, &path).await?;
             if folder != whole_folder(to, account, &path).await? {
                 return Err(TreeError::Format(format!(
-                    "the folder \"{path}\" is another one in the copy"
+                    "the folder \"{path}\" differs in the copy"
                 )));
             }
             found.folders += 1;
@@ -390,7 +390,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     }
 }
 
-/// Stands for a key in memory.
+/// Represents a key in memory.
 fn short(key: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
@@ -404,12 +404,12 @@ async fn whole_folder<S: ObjectStore, H: Host>(
 ) -> Result<Arc<Folder>, TreeError> {
     match storage.read_folder(account, path, &[]).await? {
         FolderRead::Found(folder) => Ok(folder),
-        // Cannot be: only versions that were asked about are "not modified".
+        // Unreachable: only versions that were asked about are "not modified".
         FolderRead::NotModified(_) => Err(TreeError::Busy),
     }
 }
 
-/// Passes a body on, and sums up what passes.
+/// Passes a body through and hashes it.
 fn hashed(body: ByteStream, seen: &Arc<Mutex<(Sha256, u64)>>) -> ByteStream {
     let seen = Arc::clone(seen);
     Box::pin(body.inspect(move |chunk| {

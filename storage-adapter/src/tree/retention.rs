@@ -1,4 +1,4 @@
-//! Overwritten and deleted documents: listed, restored, and swept in the end.
+//! Overwritten and deleted documents: listed, restored, and finally swept.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,30 +18,30 @@ use crate::store::{BodyError, Entry, GetOptions, ObjectStore, StoreError};
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct SweepReport {
-    /// Documents whose retention was over.
+    /// Documents whose retention time was over.
     pub expired: usize,
-    /// Bytes that no index named, left behind by writes that broke off.
+    /// Unreferenced bytes, left behind by interrupted writes.
     pub orphans: usize,
-    /// Pages that no index names any more, or never did.
+    /// Pages that are no longer referenced, or never were.
     pub pages: usize,
-    /// Superseded documents that were removed before their time, to keep within the bound.
+    /// Superseded documents that were removed early, to stay within the limit.
     pub trimmed: usize,
 }
 
-/// What is retained of overwritten and deleted documents.
+/// The retained overwritten and deleted documents.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Kept {
-    /// How many versions there are.
+    /// The number of versions.
     pub versions: usize,
     /// Their bytes.
     pub bytes: u64,
 }
 
-/// What there is of an account, listed before what names it.
+/// The objects of an account, listed before the heads that refer to them.
 pub(super) struct Survey {
     pub(super) data: Vec<Entry>,
     index_pages: Vec<Entry>,
-    /// The keys of bytes and pages that heads name.
+    /// The keys of bytes and pages that heads refer to.
     pub(super) live: HashSet<String>,
     /// By the keys of their bytes.
     pub(super) kept: HashMap<String, Superseded>,
@@ -49,8 +49,7 @@ pub(super) struct Survey {
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Lists overwritten and deleted documents below a folder that can still be restored, oldest
-    /// first.
+    /// Lists overwritten and deleted documents below a folder that can still be restored, oldest first.
     ///
     /// # Errors
     /// Those of the store.
@@ -72,7 +71,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let mut found = Vec::new();
         for shard in shards {
             let (state, _) = self.shard_state(account, &shard).await?;
-            // Heads and lists go on naming what was removed to keep within a bound.
+            // Heads and lists still refer to versions that were removed to stay within a limit.
             let superseded = state.superseded.into_iter();
             found.extend(superseded.filter_map(|(key, kept)| there.contains(&key).then_some(kept)));
         }
@@ -87,10 +86,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(found)
     }
 
-    /// Writes an overwritten or deleted version of a document again, under a new version.
+    /// Writes an overwritten or deleted version of a document again, as a new version.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`] if that version is not kept; else as [`Self::put`].
+    /// [`TreeError::NotFound`] if that version is not retained; otherwise like [`Self::put`].
     pub async fn restore(
         &self,
         account: &AccountName,
@@ -104,24 +103,24 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let key = shard::data_key(account, path, version);
         let kept = state.superseded.remove(&key).ok_or(TreeError::NotFound)?;
         let object = match self.store.get(&key, GetOptions::default()).await {
-            // Swept already; the head forgets it with its next commit.
+            // Already swept; the head drops it with its next commit.
             Err(StoreError::NotFound) => return Err(TreeError::NotFound),
             object => object?,
         };
         let (kind, bytes) = (&kept.info.content_type, object.body);
         let written = self.put(account, path, kind, bytes, condition, quota).await;
         written.map_err(|error| match error {
-            // It is the store that had the body, and not whoever asked.
+            // The body came from the store, not from the caller.
             TreeError::Body(BodyError::Broken(why)) => StoreError::Unavailable(why).into(),
             error => error,
         })
     }
 
-    /// Removes the bytes of documents whose retention is over, and bytes and pages that no index
-    /// names and that are older than the grace time. Safe at any time, beside any number of writers.
+    /// Removes the bytes of documents whose retention time is over, and unreferenced bytes and pages that are older
+    /// than the grace period. Safe at any time, with any number of writers.
     ///
     /// # Errors
-    /// Those of the store; what was removed until then stays removed.
+    /// Those of the store; what was removed so far stays removed.
     pub async fn sweep(
         &self,
         account: &AccountName,
@@ -130,11 +129,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         self.sweep_to(account, now, None).await
     }
 
-    /// The same, and removes the oldest superseded documents until the rest takes no more than `most` bytes, of
-    /// which each version counts some more than its own.
+    /// The same, and removes the oldest superseded documents until the rest takes no more than `most` bytes; each
+    /// version counts a little more than its bytes.
     ///
     /// # Errors
-    /// As [`Self::sweep`].
+    /// Like [`Self::sweep`].
     pub async fn sweep_to(
         &self,
         account: &AccountName,
@@ -165,7 +164,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 report.orphans += 1;
             }
         }
-        // Newest first: what does not fit any more is older.
+        // Newest first: everything beyond the limit is older.
         retained.sort_by_key(|(_, superseded)| std::cmp::Reverse(superseded.since));
         let mut there: HashSet<&str> = data.iter().map(|entry| entry.key.as_str()).collect();
         let mut sum = 0;
@@ -191,7 +190,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             }
         }
         for page in &pages {
-            // What a young list names may have been stored after the bytes were listed.
+            // What a young list refers to may have been stored after the bytes were listed.
             let made = page.key.rsplit('/').next().and_then(version::time);
             let settled = made.is_some_and(|made| made < page_grace);
             let empty = settled && !page.names.iter().any(|name| there.contains(name.as_str()));
@@ -202,7 +201,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(report)
     }
 
-    /// Tells how much is retained of overwritten and deleted documents.
+    /// Returns how much is retained of overwritten and deleted documents.
     ///
     /// # Errors
     /// Those of the store.
@@ -220,15 +219,15 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(found)
     }
 
-    /// Returns how many bytes this process has added since the last sweep to what only a sweep removes. Whoever bounds it
-    /// sweeps when they are many.
+    /// Returns how many bytes this process has added since the last sweep that only a sweep removes. The caller is
+    /// expected to sweep when there are many.
     #[must_use]
     pub fn left_since_sweep(&self, account: &AccountName) -> u64 {
         self.shared.garbage.added(account)
     }
 
-    /// First what is there, then what is named: whatever is listed here and named by nobody later was never named, or is not
-    /// named any more, for good.
+    /// First the existing objects, then the references: an object listed here that nothing refers to afterwards was
+    /// never referenced, or no longer is, for good.
     pub(super) async fn survey(&self, account: &AccountName) -> Result<Survey, TreeError> {
         let data = self.list_all(&shard::data_prefix(account)).await?;
         let index_pages = self.list_all(&shard::pages_prefix(account)).await?;
@@ -257,8 +256,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             .collect())
     }
 
-    /// Reads the pages first and the head then, so that what moves from the head to a page in
-    /// between is in one of them; pages are listed again for what moved away.
+    /// Reads the pages first and then the head, so that an entry that moves from the head to a page in between is in
+    /// one of them; pages are listed again for entries that moved away.
     async fn shard_state(
         &self,
         account: &AccountName,
@@ -340,11 +339,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 struct Page {
     key: String,
     newest: Timestamp,
-    /// The keys of the bytes that it names.
+    /// The keys of the bytes that it refers to.
     names: Vec<String>,
 }
 
-/// By the key of the bytes; of pages, those that the head needs.
+/// By the key of the bytes; for pages, those that the head needs.
 #[derive(Default)]
 struct ShardState {
     live: HashSet<String>,
@@ -352,7 +351,7 @@ struct ShardState {
 }
 
 impl ShardState {
-    /// A commit that lost the race may have announced an entry too early: the latest time counts.
+    /// A commit that lost the race may have recorded an entry too early: the latest time counts.
     fn add(&mut self, account: &AccountName, entry: Superseded) {
         let key = shard::data_key(account, &entry.path, &entry.info.version);
         let since = self.superseded.get(&key).map(|known| known.since);

@@ -1,4 +1,4 @@
-//! `/` and `/public/`, made of one LIST of heads.
+//! `/` and `/public/`, made from one LIST of heads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::types::{Folder, Host, Item, TreeError, Version};
 use super::{Storage, version};
 use crate::store::{Entry, ObjectStore, StoreError};
 
-/// How many entries the store gives at once.
+/// The most entries that the store lists at once.
 const PAGE: usize = 1000;
 /// How often a root is read again because it changed while it was read.
 const ATTEMPTS: u32 = 8;
@@ -39,8 +39,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         }
     }
 
-    /// Lists all heads as they are at one instant: one LIST; more than 1,000 heads are listed
-    /// again until nothing changes between two times.
+    /// Lists all heads as of one instant: one LIST; more than 1,000 heads are listed again until nothing changes
+    /// between two times.
     pub(super) async fn list_heads(&self, account: &AccountName) -> Result<Vec<Entry>, TreeError> {
         let prefix = shard::heads(account);
         let mut before: Option<Vec<Entry>> = None;
@@ -82,7 +82,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         }
     }
 
-    /// None if a head changed since the listing.
+    /// `None` if a head changed since the listing.
     async fn make_root(
         &self,
         account: &AccountName,
@@ -109,7 +109,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     return Ok(None);
                 };
                 let Some(info) = &head.index.document else {
-                    return Err(format::damaged(&entry.key, "its length does not fit"));
+                    return Err(format::damaged(&entry.key, "its length does not match"));
                 };
                 Item::Document(info.clone())
             };
@@ -135,7 +135,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         })))
     }
 
-    /// Returns the head that was listed; none if it is another one by now.
+    /// Returns the listed head; `None` if it has changed since.
     pub(super) async fn listed_head(&self, entry: &Entry) -> Result<Option<Arc<Head>>, TreeError> {
         if let Some(head) = self.shared.cache.get(&entry.key)
             && head.etag.as_ref() == Some(&entry.etag)

@@ -1,16 +1,16 @@
-//! Which index a path belongs to, and the keys of everything an account is made of.
+//! Which index a path belongs to, and the keys of all of an account's objects.
 
 use protocol::AccountName;
 
 use super::path::{DocumentPath, FolderPath, PUBLIC};
 use super::types::{TreeError, Version};
 
-/// The longest path that is spelled out in the key of a document's bytes, so that the key stays
-/// below the 1,024 bytes that S3 allows. Longer ones are cut; the version keeps them apart.
+/// The longest path that is contained in the key of a document's bytes, so that the key stays below the 1,024 bytes
+/// that S3 allows. Longer ones are cut; the version keeps them apart.
 const MAX_KEY_PATH: usize = 900;
 
-/// What one head keeps: a module, or the one document of that name directly in the root (or in
-/// `/public/`). Both have the same head, so they can never be there at once.
+/// The content of one head: a module, or the single document of that name directly in the root (or in `/public/`). Both
+/// have the same head, so they can never exist at the same time.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Shard {
     pub(super) public: bool,
@@ -41,7 +41,7 @@ impl Shard {
         }
     }
 
-    /// Returns the folder's shard and its names below; none for `/` and `/public/`.
+    /// Returns the folder's shard and its names below; `None` for `/` and `/public/`.
     pub(super) fn of_folder(path: &FolderPath) -> Option<(Self, &[String])> {
         match path.segments() {
             [public, name, rest @ ..] if public == PUBLIC => Some((
@@ -82,7 +82,7 @@ impl Shard {
         }
     }
 
-    /// Returns `notes` or `public/notes`. There is no module `public`, so they are apart.
+    /// Returns `notes` or `public/notes`. There is no module `public`, so they are distinct.
     pub(super) fn path(&self) -> String {
         if self.public {
             format!("{PUBLIC}/{}", self.name)
@@ -96,12 +96,12 @@ impl Shard {
         format!("accounts/{account}/index/{public}{}", self.name)
     }
 
-    /// Where the pages of a large index go.
+    /// The prefix of the pages of a large index.
     pub(super) fn pages_prefix(&self, account: &AccountName) -> String {
         format!("{}{}/", pages_prefix(account), self.path())
     }
 
-    /// Where lists of superseded documents go that are too long for the head.
+    /// The prefix of lists of superseded documents that are too long for the head.
     pub(super) fn superseded_prefix(&self, account: &AccountName) -> String {
         format!("accounts/{account}/superseded/{}/", self.path())
     }
@@ -121,7 +121,7 @@ pub(super) fn ledger_key(account: &AccountName) -> String {
     format!("accounts/{account}/quota.json")
 }
 
-/// Where the pages of all indexes are.
+/// The prefix of the pages of all indexes.
 pub(super) fn pages_prefix(account: &AccountName) -> String {
     format!("accounts/{account}/pages/")
 }
@@ -130,7 +130,7 @@ pub(super) fn data_prefix(account: &AccountName) -> String {
     format!("accounts/{account}/data/")
 }
 
-/// Where a document's bytes are.
+/// The key of a document's bytes.
 pub(super) fn data_key(account: &AccountName, path: &DocumentPath, version: &Version) -> String {
     let mut key = data_prefix(account);
     let start = key.len();
@@ -146,7 +146,7 @@ pub(super) fn data_key(account: &AccountName, path: &DocumentPath, version: &Ver
             end -= 1;
         }
         key.truncate(end);
-        // What is left of a name must be one: not empty, not a dot.
+        // The rest of a name must be valid: not empty, not a dot.
         let cut = key.trim_end_matches(['/', '.']).len();
         key.truncate(cut);
     }

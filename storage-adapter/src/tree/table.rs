@@ -1,7 +1,7 @@
-//! What a folder contains, in memory: items, or ranges of them that have a page each.
+//! The content of a folder, in memory: items, or ranges of them with one page each.
 //!
-//! Tables are immutable and shared by commits. A part may be in a page that was not read yet:
-//! whoever looks something up gives the pages that were read, and is told which ones are missing.
+//! Tables are immutable and shared by commits. A part may be in a page that was not read yet: a lookup gets the pages
+//! that were read, and returns which ones are missing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -10,17 +10,17 @@ use std::sync::Arc;
 use super::types::{DocumentInfo, Item, Version};
 use super::version;
 
-/// The name of a page: an object that never changes.
+/// The name of a page, an immutable object.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct PageId(pub(super) String);
 
-/// What a folder contains, or a part of it.
+/// The content of a folder, or a part of it.
 #[derive(Clone, Debug)]
 pub(super) enum Table {
-    /// All of it.
+    /// All items.
     Items(BTreeMap<String, Entry>),
-    /// Each part under a name that is not after its own names and after all names of the part
-    /// before; what comes before the first one belongs to the first.
+    /// Each part's key is not after its own names and after all names of the previous part; names before the first key
+    /// belong to the first part.
     Ranges(BTreeMap<String, Child>),
 }
 
@@ -45,19 +45,19 @@ pub(super) type Loaded = HashMap<PageId, Arc<Table>>;
 #[derive(Debug)]
 pub(super) struct Missing(pub(super) Vec<PageId>);
 
-/// What is at a path.
+/// The state of a path.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     /// The document.
     pub(super) document: Option<DocumentInfo>,
-    /// Why a document cannot be there.
+    /// Why there cannot be a document.
     pub(super) clash: Option<Clash>,
 }
 
-/// A document that is above, or a folder in the same place.
+/// A document above it, or a folder in the same place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clash {
-    /// How many names below the module lead there.
+    /// The number of names below the module that lead there.
     pub(super) depth: usize,
     /// "document" or "folder".
     pub(super) what: &'static str,
@@ -78,7 +78,7 @@ impl Child {
         }
     }
 
-    /// Returns the table to be changed: it is not in its page from now on.
+    /// Returns the table for a change: it is no longer in its page from now on.
     fn open(&mut self, loaded: &Loaded) -> Option<&mut Table> {
         if let Self::Page(id) = self {
             *self = Self::Here(Arc::clone(loaded.get(id)?));
@@ -109,7 +109,7 @@ impl Child {
 }
 
 impl Table {
-    /// Whether there is nothing in it. (Parts in pages have something.)
+    /// Whether it is empty. (Parts in pages are never empty.)
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Items(items) => items.is_empty(),
@@ -117,7 +117,7 @@ impl Table {
         }
     }
 
-    /// Returns the items that the name is or would be one of.
+    /// Returns the items that contain the name, or would.
     fn part<'a>(
         &'a self,
         name: &str,
@@ -136,7 +136,7 @@ impl Table {
         }
     }
 
-    /// Finds out what is at a path, which has one name at least.
+    /// Returns the state of a path, which has at least one name.
     pub(super) fn state(&self, names: &[String], loaded: &Loaded) -> Result<State, Missing> {
         let mut table = self;
         for (at, name) in names.iter().enumerate() {
@@ -164,7 +164,7 @@ impl Table {
         Ok(State::default())
     }
 
-    /// Finds a folder and its version; the path has one name at least.
+    /// Finds a folder and its version; the path has at least one name.
     pub(super) fn folder<'a>(
         &'a self,
         names: &[String],
@@ -186,7 +186,7 @@ impl Table {
         Ok(found)
     }
 
-    /// Lists the items; asks for all missing pages of a level at once.
+    /// Lists the items; requests all missing pages of a level at once.
     pub(super) fn list(&self, loaded: &Loaded) -> Result<BTreeMap<String, Item>, Missing> {
         let mut items = BTreeMap::new();
         let mut missing = Vec::new();
@@ -222,8 +222,7 @@ impl Table {
         }
     }
 
-    /// Visits all documents with their names below, and all pages; what is in missing pages is
-    /// left out.
+    /// Visits all documents with their names below, and all pages; missing pages are skipped.
     pub(super) fn walk(
         &self,
         loaded: &Loaded,
@@ -250,8 +249,8 @@ impl Table {
         }
     }
 
-    /// Stores a document; clashes were ruled out and all pages of the path read before. Every
-    /// folder above gets the version `commit`. Returns what was there.
+    /// Stores a document; conflicts must have been ruled out and all pages of the path read. Every folder above gets
+    /// the version `commit`. Returns the previous document.
     pub(super) fn insert(
         &mut self,
         names: &[String],
@@ -287,8 +286,8 @@ impl Table {
         }
     }
 
-    /// Removes a document that is there and the folders that it leaves empty; all pages of the
-    /// path were read before. Every folder above that remains gets the version `commit`.
+    /// Removes an existing document and the folders that become empty; all pages of the path must have been read. Every
+    /// remaining folder above gets the version `commit`.
     pub(super) fn remove(
         &mut self,
         names: &[String],
@@ -329,8 +328,8 @@ impl Table {
         old
     }
 
-    /// Asks for the neighbours of small parts on the path of a document that is to be deleted, so
-    /// that they can become one.
+    /// Requests the neighbours of small parts on the path of a document that is to be deleted, so that they can be
+    /// joined.
     pub(super) fn neighbours(
         &self,
         names: &[String],
@@ -371,7 +370,7 @@ impl Table {
     }
 }
 
-/// What a walk sees.
+/// An element of a walk.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Seen<'a> {
     Document(&'a DocumentInfo),
@@ -389,7 +388,7 @@ fn part_of_mut<'a>(parts: &'a mut BTreeMap<String, Child>, name: &str) -> Option
     parts.get_mut(&from)
 }
 
-/// Nothing, or the pages to be read, each once.
+/// Nothing, or the pages to be read, without duplicates.
 pub(super) fn all_loaded(mut missing: Vec<PageId>) -> Result<(), Missing> {
     if missing.is_empty() {
         return Ok(());

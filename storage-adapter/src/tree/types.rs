@@ -1,4 +1,4 @@
-//! What goes in and out of the tree.
+//! The tree's inputs and outputs.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -12,32 +12,32 @@ use super::path::DocumentPath;
 use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::store::{BodyError, ByteStream, StoreError};
 
-/// Version of a document or folder as it stands in listings: opaque, without quotes, strong.
+/// Version of a document or folder as in listings: opaque, without quotes, strong.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Version(pub String);
 
 /// Condition of a write.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum WriteCondition {
-    /// Write whatever is there.
+    /// Write unconditionally.
     #[default]
     None,
     /// `If-None-Match: *`: only if there is no such document.
     IfAbsent,
-    /// `If-None-Match: "a", "b"`: unless the document is there in one of these versions.
+    /// `If-None-Match: "a", "b"`: unless the document has one of these versions.
     IfNoneOf(Vec<Version>),
-    /// `If-Match: "a", "b"`: only if the document is there in one of these versions.
+    /// `If-Match: "a", "b"`: only if the document has one of these versions.
     IfMatch(Vec<Version>),
-    /// `If-Match: *`: only if the document is there.
+    /// `If-Match: *`: only if the document exists.
     IfExists,
 }
 
-/// What a document is, without its bytes.
+/// A document's metadata.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DocumentInfo {
     /// Its version.
     pub version: Version,
-    /// Its media type, byte for byte as it was stored.
+    /// Its media type, byte for byte as stored.
     pub content_type: String,
     /// Its length in bytes.
     pub length: u64,
@@ -45,19 +45,19 @@ pub struct DocumentInfo {
     pub modified: Timestamp,
 }
 
-/// A document that is being read.
+/// The result of reading a document.
 #[allow(missing_debug_implementations, reason = "a body has none")]
 pub enum DocumentRead {
     /// The document.
     Found {
-        /// What it is.
+        /// Its metadata.
         info: DocumentInfo,
-        /// The part that `body` gives, within the length; none for all of it.
+        /// The range of `body`, within the length; `None` for all of it.
         range: Option<Range<u64>>,
         /// The bytes.
         body: ByteStream,
     },
-    /// The caller has the current version, this one.
+    /// The caller has the current version, which is this one.
     NotModified(Version),
 }
 
@@ -73,8 +73,8 @@ pub enum ByteRange {
 }
 
 impl ByteRange {
-    /// Returns first byte and, exclusive, last within a document of this length; none if nothing
-    /// of the document lies within (416).
+    /// Returns the first byte and the exclusive end within a document of this length; `None` if the range is outside of
+    /// the document (416).
     #[must_use]
     pub fn resolve(self, length: u64) -> Option<Range<u64>> {
         let range = match self {
@@ -100,67 +100,66 @@ pub enum Item {
 pub struct Folder {
     /// Changes exactly when something below changes. Folders without items share one fixed version.
     pub version: Version,
-    /// By name; names of folders are without slash.
+    /// By name; folder names have no slash.
     pub items: BTreeMap<String, Item>,
 }
 
-/// A folder that was read.
+/// The result of reading a folder.
 #[derive(Clone, Debug)]
 pub enum FolderRead {
-    /// The listing; of a folder that does not exist it has no items.
+    /// The listing; empty for a folder that does not exist.
     Found(Arc<Folder>),
-    /// The caller has the current version, this one.
+    /// The caller has the current version, which is this one.
     NotModified(Version),
 }
 
-/// Why the tree could not do it.
+/// Why an operation on the tree failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TreeError {
     /// There is no such document (404).
     #[error("there is no such document")]
     NotFound,
-    /// The condition does not hold (412).
-    #[error("the document is in another version than the request expects")]
+    /// The precondition failed (412).
+    #[error("the document has another version than the request expects")]
     Precondition {
-        /// The version that is there, if any.
+        /// The current version, if any.
         current: Option<Version>,
     },
-    /// A document is where a folder would be, or the other way round (409); the sentence names it.
+    /// A document is in place of a folder, or vice versa (409); the sentence names it.
     #[error("{0}")]
     Conflict(String),
     /// The media type cannot be stored (400).
     #[error("a content type has 1 to 512 bytes and no control characters")]
     ContentType,
-    /// The account would hold more than it may (507).
+    /// The account would exceed its quota (507).
     #[error("the account may hold {limit} bytes and holds {used} already")]
     Quota {
-        /// Bytes the account may hold.
+        /// The quota in bytes.
         limit: u64,
-        /// Bytes it holds.
+        /// The bytes in use.
         used: u64,
     },
-    /// Nothing of the document lies in the range asked for (416).
+    /// The requested range is outside of the document (416).
     #[error("the range lies outside of the document's {length} bytes")]
     Range {
         /// The document's length in bytes.
         length: u64,
     },
-    /// The body that the caller gave failed; nothing happened.
+    /// The caller's body failed; nothing happened.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// Too many others write to the same module; nothing happened, try again (503).
+    /// Too many concurrent writes to the same module; nothing happened, try again (503).
     #[error("too many writes at once; try again")]
     Busy,
-    /// So much time passed between the first byte and the commit that the bytes may be swept; nothing happened, try
-    /// again (503).
+    /// So much time passed between the first byte and the commit that the bytes may have been swept; nothing happened,
+    /// try again (503).
     #[error("it took too long until it could be stored, and nothing happened; try again")]
     Late,
-    /// The store failed. After [`StoreError::Unavailable`] a write may have happened; repeating
-    /// it is safe.
+    /// The store failed. After [`StoreError::Unavailable`] a write may have happened; repeating it is safe.
     #[error(transparent)]
     Store(StoreError),
-    /// Something stored is of a newer format or damaged; the sentence says what.
+    /// A stored object has a newer format or is damaged; the sentence explains it.
     #[error("{0}")]
     Format(String),
 }
@@ -179,39 +178,39 @@ impl From<StoreError> for TreeError {
 pub enum Change {
     /// Writes a document.
     Put {
-        /// Where.
+        /// Its path.
         path: DocumentPath,
         /// Its media type.
         content_type: String,
         /// Its bytes.
         body: Bytes,
-        /// When.
+        /// The condition.
         condition: WriteCondition,
     },
     /// Deletes a document.
     Delete {
-        /// Which.
+        /// Its path.
         path: DocumentPath,
-        /// When.
+        /// The condition.
         condition: WriteCondition,
     },
 }
 
-/// A document that was written; for a deletion, the version that was deleted.
+/// A written document; for a deletion, the version that was deleted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Written {
     /// The document's version.
     pub version: Version,
-    /// Whether there was no such document before.
+    /// Whether the document did not exist before.
     pub created: bool,
 }
 
-/// Time and randomness, handed in by the host.
+/// Time and randomness, provided by the host.
 pub trait Host: MaybeSend + MaybeSync + 'static {
-    /// The present time.
+    /// The current time.
     fn now(&self) -> Timestamp;
     /// Fills the buffer from a cryptographic source: versions are unique because of it.
     fn random(&self, bytes: &mut [u8]);
-    /// Waits that many milliseconds, before a retry.
+    /// Waits this many milliseconds, before a retry.
     fn sleep(&self, millis: u64) -> impl Future<Output = ()> + MaybeSend;
 }

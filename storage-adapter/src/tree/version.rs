@@ -1,4 +1,4 @@
-//! Versions: unique, in order of time, never a hash of content.
+//! Versions: unique, in order of time, never a hash of the content.
 
 use protocol::Timestamp;
 use sha2::{Digest, Sha256};
@@ -13,12 +13,12 @@ const RANDOM_BYTES: usize = 10;
 /// Characters of a version: 48 bits of milliseconds and 80 random bits.
 pub(super) const VERSION_LENGTH: usize = TIME_DIGITS + RANDOM_BYTES * 8 / 5;
 
-/// The version of every folder that has no items.
+/// The version of every empty folder.
 pub(super) fn empty() -> Version {
     Version("empty".to_owned())
 }
 
-/// Makes a version that was never there before.
+/// Creates a new unique version.
 pub(super) fn new<H: Host>(host: &H) -> Version {
     let mut random = [0; RANDOM_BYTES];
     host.random(&mut random);
@@ -31,7 +31,7 @@ pub(super) fn new<H: Host>(host: &H) -> Version {
     Version(text)
 }
 
-/// Returns when a version was made; none if it is not one of [`new`]'s.
+/// Returns when a version was created; `None` if it was not created by [`new`].
 pub(super) fn time(version: &str) -> Option<Timestamp> {
     if version.len() != VERSION_LENGTH {
         return None;
@@ -46,12 +46,12 @@ pub(super) fn time(version: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(millis))
 }
 
-/// The version of a module's folder: listings of heads know only the store's ETag.
+/// The version of a module's folder: listings of heads only contain the store's ETag.
 pub(super) fn of_head(etag: &ETag) -> Version {
     of_parts([etag.0.as_bytes()])
 }
 
-/// A version that stands for all these parts.
+/// A version derived from all these parts.
 pub(super) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Version {
     let mut hash = Sha256::new();
     for part in parts {
@@ -68,7 +68,7 @@ fn digit_of(value: u64) -> char {
     char::from(DIGITS[(value & 31) as usize])
 }
 
-/// `bytes` is a multiple of five long.
+/// The length of `bytes` is a multiple of five.
 fn push_base32(text: &mut String, bytes: &[u8]) {
     for chunk in bytes.chunks(5) {
         let bits = chunk

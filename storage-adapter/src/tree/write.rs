@@ -18,19 +18,18 @@ use super::types::{Change, DocumentInfo, Host, TreeError, Version, WriteConditio
 use super::{Storage, version};
 use crate::store::{BodyError, ByteStream, ObjectStore, PutMode, StoreError};
 
-/// Bodies of one commit that are stored at the same time.
+/// Bodies of one commit that are stored concurrently.
 const UPLOADS: usize = 8;
-/// Changes of one commit.
+/// The most changes of one commit.
 const MAX_CHANGES: usize = 4096;
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Writes a document. `quota` is the number of bytes that all documents of the account may
-    /// have together; a document that does not grow is always accepted.
+    /// Writes a document. `quota` is the limit for the total size of the account's documents, in bytes; a document that
+    /// does not grow is always accepted.
     ///
     /// # Errors
-    /// [`TreeError::Precondition`], [`TreeError::Conflict`], [`TreeError::Quota`],
-    /// [`TreeError::ContentType`], [`TreeError::Body`], [`TreeError::Busy`]: nothing happened;
-    /// and those of the store.
+    /// [`TreeError::Precondition`], [`TreeError::Conflict`], [`TreeError::Quota`], [`TreeError::ContentType`],
+    /// [`TreeError::Body`], [`TreeError::Busy`] (nothing happened), and those of the store.
     pub async fn put(
         &self,
         account: &AccountName,
@@ -48,7 +47,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let (body, length) = counted(body, quota);
         let key = shard::data_key(account, path, &version);
         let store = self.store.put(&key, body, PutMode::New);
-        // The index is fetched meanwhile. If that fails, whoever commits tries again.
+        // The index is fetched at the same time. If that fails, the committing writer tries again.
         let (stored, _) = join(store, self.prepare(account, &shard, &[names])).await;
         let length = length.load(Ordering::Acquire);
         if let Err(error) = stored {
@@ -77,11 +76,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         outcome.map(|written| one(&written))
     }
 
-    /// Deletes a document; gives the version that it had.
+    /// Deletes a document; returns its last version.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`], [`TreeError::Precondition`], [`TreeError::Busy`]: nothing
-    /// happened; and those of the store.
+    /// [`TreeError::NotFound`], [`TreeError::Precondition`], [`TreeError::Busy`] (nothing happened), and those of the
+    /// store.
     pub async fn delete(
         &self,
         account: &AccountName,
@@ -102,11 +101,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         outcome.map(|written| one(&written).version)
     }
 
-    /// Does all changes in one commit, one after the other, or none. They must lie in one module.
-    /// Answers in their order; for a deletion, the version that was deleted.
+    /// Applies all changes in one commit, in order, or none. They must be in one module. The results are in the same
+    /// order; for a deletion, the version that was deleted.
     ///
     /// # Errors
-    /// As [`Self::put`] and [`Self::delete`], the first one that is met.
+    /// Like [`Self::put`] and [`Self::delete`], the first one encountered.
     pub async fn commit(
         &self,
         account: &AccountName,
@@ -116,12 +115,12 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         self.commit_as(account, changes, quota, true).await
     }
 
-    /// The same for a writer that only adds to what is there: the versions that it replaces are not kept as superseded,
-    /// since the new ones say all of it, and no quota counts. The module's head is not asked for again if it is in memory: the
-    /// swap tells.
+    /// The same for a writer that only appends to existing documents: the replaced versions are not retained, since the
+    /// new ones contain all of it, and no quota applies. If the module's head is cached it is not revalidated: the swap
+    /// does that.
     ///
     /// # Errors
-    /// As [`Self::commit`].
+    /// Like [`Self::commit`].
     pub async fn append(
         &self,
         account: &AccountName,
@@ -169,7 +168,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             .collect::<Vec<_>>();
         let prepared = async {
             if keeps || self.shared.cache.get(&shard.head_key(account)).is_none() {
-                // If that fails, whoever commits tries again.
+                // If that fails, the committing writer tries again.
                 let _ = self.prepare(account, &shard, &names).await;
             }
         };
@@ -182,7 +181,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             }
         }
         if let Some(error) = failed {
-            // A full disk must not fill with what nobody names.
+            // A full disk must not fill up with unreferenced bytes.
             self.delete_all(keys_of(account, &ops)).await;
             return Err(error);
         }
@@ -229,8 +228,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         }
     }
 
-    /// Has the head in memory for the commit, which proves that it is current; that there is none
-    /// too. (Reads do not keep that: anybody may ask for what does not exist.) And the pages.
+    /// Caches the head for the commit, which proves that it is current, and also the fact that it does not exist.
+    /// (Reads do not cache that: anyone may request what does not exist.) Likewise the pages.
     async fn prepare(
         &self,
         account: &AccountName,
@@ -256,8 +255,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(())
     }
 
-    /// Refuses a write before its body is read, if it would fail by what is in memory and still
-    /// does after revalidation.
+    /// Refuses a write before its body is read, if it would fail by the cached head and still does after revalidation.
     async fn refuse_early(
         &self,
         account: &AccountName,
@@ -314,7 +312,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         outcome
     }
 
-    /// Deletes what nobody names; what cannot be deleted now is swept later.
+    /// Deletes unreferenced objects; what cannot be deleted now is swept later.
     pub(super) async fn delete_all(&self, keys: Vec<String>) {
         if keys.is_empty() {
             return;
@@ -343,7 +341,7 @@ fn nothing_happened(error: &TreeError) -> bool {
     }
 }
 
-/// There is an answer to each change.
+/// There is a result for each change.
 fn one(written: &[Written]) -> Written {
     written.first().cloned().unwrap_or_else(|| Written {
         version: version::empty(),
@@ -360,7 +358,7 @@ fn check_content_type(content_type: &str) -> Result<(), TreeError> {
     }
 }
 
-/// Counts the bytes, and breaks off when they could not be kept anyway.
+/// Counts the bytes, and stops when they could not be stored anyway.
 fn counted(body: ByteStream, limit: Option<u64>) -> (ByteStream, Arc<AtomicU64>) {
     let count = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&count);

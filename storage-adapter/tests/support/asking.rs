@@ -1,4 +1,4 @@
-//! What clients of the tree ask at random, and what they are told, in terms of the sequential model.
+//! Random requests of the tree's clients, and the results, in terms of the sequential model.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,12 @@ use storage_adapter::{
 use super::sequential::{Asked, Refusal, Said, Write};
 use super::{Random, alice, body, collect, document, folder};
 
-/// Documents that are also folders of each other, so that they clash.
+/// Documents that are also each other's folders, so that they conflict.
 pub const PATHS: [&str; 7] = ["/m/a", "/m/f/b", "/m/f/c", "/m/f", "/m/f/c/d", "/r", "/r/x"];
-/// All folders that there can be.
+/// All possible folders.
 pub const FOLDERS: [&str; 4] = ["/", "/m/", "/m/f/", "/r/"];
 
-/// More of one folder, so that it becomes ranges of small pages.
+/// More in one folder, so that it becomes ranges of small pages.
 pub const MANY_PATHS: [&str; 11] = [
     "/m/f/c", "/m/f/a", "/m/a", "/m/b", "/m/f/b", "/m/f/d", "/m/f/e", "/m/f", "/m/g/h/i", "/m/c",
     "/r",
@@ -35,7 +35,7 @@ fn refusal(error: &TreeError) -> Option<Refusal> {
     })
 }
 
-/// Asks the tree; what may have happened or not says nothing.
+/// Sends a request to the tree; returns nothing if its outcome is unknown.
 pub async fn ask<S: ObjectStore, H: Host>(tree: &Storage<S, H>, asked: &Asked) -> Said {
     let failed = |error: TreeError| refusal(&error).map_or(Said::Nothing, Said::Refused);
     match asked {
@@ -117,12 +117,12 @@ pub async fn ask<S: ObjectStore, H: Host>(tree: &Storage<S, H>, asked: &Asked) -
     }
 }
 
-/// Draws a question.
+/// Draws a request at random.
 pub fn choose(random: &mut Random, quota: Option<u64>, known: &[Version]) -> Asked {
     choose_among(random, &PATHS, &FOLDERS, quota, known)
 }
 
-/// The same among others; the first three are written in one commit.
+/// The same for other paths; the first three are written in one commit.
 pub fn choose_among(
     random: &mut Random,
     paths: &[&'static str],
@@ -149,7 +149,7 @@ pub fn choose_among(
         0..5 => {
             let path = paths[random.below(paths.len())];
             let write = write(random, path);
-            // Deletions take no quota.
+            // Deletions have no quota.
             let quota = quota.filter(|_| write.bytes.is_some());
             Asked::Write(vec![write], quota)
         }

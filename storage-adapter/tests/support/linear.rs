@@ -1,13 +1,13 @@
-//! Is there an order of these operations that a simple, sequential tree would have answered so?
+//! Decides whether there is an order of these operations in which a simple, sequential tree would have given the same
+//! results.
 //!
-//! The search of Wing and Gong with Lowe's memory of visited states. An operation has a time when
-//! it was called and one when it returned; in the order, nothing comes before what had returned
-//! before it was called. Operations without an answer (the store was unavailable, or the process
-//! died) may have happened at any time since their call, or never.
+//! The search of Wing and Gong with Lowe's memory of visited states. An operation has a time of call and one of return;
+//! in the order, nothing comes before an operation that had returned before it was called. Operations without a result
+//! (the store was unavailable, or the process died) may have happened at any time since their call, or never.
 
 use std::collections::{BTreeMap, HashSet};
 
-/// Called, returned (none: never), and what a model does with it.
+/// The times of call and return (`None`: never), and the operation for the model.
 #[derive(Clone, Debug)]
 pub struct Event<O> {
     pub op: O,
@@ -18,11 +18,11 @@ pub struct Event<O> {
 /// A sequential specification.
 pub trait Model: Clone + Eq + std::hash::Hash {
     type Op: std::fmt::Debug;
-    /// The state afterwards, if it may answer as the operation was answered.
+    /// The state afterwards, if the recorded result is permitted.
     fn step(&self, op: &Self::Op) -> Option<Self>;
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// There is such an order.
@@ -33,12 +33,12 @@ pub enum Verdict {
     Undecided,
 }
 
-/// Finds an order or returns false. At most 128 operations.
+/// Returns whether there is an order. At most 128 operations.
 pub fn is_linearizable<M: Model>(start: &M, events: &[Event<M::Op>]) -> bool {
     search(start, events, usize::MAX) == Verdict::Explained
 }
 
-/// Searches for an order, through so many states at most. At most 128 operations.
+/// Searches for an order, through at most this many states. At most 128 operations.
 pub fn search<M: Model>(start: &M, events: &[Event<M::Op>], most: usize) -> Verdict {
     assert!(events.len() <= 128, "histories are short");
     let mut seen = HashSet::new();
@@ -60,7 +60,7 @@ pub fn search<M: Model>(start: &M, events: &[Event<M::Op>], most: usize) -> Verd
         if seen.len() > most {
             return Verdict::Undecided;
         }
-        // Whatever is next was called before the first of the rest returned.
+        // The next operation must have been called before the first of the rest returned.
         let open = || {
             events
                 .iter()
@@ -72,11 +72,11 @@ pub fn search<M: Model>(start: &M, events: &[Event<M::Op>], most: usize) -> Verd
             .min()
             .unwrap_or(u64::MAX);
         let mut candidates: Vec<_> = open().filter(|(_, event)| event.called <= first).collect();
-        // What is pushed last is tried first: what was answered early. Operations in doubt are a last resort.
+        // The last one pushed is tried first: the one that returned early. Operations in doubt are a last resort.
         candidates.sort_by_key(|(_, event)| std::cmp::Reverse(event.returned.unwrap_or(u64::MAX)));
         for (n, event) in candidates {
             if let Some(next) = state.step(&event.op) {
-                // One that need not have happened, and changes nothing, opens no other way.
+                // An operation that need not have happened, and changes nothing, opens no other path.
                 if event.returned.is_some() || next != state {
                     stack.push((done | 1 << n, next));
                 }

@@ -1,4 +1,4 @@
-//! What the tests of the tree share.
+//! Shared by the tests of the tree.
 #![allow(dead_code, unreachable_pub, reason = "not every test uses everything")]
 
 pub mod asking;

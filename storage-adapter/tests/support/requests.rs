@@ -1,4 +1,4 @@
-//! Single requests to a tree over a store that answers at once.
+//! Single requests to a tree over a store that responds at once.
 
 use std::sync::Arc;
 

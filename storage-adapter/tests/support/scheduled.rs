@@ -13,9 +13,9 @@ use super::linear::{Event, is_linearizable};
 use super::sequential::{Asked, Op, Said, Sequential};
 use super::{Random, TestHost};
 
-/// What this run is like.
+/// The parameters of a run.
 pub struct Plan {
-    /// What the store does.
+    /// The store's faults.
     pub faults: Faults,
     /// In percent of the steps of a future.
     pub crash: usize,
@@ -23,7 +23,7 @@ pub struct Plan {
     pub quota: Option<u64>,
     pub clients: usize,
     pub operations: usize,
-    /// Pages of one document or two, so that every commit divides and joins some.
+    /// Pages of one or two documents, so that every commit divides and joins some.
     pub paged: bool,
 }
 
@@ -39,14 +39,14 @@ impl Plan {
 
 type Running = Pin<Box<dyn Future<Output = Said>>>;
 
-/// Runs clients in an order drawn from the seed; returns what was asked and said, with times.
+/// Runs clients in an order drawn from the seed; returns the requests and results, with times.
 pub fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
     let mut random = Random(seed);
     let store = MemoryStore::with_faults(Faults {
         seed: random.next(),
         ..plan.faults
     });
-    // S3's versions are digests, those of others are not: the tree must do with both.
+    // S3's versions are digests, others' are not: the tree must work with both.
     let store = Arc::new(if seed.is_multiple_of(2) {
         store.with_digests()
     } else {
@@ -57,7 +57,7 @@ pub fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
     if plan.paged {
         options.head_bytes = 0;
         options.page_bytes = [100, 300, 600][seed as usize % 3];
-        // Now and then nothing is in memory.
+        // Now and then nothing is cached.
         options.page_cache_bytes *= usize::from(seed.is_multiple_of(2));
     }
     let instance =
@@ -105,14 +105,14 @@ pub fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
             });
             clients[turn] = None;
         } else if random.below(100) < plan.crash {
-            // A client goes away, or a whole process dies with all that it was doing.
+            // A client vanishes, or a whole process dies with everything it was doing.
             let whole = random.below(4) == 0;
             for (other, client) in clients.iter_mut().enumerate() {
                 if (other == turn || (whole && other % trees.len() == at))
                     && let Some((running, asked, called)) = client.take()
                 {
                     if plan.waiting == Waiting::Polling {
-                        // There it is not dropped: it is never heard of again.
+                        // There it is not dropped: it simply never continues.
                         std::mem::forget(running);
                     }
                     history.push(Event {
@@ -127,7 +127,7 @@ pub fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
             }
         }
     }
-    // In the end all is said once more, without faults.
+    // At the end everything is read once more, without faults.
     store.set_faults(Faults::default());
     for asked in plan
         .paths()
@@ -154,9 +154,9 @@ pub fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
     history
 }
 
-/// Counts the answers and the writes without one, or gives the history that no order explains.
+/// Counts the results and the writes without one, or returns the history that no order explains.
 pub fn judge(mut history: Vec<Event<Op>>) -> Result<(usize, usize), String> {
-    // Reads without an answer say nothing.
+    // Reads without a result are meaningless.
     history.retain(|event| !matches!(event.op, (Asked::Read(_) | Asked::List(_), Said::Nothing)));
     if is_linearizable(&Sequential::default(), &history) {
         let answered = history.iter().filter(|event| event.returned.is_some());

@@ -6,11 +6,11 @@ use storage_adapter::{Version, WriteCondition};
 
 use super::linear::Model;
 
-/// A write as it was asked for.
+/// A requested write.
 #[derive(Clone, Debug)]
 pub struct Write {
     pub path: &'static str,
-    /// None deletes.
+    /// `None` deletes.
     pub bytes: Option<Vec<u8>>,
     pub condition: WriteCondition,
 }
@@ -22,7 +22,7 @@ pub enum Asked {
     List(&'static str),
 }
 
-/// What the tree said, as far as a model can tell.
+/// The tree's result, as far as a model covers it.
 #[derive(Clone, Debug)]
 pub enum Said {
     /// For each write the version written or deleted, and whether it was created.
@@ -31,7 +31,7 @@ pub enum Said {
     Read(Option<(Version, Vec<u8>)>),
     /// The folder's version, its documents' and folders' versions.
     Listed(Version, BTreeMap<String, (Version, bool)>),
-    /// Nobody knows.
+    /// Unknown.
     Nothing,
 }
 
@@ -45,8 +45,8 @@ pub enum Refusal {
 
 pub type Op = (Asked, Said);
 
-/// The sequential tree. Versions of documents are those that the tree gave; a folder's is known
-/// only once a listing has shown it, and must then stay until something below changes.
+/// The sequential tree. Versions of documents are those that the tree returned; a folder's is known only once a listing
+/// has shown it, and must then stay until something below changes.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Sequential {
     documents: BTreeMap<String, (Option<Version>, Vec<u8>)>,
@@ -80,7 +80,7 @@ impl Sequential {
             {
                 return precondition();
             }
-            // A version that nobody was told cannot have been asked for.
+            // A version that nobody was given cannot have been requested.
             (WriteCondition::IfMatch(_), Some(None)) => return precondition(),
             _ => {}
         }
@@ -120,7 +120,7 @@ impl Sequential {
             .collect()
     }
 
-    /// A folder without items has the version that all of them have.
+    /// A folder without items has the version that all empty ones have.
     fn learn(&mut self, folder: String, version: &Version) -> bool {
         if (version.0 == "empty") != self.items(&folder).is_empty() {
             return false;
@@ -139,14 +139,14 @@ impl Sequential {
                 return match said {
                     Said::Refused(said) if *said == refusal => Some(self.clone()),
                     Said::Refused(Refusal::Precondition(Some(version))) => {
-                        // It may be told here for the first time.
+                        // It may be known here for the first time.
                         let told = next
                             .documents
                             .get_mut(write.path)?
                             .0
                             .replace(version.clone());
                         let first = told.is_none() && refusal == Refusal::Precondition(None);
-                        // Of what this commit wrote before, nothing stays.
+                        // Nothing that this commit wrote before stays.
                         let mut same = self.clone();
                         if let Some((known, _)) =
                             same.documents.get_mut(write.path).filter(|_| at == 0)
@@ -155,7 +155,7 @@ impl Sequential {
                         }
                         first.then_some(same)
                     }
-                    // One that may have happened was refused: then it did not.
+                    // One with an unknown outcome was refused: then it did not happen.
                     Said::Nothing => Some(self.clone()),
                     _ => None,
                 };

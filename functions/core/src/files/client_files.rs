@@ -116,7 +116,7 @@ impl Wanted {
         );
         let other = |only: &Vec<String>| !only.iter().any(|tag| *tag == etag || tag == "*");
         if self.only.as_ref().is_some_and(other) {
-            let message = "The file is in another version than the request names.\n";
+            let message = "The file does not have the version that the request names.\n";
             return text(StatusCode::PRECONDITION_FAILED, message, self.head);
         }
         let mut response = Response::new(Bytes::new());

@@ -1,5 +1,5 @@
-//! A Worker that runs the contract of object stores against its bucket and answers what came of it. Only for the
-//! tests: `functions/cloudflare/tests/r2.rs` starts it.
+//! A Worker that runs the contract of object stores against its bucket and returns the outcome. Only for the tests:
+//! `functions/cloudflare/tests/r2.rs` starts it.
 #![allow(
     clippy::unwrap_used,
     reason = "a failing contract panics; the test shows what the Worker said"
@@ -15,13 +15,13 @@ use storage_adapter::{
 use storage_r2::R2Store;
 use worker::{Context, Env, Request, Response, Result, console_error, event};
 
-/// Says what went wrong before everything stops.
+/// Logs a panic before everything stops.
 #[event(start)]
 fn start() {
     std::panic::set_hook(Box::new(|panic| console_error!("{panic}")));
 }
 
-/// `/contract` runs the suite, `/large` what is R2's own.
+/// `/contract` runs the contract, `/large` what is specific to R2.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let store = R2Store::new(env.bucket("BUCKET")?);
@@ -39,14 +39,14 @@ fn chunk(number: usize) -> Bytes {
     Bytes::from(vec![(number % 251) as u8; CHUNK])
 }
 
-/// A body made while it is read, so that nobody holds it whole.
+/// A body generated while it is read, so that nothing holds it completely.
 fn body(chunks: usize, broken: bool) -> ByteStream {
     let end = broken.then(|| Err(BodyError::Broken("gone".to_owned())));
     let pieces = stream::iter(0..chunks).map(|number| Ok(chunk(number)));
     Box::pin(pieces.chain(stream::iter(end)))
 }
 
-/// Objects that go up in parts: whole, at the edge of a part, broken off, and under a condition.
+/// Objects uploaded in parts: complete, at the boundary of a part, broken off, and under a condition.
 async fn large(store: &R2Store) {
     for (mode, chunks) in [(PutMode::New, 100), (PutMode::Overwrite, 60)] {
         let written = store.put("large/a", body(chunks, false), mode).await;

@@ -1,10 +1,10 @@
-//! Stands in for the crate of this name, as far as the AWS SDK (`aws-smithy-checksums`) calls it: `[patch.crates-io]`
-//! in the workspace's `Cargo.toml`.
+//! Replaces the crate of this name, as far as the AWS SDK (`aws-smithy-checksums`) uses it: `[patch.crates-io]` in the
+//! workspace's `Cargo.toml`.
 //!
-//! The original holds tables for every CRC that there is, 600 kB that no compression makes smaller and no linker
-//! can leave out: more than a quarter of the component for Spin, which uses none of them. Here are the three that S3
-//! knows (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>), each with one
-//! table of at most 2 kB.
+//! The original contains tables for every known CRC, 600 kB that compression cannot reduce and the linker cannot
+//! remove: more than a quarter of the component for Spin, which uses none of them. Here are the three that S3 supports
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>), each with one table of at
+//! most 2 kB.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub enum CrcAlgorithm {
     Crc64Nvme,
 }
 
-/// A checksum of what has come so far.
+/// A checksum of the bytes so far.
 #[derive(Clone)]
 pub struct Digest(Width);
 
@@ -43,7 +43,7 @@ impl fmt::Debug for Digest {
 }
 
 impl Digest {
-    /// Begins one.
+    /// Starts one.
     #[must_use]
     pub fn new(algorithm: CrcAlgorithm) -> Self {
         Self(match algorithm {
@@ -53,7 +53,7 @@ impl Digest {
         })
     }
 
-    /// Takes more bytes.
+    /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             Width::Narrow(digest) => digest.update(bytes),
@@ -61,7 +61,7 @@ impl Digest {
         }
     }
 
-    /// Returns the checksum; of a narrow one the upper half is 0.
+    /// Returns the checksum; for a narrow one the upper half is 0.
     #[must_use]
     pub fn finalize(self) -> u64 {
         match self.0 {
@@ -71,7 +71,7 @@ impl Digest {
     }
 }
 
-/// Returns the checksum of bytes that are all there.
+/// Returns the checksum of a slice of bytes.
 #[must_use]
 pub fn checksum(algorithm: CrcAlgorithm, bytes: &[u8]) -> u64 {
     let mut digest = Digest::new(algorithm);
@@ -83,7 +83,7 @@ pub fn checksum(algorithm: CrcAlgorithm, bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    /// The catalogue's check values, of the nine digits.
+    /// The catalogue's check values, for the nine digits.
     #[test]
     fn the_check_values_are_the_published_ones() {
         for (algorithm, check) in [

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Shared by the tests.
 #![allow(dead_code, unreachable_pub, reason = "not every test uses everything")]
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
@@ -12,7 +12,7 @@ use protocol::Timestamp;
 use storage_adapter::{ByteStream, GetOptions, Host, ObjectStore, StoreError};
 use storage_s3::{Limits, OpenError, S3Settings, S3Store, native_http};
 
-/// A machine that is hasty between retries.
+/// A host with short pauses between retries.
 #[derive(Debug)]
 pub struct Machine;
 
@@ -27,7 +27,7 @@ impl Host for Machine {
     }
 
     async fn sleep(&self, millis: u64) {
-        // Pauses are below, time limits above.
+        // Pauses are shorter, time limits longer.
         let millis = if millis < 10_000 { millis / 20 } else { millis };
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
@@ -35,7 +35,7 @@ impl Host for Machine {
 
 pub type Store = S3Store<Machine>;
 
-/// Settings, by what follows SUBSPACE_S3_.
+/// Settings, by their names after SUBSPACE_S3_.
 pub fn settings(variables: &[(&str, &str)]) -> S3Settings {
     S3Settings::from_variables(|name| {
         let short = name.strip_prefix("SUBSPACE_S3_").unwrap();
@@ -45,7 +45,7 @@ pub fn settings(variables: &[(&str, &str)]) -> S3Settings {
     .unwrap()
 }
 
-/// The smallest parts that S3 allows, so that not much is needed for several.
+/// The smallest parts that S3 allows, so that little data makes several.
 pub fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.part_bytes = 5 << 20;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// How long a program may take to start on a busy machine.
+/// How long starting a program may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program that is killed when this is dropped.
@@ -18,7 +18,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a program; what it says on both outputs can be waited for.
+    /// Starts a program; lines on both its outputs can be waited for.
     pub fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -35,7 +35,7 @@ impl Running {
             let sender = sender.clone();
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    // Reading goes on, so that the program never waits for it.
+                    // Reading continues, so that the program never blocks on its output.
                     let _nobody_listens = sender.send(line);
                 }
             });
@@ -43,7 +43,7 @@ impl Running {
         Self { child, lines }
     }
 
-    /// Waits for a line and returns what follows this text in it.
+    /// Waits for a line with this text and returns what follows it.
     pub fn wait_for(&self, text: &str) -> String {
         let mut heard = Vec::new();
         loop {
@@ -65,7 +65,7 @@ impl Drop for Running {
     }
 }
 
-/// Where `cargo xtask` installs a program.
+/// The path at which `cargo xtask` installs a program.
 pub fn tool(folder: &str, name: &str) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .filter(|folder| !folder.is_empty())

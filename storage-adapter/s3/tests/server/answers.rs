@@ -1,4 +1,4 @@
-//! Answers in S3's form.
+//! Responses in S3's format.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};

@@ -1,5 +1,5 @@
-//! A small S3 server in the test's own process. It decides conditions and writes under one lock, so what
-//! it answers is atomic; it checks signatures; and it fails on demand, from a seed.
+//! A small S3 server in the test's process. It decides conditions and writes under one lock, so its responses are
+//! atomic; it checks signatures; and it fails on demand, from a seed.
 
 #![allow(unreachable_pub, reason = "a test's own module")]
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
@@ -29,33 +29,33 @@ pub const KEY_ID: &str = "AKIDEXAMPLE";
 pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 pub const REGION: &str = "eu-central-1";
 
-/// What goes wrong; chances are in percent of the requests.
+/// The faults; probabilities are in percent of the requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// Where the random numbers begin.
+    /// The seed of the random numbers.
     pub seed: u64,
     /// 503 SlowDown; nothing happens.
     pub slow_down: u8,
-    /// 500 InternalError; half of the time it happened all the same.
+    /// 500 InternalError; half of the time it happened nevertheless.
     pub internal: u8,
     /// 409 ConditionalRequestConflict for writes with conditions; nothing happens.
     pub conflict: u8,
-    /// The connection is cut before anything happens.
+    /// The connection is closed before anything happens.
     pub cut_before: u8,
-    /// It happens, and the connection is cut instead of an answer.
+    /// It happens, and the connection is closed instead of a response.
     pub lose_reply: u8,
-    /// The body of an answer breaks off.
+    /// The body of a response breaks off.
     pub truncate: u8,
 }
 
-/// What the server can do.
+/// The server's features.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Abilities {
-    /// Conditions of PUT; ignored without a word otherwise, as Garage does.
+    /// Conditions of PUT; otherwise silently ignored, as by Garage.
     pub conditions: bool,
     /// Conditions of CompleteMultipartUpload.
     pub conditions_of_parts: bool,
-    /// `If-Match` is taken for what is not there, as some servers do.
+    /// `If-Match` is accepted for missing objects, as by some servers.
     pub matches_nothing: bool,
 }
 
@@ -80,11 +80,11 @@ pub struct State {
     pub faults: Faults,
     pub random: u64,
     pub serial: u64,
-    /// Whether `DeleteObjects` is unknown here, as to Google's servers.
+    /// Whether `DeleteObjects` is unsupported, as by Google's servers.
     pub no_groups: bool,
-    /// Blanks at the end of each answer that is a text of the server's own.
+    /// Blanks at the end of each response with a text of the server's own.
     pub padding: usize,
-    /// Bytes of objects that were put so far.
+    /// Bytes of objects written so far.
     pub written: u64,
     /// Requests so far, by method.
     pub requests: BTreeMap<String, u64>,
@@ -118,7 +118,7 @@ impl Drop for Server {
     }
 }
 
-/// Stands for a cut connection: hyper closes it when the service fails.
+/// Stands for a broken connection: hyper closes it when the service fails.
 #[derive(Debug)]
 struct Cut;
 
@@ -219,7 +219,7 @@ async fn answer(
     Ok(answer.into_response(truncate))
 }
 
-/// A body that says how long it is, and breaks off in the middle.
+/// A body that announces its length, and breaks off in the middle.
 struct Broken {
     half: Option<Bytes>,
     length: u64,

@@ -1,4 +1,4 @@
-//! What the requests do.
+//! The operations of the requests.
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Abilities, Answer, BUCKET, State, Stored, Upload};
 
-/// A digest of the bytes, as MD5 on AWS: the same bytes have the same ETag.
+/// A digest of the bytes, like MD5 on AWS: the same bytes have the same ETag.
 fn digest(bytes: &[u8]) -> String {
     protocol::hex(&Sha256::digest(bytes)[..16])
 }
@@ -45,7 +45,7 @@ impl Call<'_> {
             .collect()
     }
 
-    /// The conditions of a write, on what is there now.
+    /// Checks the conditions of a write against the current object.
     fn refused(&self, current: Option<&Stored>) -> Option<Answer> {
         let failed = || Answer::error(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
         if self.header("if-none-match").is_some() && current.is_some() {
@@ -149,7 +149,7 @@ fn get(state: &State, call: &Call<'_>) -> Answer {
     answer.with("etag", &etag)
 }
 
-/// What `aws-sdk-s3` sends, not any XML.
+/// The format that `aws-sdk-s3` sends, not any XML.
 fn delete(state: &mut State, body: &[u8]) -> Answer {
     let text = std::str::from_utf8(body).unwrap();
     for part in text.split("<Key>").skip(1) {
@@ -276,7 +276,7 @@ fn list(state: &State, call: &Call<'_>) -> Answer {
     let prefix = call.query("prefix").unwrap_or_default();
     let after = call.query("start-after").unwrap_or_default();
     let most: usize = call.query("max-keys").unwrap_or("1000").parse().unwrap();
-    // As AWS does: a form's encoding, but slashes.
+    // Like AWS: form encoding, except slashes.
     let encode = |key: &str| {
         let encoded = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
         encoded.replace("%2F", "/").replace("%20", "+")
