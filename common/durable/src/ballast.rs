@@ -1,7 +1,8 @@
-//! Room that is kept as a file, and given up once others have filled the disk.
+//! Space reserved as a file, which is released once other programs have filled the disk.
 //!
-//! What is left free by [`Disk::check_room`] is left by us: another program may take it to the last byte. Then the ballast
-//! goes, which whoever fills the disk did not see as free, and what must go on has its room: somebody can sign in and delete.
+//! The space that [`Disk::check_room`] keeps free is only respected by our own programs: another one may take it to the
+//! last byte. Then the ballast is removed, which that program did not see as free space, so essential writes still
+//! succeed: people can sign in and delete.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -14,9 +15,9 @@ use crate::{Disk, reserve_of};
 
 /// The largest ballast, in bytes: some thousand records of 4 KiB.
 const MOST_BALLAST: u64 = 16 << 20;
-/// The largest part of what is left free besides.
+/// The largest fraction of the reserve that it takes, as a divisor.
 const PART_OF_RESERVE: u64 = 4;
-/// How often it is looked whether there is room for it again.
+/// How often to check whether there is space for it again.
 const LOOKS: Duration = Duration::from_secs(60);
 
 /// The file. Several processes may share one.
@@ -24,12 +25,12 @@ const LOOKS: Duration = Duration::from_secs(60);
 pub struct Ballast {
     path: PathBuf,
     disk: Disk,
-    /// When it was looked last whether there is room, once it was given up.
+    /// After its release, when free space was last checked.
     given_up: Mutex<Option<Instant>>,
 }
 
 impl Ballast {
-    /// Makes the file, unless it is there, or there is no room for it beside the reserve; that is no reason not to go on.
+    /// Creates the file, unless it exists, or there is no space for it besides the reserve; a failure is not an error.
     #[must_use]
     pub fn open(disk: Disk, path: &Path) -> Self {
         let ballast = Self {
@@ -41,7 +42,8 @@ impl Ballast {
         ballast
     }
 
-    /// Gives up its room. Whoever found the disk full tries once more then, since another may have given it up meanwhile.
+    /// Releases its space. Whoever found the disk full retries afterwards, since another process may have released it
+    /// in the meantime.
     pub fn give_up(&self) {
         let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
         *given_up = Some(Instant::now());
@@ -49,16 +51,16 @@ impl Ballast {
             Ok(0) => {}
             Ok(bytes) => {
                 let path = self.path.display();
-                tracing::error!(%path, bytes, "others have filled the disk: what was kept for signing in and deleting is given up; make room");
+                tracing::error!(%path, bytes, "others have filled the disk: released the space kept for signing in and deleting; free some space");
             }
             Err(error) => {
                 let path = self.path.display();
-                tracing::error!(%path, %error, "the disk is full, and what was kept for that cannot be given up");
+                tracing::error!(%path, %error, "the disk is full, and the space kept for that cannot be released");
             }
         }
     }
 
-    /// Makes it again if it was given up and there is room; looks from time to time only.
+    /// Creates it again if it was released and there is space; checks only from time to time.
     pub fn make_again_when_due(&self) {
         let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
         if given_up.is_some_and(|looked| looked.elapsed() >= LOOKS) {
@@ -70,7 +72,7 @@ impl Ballast {
         }
     }
 
-    /// Makes it if there is room beside the reserve; returns whether it is there.
+    /// Creates it if there is space besides the reserve; returns whether it exists.
     fn make_again(&self) -> bool {
         let folder = self.path.parent().unwrap_or(&self.path);
         let Some(space) = self.disk.space(folder) else {
@@ -88,8 +90,8 @@ impl Ballast {
             Ok(()) => true,
             Err(error) => {
                 let path = self.path.display();
-                tracing::warn!(%path, %error, "no room can be kept for when the disk is full");
-                // A part of it helps nobody.
+                tracing::warn!(%path, %error, "cannot reserve space for when the disk is full");
+                // A part of it is useless.
                 drop(self.cut());
                 false
             }
@@ -102,7 +104,7 @@ impl Ballast {
         take_room(&options.open(&self.path)?, size)
     }
 
-    /// Shortens it to nothing; returns how long it was.
+    /// Truncates it to nothing; returns its former length.
     fn cut(&self) -> io::Result<u64> {
         let file = match OpenOptions::new().write(true).open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -111,21 +113,21 @@ impl Ballast {
         let length = file.metadata()?.len();
         if length > 0 {
             file.set_len(0)?;
-            // Some file systems free what was taken only once that is durable.
+            // Some file systems free the space only once the truncation is durable.
             file.sync_all()?;
         }
         Ok(length)
     }
 }
 
-/// Takes room for a file, without writing to it.
+/// Allocates space for a file, without writing to it.
 #[cfg(target_os = "linux")]
 fn take_room(file: &File, size: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
     Ok(fallocate(file, FallocateFlags::empty(), 0, size)?)
 }
 
-/// Takes room for a file.
+/// Allocates space for a file.
 #[cfg(not(target_os = "linux"))]
 fn take_room(mut file: &File, size: u64) -> io::Result<()> {
     use io::Write as _;
@@ -169,7 +171,7 @@ mod tests {
         ballast.give_up();
         assert_eq!(length(), 0);
         assert!(!ballast.make_again());
-        // Not at once: what was given up is needed.
+        // Not at once: the released space is needed.
         leave(SIZE);
         ballast.make_again_when_due();
         assert_eq!(length(), 0);
@@ -178,7 +180,7 @@ mod tests {
         assert_eq!(length(), BALLAST);
         assert!(ballast.given_up.lock().unwrap().is_none());
         drop(ballast);
-        // Of a large disk it takes no more.
+        // On a large disk it takes no more.
         let size = 1 << 50;
         plan.leave(Some(Space { size, free: size }));
         let _ballast = Ballast::open(plan.disk(), &path);

@@ -1,9 +1,9 @@
-//! What everything must hold that keeps things on a disk, as functions that its tests call: each panics with what was
-//! wrong.
+//! The contract of everything that persists data on a disk, as functions called by its tests: each panics with the
+//! violation.
 //!
-//! What was accepted is there after it is opened again; what was refused left nothing behind; no file stays that is only a
-//! part of one; and what was refused goes well once the disk does. That holds whichever step fails, once or from then on, for
-//! a disk that is full and for one that is broken; wherever the process ends; and wherever the last record is torn.
+//! Accepted items are there after reopening; refused ones leave nothing behind; no partial file stays; and a refused
+//! item can be kept once the disk recovers. That holds whichever step fails, once or from then on, on a full disk and
+//! on a broken one; wherever the process ends; and wherever the last record is torn.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,38 +22,38 @@ use std::path::{Path, PathBuf};
 use crate::faults::{Fault, Plan};
 use crate::{Disk, Refusal};
 
-/// Items that are kept before something fails, and while it does.
+/// Items that are kept before a fault, and during it.
 const BEFORE: u32 = 2;
 const DURING: u32 = 4;
 
-/// How something is driven that keeps things on a disk.
+/// Drives something that persists data on a disk.
 pub trait Keeper: Debug + Sized {
-    /// Whether what was refused may be there all the same: it notes what has happened anyway, and nobody is told that it
-    /// has not.
+    /// Whether refused items may be there nevertheless: it records events that have happened anyway, and nobody is told
+    /// otherwise.
     const NOTES: bool = false;
 
-    /// Opens a folder, and makes it if it is not there.
+    /// Opens a folder, and creates it if missing.
     ///
     /// # Errors
-    /// It cannot be opened; a full disk is no reason.
+    /// If it cannot be opened; a full disk is no reason.
     fn open(disk: Disk, folder: &Path) -> io::Result<Self>;
 
     /// Keeps an item.
     ///
     /// # Errors
-    /// What is said to whoever brought it.
+    /// What the sender of the item is told.
     fn keep(&mut self, item: u32) -> Result<(), Refusal>;
 
-    /// Does what else is done to the disk, and nothing to items.
+    /// Does everything else that affects the disk, but not the items.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The disk's error.
     fn tidy(&mut self) -> Result<(), Refusal>;
 
-    /// The items that are there.
+    /// The items that exist.
     fn kept(&self) -> Vec<u32>;
 
-    /// Where the newest item is in a folder.
+    /// Where a folder has its newest item.
     fn newest(folder: &Path) -> Newest;
 }
 
@@ -62,17 +62,17 @@ pub trait Keeper: Debug + Sized {
 pub enum Newest {
     /// Items are appended to this file.
     Appended(PathBuf),
-    /// Each item is a file of its own, written beside.
+    /// Each item is a separate file, written under a temporary name first.
     Beside {
         /// The newest item.
         item: PathBuf,
-        /// Where a part of it would lie.
+        /// Where a part of it would be.
         beside: PathBuf,
     },
 }
 
 impl Newest {
-    /// In a folder of a [`FolderQueue`](crate::FolderQueue): its items have names that follow each other.
+    /// In a folder of a [`FolderQueue`](crate::FolderQueue): its items have ascending names.
     ///
     /// # Panics
     /// If there is no item.
@@ -86,7 +86,7 @@ impl Newest {
     }
 }
 
-/// Everything but [`a_killed_process_loses_nothing`], which needs a test of its own.
+/// Everything but [`a_killed_process_loses_nothing`], which needs a separate test.
 ///
 /// # Panics
 /// If the contract is broken.
@@ -99,7 +99,7 @@ pub fn run_all<K: Keeper>() {
     wherever_the_last_record_is_torn_those_before_it_are_there::<K>();
 }
 
-/// What was kept is there however often it is opened.
+/// Accepted items are there however often it is reopened.
 ///
 /// # Panics
 /// If the contract is broken.
@@ -117,7 +117,7 @@ pub fn what_is_accepted_outlives_a_restart<K: Keeper>() {
     assert_whole(folder.path());
 }
 
-/// Whatever fails, and as long as it does: what is refused can be kept afterwards, once, and everything is there.
+/// Whatever fails, and for as long as it does: refused items can be kept afterwards, once, and all are there.
 ///
 /// # Panics
 /// If the contract is broken.
@@ -156,8 +156,7 @@ pub fn whichever_step_fails_only_what_was_accepted_is_there<K: Keeper>() {
     }
 }
 
-/// A restart right after something was refused finds what was accepted, and nothing else unless the disk let nobody
-/// take it away.
+/// A restart right after a refusal finds the accepted items, and nothing else unless the disk prevented its removal.
 ///
 /// # Panics
 /// If the contract is broken.
@@ -189,7 +188,7 @@ pub fn what_was_refused_is_not_there_after_a_restart<K: Keeper>() {
     }
 }
 
-/// A full disk stops nobody's start, with what an earlier run left and without, and once there is room it is used.
+/// A full disk prevents no start, with items from an earlier run and without, and free space is used once it is there.
 ///
 /// # Panics
 /// If the contract is broken.
@@ -220,8 +219,8 @@ pub fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room<K: Keeper
     }
 }
 
-/// The process ends at a step, which is done in part: what was accepted is there, perhaps what it was about, nothing
-/// else, and it goes on.
+/// The process ends at a step, which is done in part: the accepted items are there, possibly the one in progress,
+/// nothing else, and it continues.
 ///
 /// # Panics
 /// If the contract is broken.
@@ -251,7 +250,7 @@ pub fn wherever_the_process_ends_what_was_accepted_is_there<K: Keeper>() {
     assert!(steps > 10, "{steps} steps were tried");
 }
 
-/// The last record is cut at each of its bytes, as by a crash of the machine.
+/// The last record is cut at each of its bytes, as when the machine crashes.
 ///
 /// # Panics
 /// If the contract is broken.
@@ -299,7 +298,8 @@ fn kinds_and_times() -> impl Iterator<Item = (io::ErrorKind, usize)> {
         .flat_map(move |kind| times.map(|times| (kind, times)))
 }
 
-/// Does something with one more step that works each time, until it says that no step failed; returns how many times.
+/// Repeats a scenario, with one more working step each time, until it reports that no step failed; returns the number
+/// of repetitions.
 fn count_steps(mut story: impl FnMut(usize) -> bool) -> usize {
     let mut after = 0;
     while story(after) {
@@ -321,7 +321,7 @@ fn begun<K: Keeper>(folder: &Path) -> (K, Plan) {
     (keeper, plan)
 }
 
-/// Keeps items until one is refused or something else fails; returns how many were accepted, and what was refused.
+/// Keeps items until one is refused or something else fails; returns how many were accepted, and which was refused.
 fn until_refused<K: Keeper>(keeper: &mut K) -> (u32, Option<u32>) {
     for item in BEFORE..BEFORE + DURING {
         if keeper.keep(item).is_err() {
@@ -344,7 +344,7 @@ fn all(count: u32) -> Vec<u32> {
     (0..count).collect()
 }
 
-/// Nothing is left of what was written beside.
+/// No temporary files are left.
 fn assert_whole(folder: &Path) {
     for path in files(folder) {
         let beside = path.extension().is_some_and(|end| end == "new")

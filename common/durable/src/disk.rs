@@ -1,4 +1,4 @@
-//! The few things that are done to a disk, in one place, so that tests can have each of them fail.
+//! The few operations on a disk, in one place, so that tests can make each of them fail.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
@@ -9,44 +9,45 @@ use std::sync::Arc;
 
 use crate::Space;
 
-/// What is about to be done.
+/// The operation about to be done.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Step {
-    /// A folder, or the lock in it, is made.
+    /// Creating a folder, or the lock in it.
     MakeFolder,
-    /// A file is made.
+    /// Creating a file.
     Create,
-    /// Bytes are written.
+    /// Writing bytes.
     Write,
-    /// A file is made durable.
+    /// Making a file durable.
     Sync,
-    /// A file gets its place.
+    /// Renaming a file to its place.
     Rename,
-    /// A folder is made durable.
+    /// Making a folder durable.
     SyncFolder,
-    /// A file is shortened.
+    /// Truncating a file.
     Cut,
-    /// A file is removed.
+    /// Removing a file.
     Remove,
-    /// What a failure left is removed. On a disk that refuses this works; in a process that ends it does not happen.
+    /// Removing what a failure left. On a disk that refuses writes this works; in a process that ends it does not
+    /// happen.
     Discard,
 }
 
 /// Decides which steps fail.
 pub trait Faults: Debug + Send + Sync {
-    /// Something is about to be done.
+    /// Called before each step.
     ///
     /// # Errors
-    /// It is not done: what the disk says. Of bytes that are to be written, half are.
+    /// If the step must fail: the disk's error. If bytes were to be written, half of them are.
     fn before(&self, step: Step) -> io::Result<()>;
 
-    /// How much room there is said to be; none if that is what there is.
+    /// The simulated free space; `None` for the real one.
     fn space(&self) -> Option<Space> {
         None
     }
 }
 
-/// The disk as it is, or with faults. Clones are the same disk.
+/// The disk as it is, or with faults. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     faults: Option<Arc<dyn Faults>>,
@@ -71,11 +72,11 @@ impl Disk {
             .map_or(Ok(()), |faults| faults.before(step))
     }
 
-    /// Makes a folder, and those above it, for this user only: what people write is in it, whoever may look into the
-    /// folders above. One that is there stays as it is.
+    /// Creates a folder, and its ancestors, for this user only, since it contains what people write, whoever may read
+    /// the folders above. An existing one is left unchanged.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The disk's error.
     pub fn make_folder(&self, folder: &Path) -> io::Result<()> {
         self.step(Step::MakeFolder)?;
         fs::DirBuilder::new()
@@ -84,10 +85,10 @@ impl Disk {
             .create(folder)
     }
 
-    /// Makes a file to append to, which is not there yet. Its name is not durable.
+    /// Creates a new file to append to. Its name is not durable.
     ///
     /// # Errors
-    /// What the disk says; then it was not made.
+    /// The disk's error; then the file was not created.
     pub(crate) fn create(&self, path: &Path) -> io::Result<File> {
         self.step(Step::Create)?;
         OpenOptions::new().append(true).create_new(true).open(path)
@@ -96,10 +97,10 @@ impl Disk {
     /// Writes bytes; not durable.
     ///
     /// # Errors
-    /// What the disk says; some of the bytes may be written then.
+    /// The disk's error; some of the bytes may have been written.
     pub(crate) fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
         if let Err(error) = self.step(Step::Write) {
-            // As a full disk does it: some of it fits.
+            // Like a full disk: some of it fits.
             let _ = file.write_all(bytes.get(..bytes.len() / 2).unwrap_or_default());
             return Err(error);
         }
@@ -115,13 +116,13 @@ impl Disk {
     /// Makes durable which files are in a folder.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The disk's error.
     pub fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         self.step(Step::SyncFolder)?;
         File::open(folder)?.sync_all()
     }
 
-    /// Shortens a file, durably.
+    /// Truncates a file, durably.
     pub(crate) fn cut(&self, path: &Path, length: u64) -> io::Result<()> {
         self.step(Step::Cut)?;
         let file = OpenOptions::new().write(true).open(path)?;
@@ -132,14 +133,14 @@ impl Disk {
     /// Removes a file.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The disk's error.
     pub fn remove(&self, path: &Path) -> io::Result<()> {
         self.step(Step::Remove)?;
         fs::remove_file(path)
     }
 
-    /// Removes what something that failed may have left: half of it helps nobody, and takes room that is missing.
-    /// Returns whether it is gone.
+    /// Removes what a failed operation may have left: a partial file is useless and takes space. Returns whether it is
+    /// gone.
     pub(crate) fn discard(&self, path: &Path) -> bool {
         let removed = self
             .step(Step::Discard)
@@ -153,20 +154,20 @@ impl Disk {
         }
     }
 
-    /// Moves a file, to a folder for which there may not have been room before; durable when this returns.
+    /// Moves a file to a folder for which there may not have been space before; durable when this returns.
     ///
     /// # Errors
-    /// What the disk says; it may be moved all the same, not surely durably.
+    /// The disk's error; the file may have been moved nevertheless, but not necessarily durably.
     pub fn shift(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.rename(from, to)?;
         to.parent()
             .map_or(Ok(()), |parent| self.sync_folder(parent))
     }
 
-    /// As [`Disk::shift`], not surely durable: for what would only be done once more after a crash.
+    /// Like [`Disk::shift`], but not necessarily durable: for operations that may be repeated after a crash.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The disk's error.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step(Step::Rename)?;
         match fs::rename(from, to) {
@@ -186,11 +187,11 @@ impl Disk {
             .map_or(Ok(()), |parent| self.sync_folder(parent))
     }
 
-    /// Writes a file beside, makes it durable, and moves it into its place, durably. If that fails nothing is left beside;
-    /// it may be in its place already, not surely durable.
+    /// Writes a file under a temporary name, makes it durable, and moves it into place, durably. If that fails no
+    /// temporary file is left; the file may be in its place already, but not necessarily durably.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The disk's error.
     pub fn keep(&self, beside: &Path, place: &Path, pieces: &[&[u8]]) -> io::Result<()> {
         let written = self
             .write_new(beside, pieces)
@@ -206,7 +207,7 @@ impl Disk {
 
     fn write_new(&self, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
         let mut file = match self.create(path) {
-            // There was no room for the folder before.
+            // There was no space for the folder before.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 path.parent()
                     .map_or(Ok(()), |parent| self.make_missing(parent))?;
@@ -221,13 +222,13 @@ impl Disk {
         file.sync_all()
     }
 
-    /// Replaces a file of a folder, so that a crash leaves either the old or the new one; durable when this returns.
+    /// Replaces a file in a folder, so that a crash leaves either the old or the new one; durable when this returns.
     ///
     /// # Errors
-    /// What the disk says; nothing of the new one is left beside then.
+    /// The disk's error; no temporary file is left.
     pub fn replace(&self, folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
         let beside = folder.join(format!("{name}{UNFINISHED}"));
-        // A process that ended in the middle may have left it.
+        // It may be left by a process that ended in the middle.
         match fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -236,10 +237,10 @@ impl Disk {
     }
 }
 
-/// The end of the name of a file that is to replace another.
+/// The suffix of a file that is to replace another.
 const UNFINISHED: &str = ".new";
 
-/// Removes what processes that ended in [`Disk::replace`] left in a folder. Best effort: it takes room and nothing else.
+/// Removes from a folder what processes that ended in [`Disk::replace`] left. Best effort: it only takes space.
 pub fn remove_unfinished(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -249,7 +250,7 @@ pub fn remove_unfinished(folder: &Path) {
     }
 }
 
-/// Returns what is in a folder; nothing if there was no room to make it.
+/// Lists a folder; empty if there was no space to create it.
 pub(crate) fn list(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! Disks that are full or broken, and processes that end, at each step of what is done to the disk.
+//! Disks that are full or broken, and processes that end, at each operation on the disk.
 #![allow(
     clippy::unwrap_used,
     reason = "a poisoned lock is a test that failed: it is only used by tests"
@@ -13,15 +13,15 @@ use crate::disk::{Disk, Faults, Step};
 /// Which steps fail.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
-    /// Only these; any if none.
+    /// Only steps of this kind; any if `None`.
     pub step: Option<Step>,
-    /// How many of them still work.
+    /// How many of them still succeed.
     pub after: usize,
-    /// How many of them fail, from then on.
+    /// How many of them fail after that.
     pub times: usize,
-    /// What the disk says.
+    /// The disk's error.
     pub kind: io::ErrorKind,
-    /// The process ends there: what is begun is done in part, and nothing is tidied up.
+    /// The process ends there: the current step is done in part, and nothing is cleaned up.
     pub kills: bool,
 }
 
@@ -38,7 +38,7 @@ impl Fault {
         }
     }
 
-    /// After so many steps, so many fail.
+    /// After this many steps, this many fail.
     #[must_use]
     pub const fn after(after: usize, times: usize, kind: io::ErrorKind) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl Fault {
         }
     }
 
-    /// After so many steps the process ends.
+    /// After this many steps the process ends.
     #[must_use]
     pub const fn kill(after: usize) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Fault {
     }
 }
 
-/// Each way in which one file that is kept can fail.
+/// All the ways in which keeping a file can fail.
 pub fn ways_to_fail() -> impl Iterator<Item = Fault> {
     use io::ErrorKind::{Other, StorageFull};
     [
@@ -81,7 +81,7 @@ pub fn ways_to_fail() -> impl Iterator<Item = Fault> {
     })
 }
 
-/// What is to fail, as it changes. Clones are the same plan.
+/// The faults, which can be changed. Clones share the plan.
 #[derive(Clone, Debug, Default)]
 pub struct Plan(Arc<Mutex<State>>);
 
@@ -99,18 +99,18 @@ impl Plan {
         Disk::failing(Arc::new(self.clone()))
     }
 
-    /// Has steps fail from now on.
+    /// Makes steps fail from now on.
     pub fn set(&self, fault: Fault) {
         let mut state = self.0.lock().unwrap();
         (state.fault, state.failed) = (Some(fault), 0);
     }
 
-    /// Says from now on that so much room is left, or again how much there is.
+    /// Simulates this much free space from now on, or reports the real one again.
     pub fn leave(&self, space: Option<Space>) {
         self.0.lock().unwrap().space = space;
     }
 
-    /// Has nothing fail any more; returns how many steps did.
+    /// Ends all faults; returns how many steps failed.
     pub fn clear(&self) -> usize {
         let mut state = self.0.lock().unwrap();
         state.fault = None;

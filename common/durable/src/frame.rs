@@ -1,17 +1,17 @@
-//! How records lie in a file of bytes: length, CRC-32, the record.
+//! The format of records in binary files: length, CRC-32, the record.
 //!
-//! Both numbers are 32 bits, little-endian; the checksum (CRC-32 of ISO 3309) is over the length and the
-//! bytes. A file is a sequence of such frames; whatever follows the last whole one was cut by a crash.
+//! Both numbers are 32 bits, little-endian; the checksum (CRC-32 of ISO 3309) covers the length and the bytes. A file
+//! is a sequence of such frames; anything after the last complete one was cut by a crash.
 
-/// Bytes before a record's own.
+/// Bytes before the record's own.
 pub const HEADER: usize = 8;
-/// Largest record, bytes.
+/// The largest record, in bytes.
 pub const MAX_RECORD: usize = 1 << 20;
 
-/// Bytes of which checksums are made while the next record is looked for.
+/// The most bytes that are checksummed in the search for the next record.
 const MAX_SEARCHED: usize = 64 << 20;
 
-/// Appends a record's frame to `out`. Records longer than [`MAX_RECORD`] must not be given.
+/// Appends a record's frame to `out`. Records must not be longer than [`MAX_RECORD`].
 pub fn write(out: &mut Vec<u8>, record: &[u8]) {
     let length = u32::try_from(record.len())
         .unwrap_or(u32::MAX)
@@ -21,7 +21,7 @@ pub fn write(out: &mut Vec<u8>, record: &[u8]) {
     out.extend_from_slice(record);
 }
 
-/// Returns the record at the start of `bytes`, or nothing if it is cut or damaged.
+/// Returns the record at the start of `bytes`, or `None` if it is cut or damaged.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Option<&[u8]> {
     let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
@@ -32,8 +32,8 @@ pub fn read(bytes: &[u8]) -> Option<&[u8]> {
     (checksum(length, record) == u32::from_le_bytes([c0, c1, c2, c3])).then_some(record)
 }
 
-/// Returns where the next whole record begins behind a damaged place, if there is one. Records are JSON objects: only
-/// where one may begin is its checksum looked at, and never over more bytes in all than [`MAX_SEARCHED`].
+/// Returns where the next complete record begins after a damaged one, if there is one. Records are JSON objects, so
+/// checksums are only computed where one may begin, over at most [`MAX_SEARCHED`] bytes in total.
 #[must_use]
 pub fn next(bytes: &[u8]) -> Option<usize> {
     let mut searched = 0;

@@ -1,17 +1,17 @@
-//! Files that outlive a crash, on a disk that may be full or broken.
+//! Files that survive a crash, on a disk that may be full or broken.
 //!
 //! What is accepted is on disk when the call returns (fsync of the file, and of its folder if its name is new); what is
-//! refused leaves nothing behind, and goes well once the disk does. Nothing here knows what the bytes mean.
+//! refused leaves nothing behind, and succeeds once the disk recovers. The content is opaque to this package.
 //!
 //! - [`Log`]: files that are appended to at the end and removed at the beginning; [`Records`]: numbered records in such
-//!   files, and how far they were read. How a record lies in a file: [`frame`], [`line`].
-//! - [`Notes`]: one file of lines, written anew when it has grown.
-//! - [`FolderQueue`]: a file an item, with the breaker for items that end the process; [`Tries`]: that breaker for what is
-//!   not kept yet.
-//! - [`Disk::check_room`]: what is added to a log or a queue leaves a part of the disk to what must go on.
-//! - [`Ballast`]: room that is given up once others have filled the disk.
-//! - [`Disk`]: what all of these do to the disk, so that each step can fail in a test. `contract` (with the feature of that
-//!   name) does that to every one of their users.
+//!   files, and how far they were read. The formats of records: [`frame`], [`line`].
+//! - [`Notes`]: one file of lines, rewritten when it has grown.
+//! - [`FolderQueue`]: one file per item, with a circuit breaker for items that kill the process; [`Tries`]: that
+//!   breaker for data that is not stored yet.
+//! - [`Disk::check_room`]: additions to a log or a queue leave a part of the disk for essential writes.
+//! - [`Ballast`]: space that is released once other programs have filled the disk.
+//! - [`Disk`]: the disk operations of all of these, so that tests can make each of them fail. `contract` (with the
+//!   feature of that name) does that to every one of their users.
 //!
 //! All calls block.
 

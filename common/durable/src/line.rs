@@ -1,9 +1,9 @@
-//! How records lie in a file of lines: a CRC-32 in hexadecimal, a blank, the record, a line break.
+//! The format of records in files of lines: a CRC-32 in hexadecimal, a blank, the record, a line break.
 //!
-//! Records have no line breaks (JSON), so whatever is torn or damaged ends at the next line. Files of lines without a
-//! checksum, whose records tell by themselves whether they are whole, are split with [`whole`].
+//! Records contain no line breaks (JSON), so a torn or damaged one ends at the next line. Files of lines without a
+//! checksum, whose records reveal whether they are complete, are split with [`whole`].
 
-/// Appends a record as a line; returns where it begins in `out` and how long it is, in bytes.
+/// Appends a record as a line; returns its offset in `out` and its length, in bytes.
 pub fn write(out: &mut Vec<u8>, record: &[u8]) -> (usize, usize) {
     let start = out.len();
     out.extend_from_slice(format!("{:08x} ", crc32fast::hash(record)).as_bytes());
@@ -12,7 +12,7 @@ pub fn write(out: &mut Vec<u8>, record: &[u8]) -> (usize, usize) {
     (start, out.len() - start)
 }
 
-/// Returns the record of a line without its line break; none if it is damaged.
+/// Returns the record of a line without its line break; `None` if it is damaged.
 #[must_use]
 pub fn read(line: &[u8]) -> Option<&[u8]> {
     let (crc, rest) = line.split_at_checked(8)?;
@@ -21,8 +21,8 @@ pub fn read(line: &[u8]) -> Option<&[u8]> {
     (crc32fast::hash(record) == crc).then_some(record)
 }
 
-/// Splits a file into lines without their line breaks, and where each begins; then what is behind the last line break, if
-/// there is something: the process ended while it was written.
+/// Splits a file into lines without their line breaks, with their offsets; and anything after the last line break,
+/// which is left if the process ended during a write.
 pub fn whole(bytes: &[u8]) -> (impl Iterator<Item = (usize, &[u8])>, &[u8]) {
     let end = bytes
         .iter()

@@ -1,4 +1,4 @@
-//! A folder that one process has to itself.
+//! A folder reserved for one process.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -12,16 +12,16 @@ pub struct FolderLock {
     disk: Disk,
     folder: PathBuf,
     path: PathBuf,
-    /// None if there was no room for it.
+    /// `None` if there was no space for it.
     file: Option<File>,
 }
 
 impl FolderLock {
-    /// Makes a folder if needed and locks it with a file, which is in it or above it. If the disk is too full for that, it
-    /// is not held yet: without that file no other process is there, and what is in the folder can be read.
+    /// Creates a folder if needed and locks it with a file, which is in it or above it. If the disk is too full for
+    /// that, the lock is not held yet: without that file there is no other process, and the folder can be read.
     ///
     /// # Errors
-    /// [`io::ErrorKind::ResourceBusy`] if another process has it; or what the disk says.
+    /// [`io::ErrorKind::ResourceBusy`] if another process holds it; or the disk's error.
     pub fn open(disk: &Disk, folder: &Path, path: &Path) -> io::Result<Self> {
         let mut lock = Self {
             disk: disk.clone(),
@@ -41,10 +41,10 @@ impl FolderLock {
         self.file.is_some()
     }
 
-    /// Takes it if it is not held; to be called before anything is written.
+    /// Acquires it if it is not held; to be called before anything is written.
     ///
     /// # Errors
-    /// As [`FolderLock::open`], or that there is no room.
+    /// Like [`FolderLock::open`], or if there is no space.
     pub fn take(&mut self) -> io::Result<()> {
         if self.file.is_some() {
             return Ok(());

@@ -1,7 +1,7 @@
-//! A log in files: appended to at the end of the newest, removed at the beginning.
+//! A log in files: appended to at the end of the newest, removed from the beginning.
 //!
-//! A file is named by the number of its first record, sixteen hexadecimal digits. A file in which an append failed is
-//! cut to what was in it before, durably, and not appended to any more: what a failed fsync left behind is unknown.
+//! A file is named by the number of its first record, in sixteen hexadecimal digits. After a failed append the file is
+//! truncated to its former content, durably, and not appended to any more: what a failed fsync left behind is unknown.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -11,32 +11,32 @@ use std::path::{Path, PathBuf};
 use crate::Disk;
 use crate::disk::list;
 
-/// A file of a log: records from number `first` on, up to but without `end`.
+/// A file of a log: records from number `first` up to but excluding `end`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Segment {
     /// The number that names it.
     pub first: u64,
     /// The number after its last record.
     pub end: u64,
-    /// How long it is.
+    /// Its length.
     pub bytes: u64,
 }
 
 impl Segment {
-    /// Where it lies.
+    /// Its path.
     #[must_use]
     pub fn path(folder: &Path, extension: &str, first: u64) -> PathBuf {
         folder.join(format!("{first:016x}.{extension}"))
     }
 }
 
-/// What an append that failed may have left.
+/// What a failed append may have left.
 #[derive(Debug)]
 struct Torn {
     path: PathBuf,
-    /// What was in the file before; nothing of one that was made for that append.
+    /// The former length of the file; `None` if it was created for that append.
     length: u64,
-    /// It is the newest of the segments.
+    /// Whether it is the newest of the segments.
     listed: bool,
 }
 
@@ -47,16 +47,16 @@ pub struct Log {
     folder: PathBuf,
     extension: &'static str,
     segments: VecDeque<Segment>,
-    /// The newest segment, unless the next append must begin another.
+    /// The newest segment, unless the next append must start another.
     active: Option<File>,
-    /// To be taken away before the next append.
+    /// To be removed before the next append.
     torn: Option<Torn>,
-    /// The number after the last record that ever was in it.
+    /// The number after the last record that was ever in it.
     end: u64,
 }
 
 impl Log {
-    /// A log without files; those that are in the folder ([`Log::found`]) are to be added as they are read.
+    /// A log without files; those in the folder ([`Log::found`]) are to be added as they are read.
     #[must_use]
     pub const fn new(disk: Disk, folder: PathBuf, extension: &'static str) -> Self {
         Self {
@@ -70,10 +70,10 @@ impl Log {
         }
     }
 
-    /// Returns the numbers of the files that are in the folder, in their order; none if there is no folder.
+    /// Returns the numbers of the files in the folder, in ascending order; none if there is no folder.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// If the folder cannot be read.
     pub fn found(&self) -> io::Result<Vec<u64>> {
         let mut found = Vec::new();
         for entry in list(&self.folder)? {
@@ -88,24 +88,24 @@ impl Log {
         Ok(found)
     }
 
-    /// Where a file lies.
+    /// The path of a file.
     #[must_use]
     pub fn path(&self, first: u64) -> PathBuf {
         Segment::path(&self.folder, self.extension, first)
     }
 
-    /// Adds a file that was found, as the newest. Appends go to another unless [`Log::resume`] is called.
+    /// Adds an existing file, as the newest. Appends go to another one unless [`Log::resume`] is called.
     pub fn add(&mut self, segment: Segment) {
         self.end = segment.end;
         self.segments.push_back(segment);
     }
 
-    /// Says which number comes next while there is no file.
+    /// Sets the next number, as long as there is no file.
     pub(crate) const fn begins_at(&mut self, end: u64) {
         self.end = end;
     }
 
-    /// Appends go to the newest file that was found, if there is one.
+    /// Makes appends go to the newest existing file, if there is one.
     pub(crate) fn resume(&mut self) -> io::Result<()> {
         if let Some(last) = self.segments.back() {
             let path = self.path(last.first);
@@ -120,28 +120,28 @@ impl Log {
         &self.segments
     }
 
-    /// The number after the last record that ever was in it.
+    /// The number after the last record that was ever in it.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.end
     }
 
-    /// How many bytes all files have.
+    /// The total length of all files.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
-    /// Returns the file that the next append goes to; none if [`Log::begin`] has to be called before.
+    /// Returns the file that the next append goes to; `None` if [`Log::begin`] has to be called first.
     #[must_use]
     pub fn active(&self) -> Option<&Segment> {
         self.active.as_ref().and_then(|_| self.segments.back())
     }
 
-    /// Begins a file, durably.
+    /// Starts a file, durably.
     ///
     /// # Errors
-    /// The disk refuses; then everything is as it was.
+    /// If the disk refuses; then nothing has changed.
     pub fn begin(&mut self, first: u64) -> io::Result<()> {
         self.mend()?;
         // A process that ended here may have left one of that name with nothing in it that counts.
@@ -150,7 +150,7 @@ impl Log {
         let path = self.path(first);
         let file = self.disk.create(&path)?;
         if let Err(error) = self.disk.sync_folder(&self.folder) {
-            // It has nothing in it: on a full disk it must not stay.
+            // It is empty, so on a full disk it must not stay.
             if !self.disk.discard(&path) {
                 self.torn = Some(Torn {
                     path,
@@ -173,14 +173,14 @@ impl Log {
     /// ([`Disk::check_room`]); durable when this returns.
     ///
     /// # Errors
-    /// The disk refuses, or there is no file to append to ([`Log::active`]). Nothing was appended, and the next append
-    /// may need another file.
+    /// If the disk refuses, or there is no file to append to ([`Log::active`]). Nothing was appended, and the next
+    /// append may need another file.
     pub fn append(&mut self, bytes: &[u8], end: u64) -> io::Result<()> {
         let (Some(file), Some(segment)) = (&mut self.active, self.segments.back_mut()) else {
             return Err(io::Error::other("the log has no file"));
         };
         let room = self.disk.check_room(&self.folder, bytes.len() as u64);
-        // A file that has something in it stays as it is; of one that was made for this nothing stays.
+        // A non-empty file stays unchanged; one created for this append is removed.
         if room.is_err() && segment.bytes > 0 {
             return room;
         }
@@ -192,7 +192,7 @@ impl Log {
                 listed: true,
             });
             self.active = None;
-            // At once if it can be: what was written in part takes room that somebody else may need.
+            // Immediately if possible: the partial write takes space that others may need.
             let _ = self.mend();
             return Err(error);
         }
@@ -202,10 +202,10 @@ impl Log {
         Ok(())
     }
 
-    /// Takes away what an append that failed has left.
+    /// Removes what a failed append has left.
     ///
     /// # Errors
-    /// The disk refuses; nothing can be appended until it does not.
+    /// If the disk refuses; until this succeeds nothing can be appended.
     pub fn mend(&mut self) -> io::Result<()> {
         let Some(torn) = &self.torn else {
             return Ok(());
@@ -226,10 +226,11 @@ impl Log {
         Ok(())
     }
 
-    /// Removes the oldest file; not surely durable, whoever reads the log knows from elsewhere what is not needed any more.
+    /// Removes the oldest file; not necessarily durable, as readers of the log know from elsewhere what is no longer
+    /// needed.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// If the disk refuses.
     pub fn remove_oldest(&mut self) -> io::Result<()> {
         let Some(oldest) = self.segments.front() else {
             return Ok(());
@@ -240,7 +241,7 @@ impl Log {
         if self.segments.is_empty() {
             self.active = None;
         }
-        // What was to be cut off it is gone with it.
+        // Whatever had to be cut off it is gone as well.
         self.torn.take_if(|torn| torn.path == path);
         Ok(())
     }

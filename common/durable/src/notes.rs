@@ -1,4 +1,4 @@
-//! One file of lines that is appended to, and written anew when it has grown.
+//! One file of lines that is appended to, and rewritten when it has grown.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -7,24 +7,24 @@ use std::path::{Path, PathBuf};
 use crate::Disk;
 use crate::disk::remove_unfinished;
 
-/// The file. Whoever has it knows all that it says, and can write that anew.
+/// The file. Its owner knows its whole content, and can rewrite it.
 #[derive(Debug)]
 pub struct Notes {
     disk: Disk,
     folder: PathBuf,
     name: &'static str,
     most: u64,
-    /// None until it is written anew: after the start, and after whatever failed.
+    /// `None` until it is rewritten: after the start, and after any failure.
     file: Option<File>,
     bytes: u64,
 }
 
 impl Notes {
-    /// Opens a file in a folder that nobody else writes to; returns what is in it, of which the last line may be
-    /// unfinished. It is written anew at the first append, and when it has `most` bytes.
+    /// Opens a file in a folder without other writers; returns its content, whose last line may be unfinished. It is
+    /// rewritten at the first append, and when it reaches `most` bytes.
     ///
     /// # Errors
-    /// It is there and cannot be read.
+    /// If it exists and cannot be read.
     pub fn open(
         disk: Disk,
         folder: &Path,
@@ -47,12 +47,12 @@ impl Notes {
         Ok((notes, found))
     }
 
-    /// Appends lines, or writes anew everything that is known, these included; durable when this returns.
+    /// Appends lines, or rewrites everything known, including these; durable when this returns.
     ///
     /// # Errors
-    /// The disk refuses. The lines may be there all the same, or in part; the next append writes everything anew.
+    /// If the disk refuses. The lines may be there nevertheless, or in part; the next append rewrites everything.
     pub fn append(&mut self, lines: &[u8], everything: impl FnOnce() -> Vec<u8>) -> io::Result<()> {
-        // Open again only once all went well.
+        // Open again only after complete success.
         let Some(mut file) = self.file.take().filter(|_| self.bytes < self.most) else {
             return self.rewrite(&everything());
         };
@@ -63,10 +63,10 @@ impl Notes {
         Ok(())
     }
 
-    /// Writes everything that is known, and nothing else; durable when this returns.
+    /// Writes everything known, and nothing else; durable when this returns.
     ///
     /// # Errors
-    /// The disk refuses; what was there before is still there, or this is.
+    /// If the disk refuses; then the file has either its former content or this.
     pub fn rewrite(&mut self, everything: &[u8]) -> io::Result<()> {
         self.file = None;
         self.disk.replace(&self.folder, self.name, everything)?;

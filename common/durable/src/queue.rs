@@ -1,10 +1,10 @@
-//! A queue of files in folders, with a breaker: what ends the process must not end it again.
+//! A queue of files in folders, with a circuit breaker: what killed the process must not kill it again.
 //!
-//! An item is written to `new/`, made durable, and moved to `queue/`, durably; what a crash leaves in `new/` was never
-//! accepted. Before somebody works on an item, it moves from `queue/` to `trying/`, durably; when the work has an
-//! end, whatever end, it moves back. What lies in `trying/` at the start is what somebody worked on when the process
-//! died: it is worked on once more, alone, and if that has no end either it is moved to `broken/` and left there.
-//! Moving takes no room, so that a full disk can be emptied.
+//! An item is written to `new/`, made durable, and moved to `queue/`, durably; anything a crash leaves in `new/` was
+//! never accepted. Before an item is worked on, it moves from `queue/` to `trying/`, durably; when the work ends, with
+//! whatever outcome, it moves back. Items in `trying/` at the start were being worked on when the process died: they
+//! are worked on once more, alone, and if that does not end either, they are moved to `broken/` and left there. Moving
+//! takes no space, so a full disk can be emptied.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -17,38 +17,38 @@ use std::time::{Duration, SystemTime};
 use crate::disk::list;
 use crate::{Disk, is_full};
 
-/// How often work on an item may begin without an end.
+/// How often work on an item may start without ending.
 const MAX_TRIES: u8 = 2;
-/// The folders that every queue has.
+/// The folders of every queue.
 const FOLDERS: [&str; 4] = ["new", "queue", "trying", "broken"];
 
-/// The folders of a queue. Items have names that are names of files; nobody keeps two with the same name at once.
+/// The folders of a queue. Items have names that are valid file names; two with the same name must not be kept at once.
 #[derive(Debug)]
 pub struct FolderQueue {
     disk: Disk,
     folder: PathBuf,
     suffix: &'static str,
-    /// Of items in `trying/`: how often work on them began.
+    /// For items in `trying/`: how often work on them started.
     tries: Mutex<HashMap<String, u8>>,
 }
 
-/// What is found when a queue is opened.
+/// The items found when a queue is opened.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Items that wait.
     pub waiting: Vec<String>,
-    /// Items that somebody worked on when the process ended: to be tried once more, alone.
+    /// Items that were being worked on when the process ended: to be tried once more, alone.
     pub suspects: Vec<String>,
-    /// Items that were moved to `broken/` just now.
+    /// Items that were just moved to `broken/`.
     pub broken: Vec<String>,
 }
 
 impl FolderQueue {
-    /// Opens a folder, and makes it and the folders `more` in it if they are missing. On a full disk it goes on without:
-    /// they are made as soon as there is room and something for them, and until then nothing is accepted.
+    /// Opens a folder, and creates it and the subfolders `more` if they are missing. On a full disk it continues
+    /// without: they are created as soon as there is space and something for them, and until then nothing is accepted.
     ///
     /// # Errors
-    /// The folder cannot be used.
+    /// If the folder cannot be used.
     pub fn open(
         disk: Disk,
         folder: &Path,
@@ -64,7 +64,7 @@ impl FolderQueue {
         for name in FOLDERS.iter().chain(more) {
             match queue.make_private(&folder.join(name)) {
                 Err(error) if is_full(&error) => {
-                    tracing::error!(folder = %folder.display(), %error, "nothing can be kept here; it is refused until there is room");
+                    tracing::error!(folder = %folder.display(), %error, "nothing can be stored here; requests are refused until there is space");
                 }
                 made => made?,
             }
@@ -78,7 +78,7 @@ impl FolderQueue {
                 tracing::error!(
                     id,
                     folder = %folder.display(),
-                    "the process ended twice while it worked on this; it is kept aside in broken/"
+                    "the process died twice while working on this; it is set aside in broken/"
                 );
                 queue.set_aside(&id)?;
                 found.broken.push(id);
@@ -90,31 +90,31 @@ impl FolderQueue {
         }
         found.waiting = queue.names("queue", suffix)?;
         match queue.disk.sync_folder(folder) {
-            // There was no room to make it.
+            // There was no space to create it.
             Err(error) if error.kind() == io::ErrorKind::NotFound || is_full(&error) => {}
             synced => synced?,
         }
         Ok((queue, found))
     }
 
-    /// Makes a folder for its owner only, also if it is there already.
+    /// Makes a folder accessible for its owner only, even an existing one.
     fn make_private(&self, folder: &Path) -> io::Result<()> {
         self.disk.make_folder(folder)?;
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
     }
 
-    /// Refuses if so many bytes more do not fit beside what is left to what must go on ([`Disk::check_room`]).
+    /// Fails if this many more bytes do not fit besides the reserve for essential writes ([`Disk::check_room`]).
     ///
     /// # Errors
-    /// There is no room.
+    /// If there is no space.
     pub fn check_room(&self, more: u64) -> io::Result<()> {
         self.disk.check_room(&self.folder, more)
     }
 
-    /// Keeps an item, if that leaves the reserve; it is durable when this returns.
+    /// Stores an item, if that leaves the reserve; it is durable when this returns.
     ///
     /// # Errors
-    /// The disk refuses; nothing of it is left.
+    /// If the disk refuses; then nothing of it is left.
     pub fn keep(&self, id: &str, pieces: &[&[u8]]) -> io::Result<()> {
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         self.check_room(length as u64)?;
@@ -122,7 +122,7 @@ impl FolderQueue {
         self.disk
             .keep(&self.beside(id), &place, pieces)
             .inspect_err(|_| {
-                // It may be in its place without being durable. When it comes again it is new.
+                // It may be in its place without being durable. If it is sent again it counts as new.
                 self.disk.discard(&place);
             })
     }
@@ -130,7 +130,7 @@ impl FolderQueue {
     /// Writes or replaces a file in one of the folders; durable when this returns.
     ///
     /// # Errors
-    /// The disk refuses; the file is what it was, or what it was to become.
+    /// If the disk refuses; then the file has either its former or its new content.
     pub fn note(&self, below: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
         let place = self.folder.join(below).join(name);
         self.disk.keep(&self.beside(name), &place, &[bytes])
@@ -141,18 +141,18 @@ impl FolderQueue {
         self.folder.join("new").join(format!("{id}-{unique:016x}"))
     }
 
-    /// Reads an item: its first line, with the line break, of at most so many bytes, and the rest.
+    /// Reads an item: its first line, including the line break, up to this many bytes, and the rest.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// If it cannot be read.
     pub fn read(&self, id: &str, most_of_line: u64) -> io::Result<(Vec<u8>, Vec<u8>)> {
         read(&self.place(id), most_of_line)
     }
 
-    /// As [`FolderQueue::read`], of an item that was put aside in one of the folders.
+    /// Like [`FolderQueue::read`], for an item that was put aside in one of the folders.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// If it cannot be read.
     pub fn read_in(
         &self,
         below: &str,
@@ -162,25 +162,26 @@ impl FolderQueue {
         read(&self.file(below, id), most_of_line)
     }
 
-    /// How long an item is, bytes.
+    /// The length of an item, in bytes.
     ///
     /// # Errors
-    /// It is not there.
+    /// If it does not exist.
     pub fn length(&self, id: &str) -> io::Result<u64> {
         Ok(fs::metadata(self.place(id))?.len())
     }
 
-    /// Notes that work on an item begins; durable when this returns.
+    /// Records that work on an item starts; durable when this returns.
     ///
     /// # Errors
-    /// The disk refuses; nobody may work on it then.
+    /// If the disk refuses; then the item must not be worked on.
     pub fn begin(&self, id: &str) -> io::Result<()> {
         let from = self.place(id);
         let mut tries = self.tries();
         let next = tries.get(id).map_or(1, |tries| tries.saturating_add(1));
         let to = self.trying(id, next);
         if let Err(error) = self.disk.shift(&from, &to) {
-            // It may have moved without that being durable: back, since nobody works on it; or it is where it is.
+            // It may have moved without that being durable: move it back, since nobody works on it; or it has not
+            // moved.
             if to.exists() && self.disk.rename(&to, &from).is_err() {
                 tries.insert(id.to_owned(), next);
             }
@@ -190,10 +191,10 @@ impl FolderQueue {
         Ok(())
     }
 
-    /// Notes that work on an item has an end.
+    /// Records that work on an item has ended.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// If the disk refuses.
     pub fn end(&self, id: &str) -> io::Result<()> {
         let mut tries = self.tries();
         if let Some(count) = tries.get(id) {
@@ -201,7 +202,7 @@ impl FolderQueue {
                 .disk
                 .rename(&self.trying(id, *count), &self.file("queue", id))
             {
-                // It was removed meanwhile.
+                // It was removed in the meantime.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -210,10 +211,10 @@ impl FolderQueue {
         Ok(())
     }
 
-    /// Puts an item aside on which nobody may work any more; durable when this returns.
+    /// Sets an item aside that must not be worked on any more; durable when this returns.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// If the disk refuses.
     pub fn set_aside(&self, id: &str) -> io::Result<()> {
         self.disk
             .rename(&self.place(id), &self.file("broken", id))?;
@@ -221,10 +222,10 @@ impl FolderQueue {
         self.disk.sync_folder(&self.folder.join("broken"))
     }
 
-    /// Moves an item to one of the folders, where it is left.
+    /// Moves an item to one of the folders, where it stays.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// If the disk refuses.
     pub fn move_to(&self, below: &str, id: &str) -> io::Result<()> {
         self.disk.rename(&self.place(id), &self.file(below, id))?;
         self.tries().remove(id);
@@ -234,28 +235,28 @@ impl FolderQueue {
     /// Removes an item.
     ///
     /// # Errors
-    /// The disk refuses, or it is not there.
+    /// If the disk refuses, or it does not exist.
     pub fn remove(&self, id: &str) -> io::Result<()> {
         self.disk.remove(&self.place(id))?;
         self.tries().remove(id);
         Ok(())
     }
 
-    /// Forgets that somebody works on an item that is gone.
+    /// Forgets about work on an item that is gone.
     pub fn forget(&self, id: &str) {
         self.tries().remove(id);
     }
 
-    /// How many items were put aside because work on them had no end, and are still there.
+    /// How many items were set aside because work on them did not end, and still exist.
     #[must_use]
     pub fn broken(&self) -> usize {
         fs::read_dir(self.folder.join("broken")).map_or(0, Iterator::count)
     }
 
-    /// The names of files in one of the folders that end so, without that end.
+    /// The names of files in one of the folders that have this suffix, without it.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// If the folder cannot be read.
     pub fn names(&self, below: &str, suffix: &str) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in list(&self.folder.join(below))? {
@@ -266,10 +267,10 @@ impl FolderQueue {
         Ok(names)
     }
 
-    /// Removes files of one of the folders that are older than that.
+    /// Removes files in one of the folders that are older than this.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// If the disk refuses.
     pub fn clean(&self, below: &str, keep: Duration) -> io::Result<()> {
         let oldest = SystemTime::now().checked_sub(keep);
         for entry in list(&self.folder.join(below))? {
@@ -281,7 +282,7 @@ impl FolderQueue {
         Ok(())
     }
 
-    /// Items in `trying/`, and how often work on them began.
+    /// Items in `trying/`, and how often work on them started.
     fn tried(&self) -> io::Result<Vec<(String, u8)>> {
         let names = self.names("trying", self.suffix)?;
         let parse = |name: &String| {
@@ -291,7 +292,7 @@ impl FolderQueue {
         Ok(names.iter().filter_map(parse).collect())
     }
 
-    /// Where an item lies.
+    /// The path of an item.
     fn place(&self, id: &str) -> PathBuf {
         match self.tries().get(id) {
             Some(tries) => self.trying(id, *tries),

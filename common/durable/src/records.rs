@@ -1,7 +1,7 @@
-//! Numbered records in files that are read while they are written, and how far they were read for good.
+//! Numbered records in files that are read while they are being written, and how far they were consumed.
 //!
-//! In the folder: `<number of the first record>.spool`, frames ([`crate::frame`]); `cursor`, the number of the first record
-//! that is still needed; `lock`; and `*.damaged`, bytes that were no record.
+//! In the folder: `<number of the first record>.spool`, frames ([`crate::frame`]); `cursor`, the number of the first
+//! record that is still needed; `lock`; and `*.damaged`, bytes that were not a record.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use crate::disk::remove_unfinished;
 use crate::{Disk, FolderLock, Log, Segment, frame, is_full};
 
-/// The end of the files' names.
+/// The extension of the files' names.
 const EXTENSION: &str = "spool";
 
-/// All records that are still there. Owned by one thread.
+/// All remaining records. Owned by one thread.
 #[derive(Debug)]
 pub struct Records {
     dir: PathBuf,
@@ -26,11 +26,11 @@ pub struct Records {
 }
 
 impl Records {
-    /// Opens the folder, cuts a torn tail off, and shows every whole record to `visit`, with its number. On a full disk it
-    /// may be that nothing can be appended yet ([`Records::prepare`]).
+    /// Opens the folder, cuts off a torn tail, and passes every complete record to `visit`, with its number. On a full
+    /// disk it may not be possible to append yet ([`Records::prepare`]).
     ///
     /// # Errors
-    /// The folder cannot be used, or another process has it.
+    /// If the folder cannot be used, or another process has it.
     pub fn open(
         disk: Disk,
         dir: &Path,
@@ -40,7 +40,7 @@ impl Records {
         let lock = FolderLock::open(&disk, dir, &dir.join("lock"))?;
         remove_unfinished(dir);
         let mut log = Log::new(disk.clone(), dir.to_owned(), EXTENSION);
-        // The number of the first record behind a damaged one: numbers behind it are other ones than they were.
+        // The number of the first record after a damaged one: the numbers after it have shifted.
         let (mut moved, mut damaged) = (None, 0);
         for first in log.found()? {
             let (segment, gaps) = recover(&disk, dir, &log, first, &mut moved, &mut visit)?;
@@ -63,36 +63,36 @@ impl Records {
         if let Some(moved) = moved
             && cursor.is_some_and(|cursor| cursor > moved)
         {
-            // Some are read twice, which their ids make harmless; none is left out.
+            // Some are read twice, which is harmless because of their ids; none is left out.
             records.save_cursor(moved)?;
         }
         if read_cursor(dir).is_some_and(|cursor| cursor > records.end()) {
-            // Records that were read are lost; the new ones that get their numbers were not.
+            // Records that had been consumed are lost; new ones that get their numbers have not been.
             records.save_cursor(records.end())?;
         }
         Ok(records)
     }
 
-    /// How many damaged records, or stretches of them, were set aside when the folder was opened.
+    /// How many damaged records, or sequences of them, were set aside when the folder was opened.
     #[must_use]
     pub const fn damaged(&self) -> usize {
         self.damaged
     }
 
-    /// The number of the first record that is still there.
+    /// The number of the first remaining record.
     #[must_use]
     pub fn start(&self) -> u64 {
         let first = self.log.segments().front();
         first.map_or_else(|| self.log.end(), |segment| segment.first)
     }
 
-    /// The number that the next record gets.
+    /// The number of the next record.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.log.end()
     }
 
-    /// How many bytes all files have.
+    /// The total length of all files.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.log.bytes()
@@ -104,7 +104,7 @@ impl Records {
         self.log.segments().iter().copied().collect()
     }
 
-    /// Where a file of a folder lies.
+    /// The path of a file in a folder.
     #[must_use]
     pub fn path(dir: &Path, first: u64) -> PathBuf {
         Segment::path(dir, EXTENSION, first)
@@ -118,10 +118,10 @@ impl Records {
             .clamp(self.start(), self.end())
     }
 
-    /// Makes what is missing to append, if there was no room for it before.
+    /// Creates what is needed to append, if there was no space for it before.
     ///
     /// # Errors
-    /// The disk refuses, or only the reserve is left of it.
+    /// If the disk refuses, or only the reserve is left.
     pub fn prepare(&mut self) -> io::Result<()> {
         self.lock.take()?;
         self.log.mend()?;
@@ -135,7 +135,7 @@ impl Records {
     /// Appends `count` frames and makes them durable.
     ///
     /// # Errors
-    /// The disk refuses; nothing was appended.
+    /// If the disk refuses; then nothing was appended.
     pub fn append(&mut self, frames: &[u8], count: u64) -> io::Result<()> {
         self.prepare()?;
         let full = |segment: &Segment| segment.bytes >= self.segment_bytes;
@@ -145,10 +145,10 @@ impl Records {
         self.log.append(frames, self.end() + count)
     }
 
-    /// Remembers that no record before `cursor` is needed.
+    /// Records that nothing before `cursor` is needed.
     ///
     /// # Errors
-    /// The disk refuses; the number before still holds.
+    /// If the disk refuses; then the former number still holds.
     pub fn save_cursor(&self, cursor: u64) -> io::Result<()> {
         let text = format!("{cursor:016x}");
         self.disk.replace(&self.dir, "cursor", text.as_bytes())
@@ -164,13 +164,13 @@ impl Records {
         })
     }
 
-    /// Removes files of which no record is needed.
+    /// Removes files without needed records.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// If the disk refuses.
     pub fn trim(&mut self, cursor: u64) -> io::Result<()> {
         while self.can_trim(cursor) {
-            // On a full disk this one makes the room that the next needs.
+            // On a full disk this frees the space for the next one.
             if self.log.segments().len() == 1
                 && let Err(error) = self.log.begin(self.end())
                 && !is_full(&error)
@@ -183,8 +183,8 @@ impl Records {
     }
 }
 
-/// Reads a file. A bad record stops only itself: it is set aside, and those behind it go on. What is behind the last whole
-/// record was cut by a crash, and is cut off.
+/// Reads a file. A damaged record affects only itself: it is set aside, and processing continues with those after it.
+/// Anything after the last complete record was cut by a crash, and is cut off.
 fn recover(
     disk: &Disk,
     dir: &Path,
@@ -215,7 +215,7 @@ fn recover(
         let bad = bytes.drain(at..at + gap).collect::<Vec<u8>>();
         let aside = format!("{first:016x}-{at}.damaged");
         tracing::error!(segment = %path.display(), bytes = gap, aside,
-            "a damaged record is set aside; those behind it go on");
+            "set a damaged record aside; continuing with those after it");
         disk.replace(dir, &aside, &bad)?;
         moved.get_or_insert(next);
     }
@@ -232,7 +232,7 @@ fn recover(
     }
     let segment = Segment {
         first,
-        // As it always was: a file's records are counted from its own name on.
+        // As always: a file's records are counted from its own name.
         end: first + (next - start),
         bytes: at as u64,
     };
@@ -248,17 +248,19 @@ fn read_cursor(dir: &Path) -> Option<u64> {
 #[derive(Debug, Default)]
 pub struct Reader {
     open: Option<(u64, File)>,
-    /// Number of the record at the file's position.
+    /// Number of the record at the current position in the file.
     next: u64,
 }
 
 impl Reader {
-    /// Reads records from number `from` on, with their numbers: at most `count`, at most `bytes` bytes but at least one.
+    /// Reads records from number `from` on, with their numbers: at most `count`, at most `bytes` bytes but at least
+    /// one.
     ///
-    /// One that was damaged since the folder was opened is set aside, and is one of no bytes here: those behind it go on.
+    /// One that was damaged since the folder was opened is set aside, and is empty here: processing continues with
+    /// those after it.
     ///
     /// # Errors
-    /// A file cannot be read, or nothing in it can be told to be a record any more.
+    /// If a file cannot be read, or contains no more recognisable records.
     pub fn read(
         &mut self,
         dir: &Path,
@@ -314,14 +316,14 @@ impl Reader {
     }
 }
 
-/// What stands at a place of a file where a record was written.
+/// The content of a file at the position of a record.
 enum Frame {
     Whole(Vec<u8>),
-    /// No record, but there is one behind it, or it is the last.
+    /// Not a record, but it is followed by one, or it is the last.
     Damaged(Vec<u8>),
 }
 
-/// Reads on behind the frame at the file's position, whole or not.
+/// Continues after the frame at the current position, complete or not.
 fn read_frame(file: &mut File) -> io::Result<Frame> {
     let start = file.stream_position()?;
     let mut bytes = vec![0; frame::HEADER];
@@ -350,15 +352,15 @@ fn read_frame(file: &mut File) -> io::Result<Frame> {
     Ok(Frame::Damaged(rest))
 }
 
-/// Keeps the bytes of a damaged record of the segment that begins with number `first`.
+/// Stores the bytes of a damaged record of the segment that starts with number `first`.
 fn set_aside(dir: &Path, first: u64, position: u64, bytes: &[u8]) -> io::Result<()> {
     let aside = format!("{first:016x}-{position}.damaged");
     if dir.join(&aside).exists() {
-        // It was read before.
+        // It was set aside before.
         return Ok(());
     }
     tracing::error!(folder = %dir.display(), bytes = bytes.len(), aside,
-        "a record was damaged while the program runs, and is set aside; those behind it go on");
+        "a record was damaged while the program was running, and is set aside; continuing with those after it");
     Disk::default().replace(dir, &aside, bytes)
 }
 

@@ -1,14 +1,14 @@
-//! What is said while a disk refuses.
+//! Errors for clients while a disk refuses.
 
 use std::io;
 
-/// Why something could not be kept.
+/// Why something could not be stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// There is no room: the operator's disk, quota, or limit.
+    /// There is no space: the operator's disk, quota, or limit.
     #[error("the server's disk is full")]
     Full,
-    /// The disk refuses.
+    /// The disk failed.
     #[error("the server's disk cannot be written ({0})")]
     Failed(io::ErrorKind),
 }
@@ -16,7 +16,7 @@ pub enum Refusal {
 impl From<io::ErrorKind> for Refusal {
     fn from(kind: io::ErrorKind) -> Self {
         match kind {
-            // The last one: the file may not grow any more.
+            // The last one: the file must not grow any further.
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
             | io::ErrorKind::FileTooLarge => Self::Full,
@@ -31,7 +31,7 @@ impl From<&io::Error> for Refusal {
     }
 }
 
-/// Returns whether there is no room on the disk, or no more for us.
+/// Returns whether the disk is full, or our part of it.
 #[must_use]
 pub fn is_full(error: &io::Error) -> bool {
     Refusal::from(error) == Refusal::Full

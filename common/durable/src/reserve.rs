@@ -1,31 +1,32 @@
-//! What is left free on a disk, so that records, deletions and sign-in still work when everything else has filled it.
+//! Free space that is reserved on a disk, so that records, deletions and sign-in still work when everything else has
+//! filled it.
 //!
-//! Whatever strangers or mere volume can make grow asks [`Disk::check_room`] before it takes more: documents, mail, what
-//! waits for the functions, the history of the IRC server. What must go on, such as noting that something is done, does not.
+//! Whatever strangers or sheer volume can make grow calls [`Disk::check_room`] before it takes more: documents, mail,
+//! spooled events, the history of the IRC server. Essential writes, such as recording that a task is done, do not.
 
 use std::io;
 use std::path::Path;
 
 use crate::Disk;
 
-/// This part of a disk is left free, …
+/// This fraction of a disk is kept free, as a divisor, …
 const RESERVE_PART: u64 = 20;
-/// … but no more than so many bytes.
+/// … but no more than this many bytes.
 const MOST_RESERVE: u64 = 256 << 20;
 
-/// How much a disk holds, and how much of that is free for whoever is not root; bytes.
+/// A disk's size, and how much of it is free for non-root users, in bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Space {
-    /// All of it.
+    /// The total.
     pub size: u64,
-    /// What is free.
+    /// The free part.
     pub free: u64,
 }
 
 impl Space {
-    /// Asks the disk on which a folder is, or will be.
+    /// Reads the state of the disk on which a folder is, or will be.
     fn of(folder: &Path) -> Option<Self> {
-        // A folder that is not there yet gets made on the disk of the one above.
+        // A missing folder will be created on the disk of the one above.
         let stat = folder
             .ancestors()
             .find_map(|folder| rustix::fs::statvfs(folder).ok())?;
@@ -36,7 +37,7 @@ impl Space {
     }
 }
 
-/// How many bytes of a disk of that size are left free.
+/// How many bytes of a disk of this size are kept free.
 #[must_use]
 pub const fn reserve_of(size: u64) -> u64 {
     let part = size / RESERVE_PART;
@@ -48,21 +49,21 @@ pub const fn reserve_of(size: u64) -> u64 {
 }
 
 impl Disk {
-    /// Returns how much room there is where a folder is, or will be; none if the disk does not say.
+    /// Returns the space of the disk on which a folder is, or will be; `None` if it is not reported.
     #[must_use]
     pub fn space(&self, folder: &Path) -> Option<Space> {
         self.feigned_space().or_else(|| Space::of(folder))
     }
 
-    /// Refuses what would take of the reserve, before any of it is written. A disk that does not say how much is free says
-    /// it when it is full.
+    /// Refuses writes that would use the reserve, before any of it is written. A disk that does not report its free
+    /// space fails when it is full.
     ///
     /// # Errors
-    /// [`io::ErrorKind::StorageFull`]: so many bytes more do not fit beside the reserve.
+    /// [`io::ErrorKind::StorageFull`]: this many more bytes do not fit besides the reserve.
     pub fn check_room(&self, folder: &Path, more: u64) -> io::Result<()> {
         match self.space(folder) {
             Some(Space { size, free }) if free < reserve_of(size).saturating_add(more) => {
-                let text = "the disk is full: what is left is kept for what must go on";
+                let text = "the disk is full: the rest is reserved for essential writes";
                 Err(io::Error::new(io::ErrorKind::StorageFull, text))
             }
             _ => Ok(()),
@@ -112,7 +113,7 @@ mod tests {
         assert!(is_full(&refused), "{refused}");
         assert!(queue.names("queue", ".x").unwrap().is_empty());
         queue.keep("one", &[&[0; 60]]).unwrap();
-        // What must go on uses what was left for it.
+        // Essential writes use the reserve.
         plan.leave(Some(left(0)));
         queue.begin("one").unwrap();
         queue.note("done", "one", b"it is done").unwrap();

@@ -1,7 +1,8 @@
-//! A breaker for work on what nobody has kept yet: that it begins is noted, under a name that it has again when it comes
-//! again, and the note goes when it has an end, whatever end. What a note is left of ended the process.
+//! A circuit breaker for work on data that is not stored yet: its start is recorded, under a name that it will have
+//! again if it is sent again, and the record is removed when it ends, with whatever outcome. Work whose record is left
+//! killed the process.
 //!
-//! For what was accepted there is [`crate::FolderQueue`].
+//! For accepted data there is [`crate::FolderQueue`].
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,10 +13,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::disk::{Disk, list, remove_unfinished};
 
-/// How long it is remembered that work had no end.
+/// How long unended work is remembered.
 const KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// A folder with a file for each piece of work that has begun: its name, and how often it began without an end.
+/// A folder with a file for each piece of started work: its name, and how often it started without ending.
 #[derive(Debug)]
 pub struct Tries {
     disk: Disk,
@@ -26,13 +27,13 @@ pub struct Tries {
 
 #[derive(Debug, Default)]
 struct State {
-    /// How often work began that had no end before the process did.
+    /// How often work started that had not ended when the process did.
     unended: HashMap<String, u8>,
-    /// How often it goes on at this moment; whoever is first makes the note, and whoever is last removes it.
+    /// How often it is running at the moment; the first one creates the record, and the last one removes it.
     running: HashMap<String, usize>,
 }
 
-/// Work that has begun; it ends when this is dropped.
+/// Started work; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Trying<'a> {
     tries: &'a Tries,
@@ -40,11 +41,11 @@ pub struct Trying<'a> {
 }
 
 impl Tries {
-    /// Opens a folder and makes it if it is missing; on a full disk once there is room. Work that had no end so often is
-    /// not begun again.
+    /// Opens a folder and creates it if missing; on a full disk as soon as there is space. Work that has not ended this
+    /// many times is not started again.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// If the folder cannot be read.
     pub fn open(disk: Disk, folder: &Path, most: u8) -> io::Result<Self> {
         match disk.make_folder(folder) {
             Err(error) if !crate::is_full(&error) => return Err(error),
@@ -76,23 +77,23 @@ impl Tries {
         })
     }
 
-    /// Whether work of this name had no end before: it is to be done alone, so that nothing else is suspected if it
-    /// has none again.
+    /// Whether work of this name did not end before: it is to be done alone, so that nothing else is suspected if it
+    /// does not end again.
     #[must_use]
     pub fn is_suspected(&self, name: &str) -> bool {
         self.state().unended.contains_key(name)
     }
 
-    /// Whether work of this name had no end too often to be begun again.
+    /// Whether work of this name did not end too many times to be started again.
     #[must_use]
     pub fn is_hopeless(&self, name: &str) -> bool {
         self.state().count(name) >= self.most
     }
 
-    /// Notes that work begins; durable when this returns. The name must be one of a file.
+    /// Records that work starts; durable when this returns. The name must be a valid file name.
     ///
     /// # Errors
-    /// The disk refuses; it must not begin then.
+    /// If the disk refuses; then the work must not start.
     pub fn begin<'a>(&'a self, name: &'a str) -> io::Result<Trying<'a>> {
         let mut state = self.state();
         if !state.running.contains_key(name) {
@@ -101,7 +102,7 @@ impl Tries {
                 .disk
                 .replace(&self.folder, name, count.to_string().as_bytes());
             if let Err(error) = replaced {
-                // It may be in its place without being durable, and nothing has begun.
+                // It may be in its place without being durable, and no work has started.
                 self.back(&state, name);
                 return Err(error);
             }
@@ -110,7 +111,7 @@ impl Tries {
         Ok(Trying { tries: self, name })
     }
 
-    /// Writes what is known without the work that did not begin. Best effort: at worst it is suspected without need.
+    /// Writes the state without the work that did not start. Best effort: at worst it is suspected needlessly.
     fn back(&self, state: &State, name: &str) {
         match state.count(name) {
             0 => {
@@ -145,7 +146,7 @@ impl Drop for Trying<'_> {
         if *running == 0 {
             state.running.remove(self.name);
             state.unended.remove(self.name);
-            // Not surely durable: what ended may be suspected once after a crash of the machine.
+            // Not necessarily durable: ended work may be suspected once after a crash of the machine.
             self.tries.disk.discard(&self.tries.folder.join(self.name));
         }
     }
@@ -221,7 +222,7 @@ mod tests {
             for name in ["new", "known"] {
                 plan.set(fault);
                 let begun = tries.begin(name).map(end_the_process);
-                // That a note is written in one piece is no step that every file has.
+                // Not every file is written in several steps.
                 if plan.clear() > 0 {
                     begun.unwrap_err();
                 }

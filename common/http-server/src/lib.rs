@@ -1,5 +1,5 @@
-//! The HTTP server under the functions and the connectors: hyper 1, one task a connection, and the limits that the open
-//! network needs.
+//! The HTTP server under the functions and the connectors: hyper 1, one task per connection, and the limits that a
+//! public server needs.
 
 mod limits;
 mod lingering;

@@ -1,4 +1,4 @@
-//! What clients may take.
+//! Limits on clients.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use program::{Share, share_out};
 /// Limits of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; more are closed as they come.
+    /// Concurrent connections; further ones are closed immediately.
     pub connections: usize,
-    /// Connections at once from one address: an IPv4 address, or the first 64 bits of an IPv6 address.
+    /// Concurrent connections from one address: an IPv4 address, or the first 64 bits of an IPv6 address.
     pub connections_of_address: usize,
-    /// How long the head of a request may take from its first byte on, and a connection until its first byte.
+    /// How long the head of a request may take from its first byte, and a connection until its first byte.
     pub head_timeout: Duration,
     /// How long a connection may be idle between requests.
     pub idle_timeout: Duration,
     /// How long a sender may pause within the body of a request.
     pub body_timeout: Duration,
-    /// How long a sender may be waited for in a whole body, and a second longer for every 2 KiB that have come.
+    /// How long a whole body may be waited for, plus a second for every 2 KiB received.
     pub body_wait: Duration,
-    /// How long a client may take no byte of what is there for it.
+    /// How long a client may accept no bytes although there are some for it.
     pub write_timeout: Duration,
-    /// How long requests that run may go on after the server was told to stop.
+    /// How long running requests may continue after the server was told to stop.
     pub shutdown_timeout: Duration,
     /// The largest head of a request, in bytes.
     pub max_head: usize,
-    /// Take a client's address from the last entry of `x-forwarded-for`: set it only behind a reverse
-    /// proxy that writes it, otherwise clients choose their address themselves. The connections of a proxy are
-    /// everybody's, so they are not counted by address then.
+    /// Take a client's address from the last entry of `x-forwarded-for`: set it only behind a reverse proxy that writes
+    /// it, otherwise clients can forge their address. A proxy's connections belong to everyone, so they are not counted
+    /// by address then.
     pub behind_proxy: bool,
 }
 
@@ -49,15 +49,15 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Leaves half of the process's descriptors to everything that is not a connection of this server, the only one of
-    /// the process.
+    /// Leaves half of the process's file descriptors to everything but the connections of this server, which must be
+    /// its only one.
     #[must_use]
     pub fn within(self, descriptors: u64) -> Self {
         let [share] = share_out(descriptors, [self.share()]);
         self.with_share(share)
     }
 
-    /// The connections that these limits allow.
+    /// The connections that these limits permit.
     #[must_use]
     pub const fn share(&self) -> Share {
         Share {
@@ -66,7 +66,7 @@ impl Limits {
         }
     }
 
-    /// Allows so many connections.
+    /// Permits this many connections.
     #[must_use]
     pub const fn with_share(mut self, share: Share) -> Self {
         self.connections = share.all;

@@ -1,4 +1,4 @@
-//! Bodies of requests that were answered before they had arrived.
+//! Bodies of requests that were answered before they had arrived completely.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::stream::Answering;
 
-/// How long the rest of a body is taken after its request was answered.
+/// How long the rest of a body is read after the response.
 const LINGERING: Duration = Duration::from_secs(30);
-/// How long its sender may pause meanwhile.
+/// How long its sender may pause in that time.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// A body of which the rest is read and thrown away when this is dropped.
+/// A body whose rest is read and discarded when this is dropped.
 ///
 /// Closing a connection while bytes arrive resets it (RFC 9112, section 9.6), and a client that sends its whole upload
 /// before it reads would never see why it was refused.
@@ -27,7 +27,7 @@ pub struct Lingering<B: Body<Data = Bytes> + Send + Unpin + 'static> {
 }
 
 impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Lingering<B> {
-    /// Wraps the body of a request, which is being answered.
+    /// Wraps the body of a request that is being answered.
     pub(crate) const fn new(inner: B, answering: Arc<Answering>) -> Self {
         Self {
             inner: Some(inner),
@@ -73,7 +73,7 @@ impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Drop for Lingering<B> {
         if self.ended || body.is_end_stream() {
             return;
         }
-        // Outside a runtime nobody could read it.
+        // Outside of a runtime nothing could read it.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
@@ -88,7 +88,7 @@ impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Drop for Lingering<B> {
                     };
                 }
             };
-            // Whoever sends longer than that is cut.
+            // A sender that takes longer is disconnected.
             let _cut = tokio::time::timeout(LINGERING, rest).await;
         });
     }

@@ -1,20 +1,20 @@
-//! How long the messages of a WebSocket may be while it is not known who sends them.
+//! Limits the messages of a WebSocket as long as its client is not authenticated.
 //!
-//! The libraries that read WebSockets have one bound for all. Here the lengths that frames announce are read as the bytes
-//! come, before anything is kept of what they announce.
+//! WebSocket libraries have one limit for all connections. Here the lengths announced by frames are parsed as the bytes
+//! arrive, before any of the payload is buffered.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The bound of a connection, an extension of its requests with the field `Upgrade`: whoever answers one with an upgrade may
-/// set it before.
+/// The limit of a connection, in the extensions of its requests with the header `Upgrade`: the handler that responds
+/// with an upgrade may set it first.
 #[derive(Clone, Default)]
 pub struct MessageBound {
     rule: Arc<Mutex<Option<Rule>>>,
     written: Arc<Mutex<Option<Written>>>,
 }
 
-/// Told how many bytes of an upgraded connection were written.
+/// Called with the number of bytes written to an upgraded connection.
 type Written = Box<dyn Fn(usize) + Send>;
 
 struct Rule {
@@ -30,13 +30,12 @@ impl std::fmt::Debug for MessageBound {
 }
 
 impl MessageBound {
-    /// Ends the connection at a message of more bytes, unless `lifted` says that they are all right by then.
+    /// Closes the connection at a message of more bytes, unless `lifted` returns that the limit no longer applies.
     pub fn set(&self, most: u64, lifted: impl Fn() -> bool + Send + 'static) {
         self.set_until(most, lifted, || false);
     }
 
-    /// Like [`Self::set`]; and ends the connection, once it is upgraded, soon after `over` says that nobody has business
-    /// there any more.
+    /// Like [`Self::set`]; also closes the upgraded connection soon after `over` returns that it is no longer needed.
     pub fn set_until(
         &self,
         most: u64,
@@ -48,8 +47,8 @@ impl MessageBound {
             Some(Rule { most, lifted, over });
     }
 
-    /// Has `written` told how many bytes the system has taken for the other side, once the connection is upgraded; the
-    /// head of the answer that upgrades it is among them.
+    /// Calls `written` with the number of bytes that the system has accepted for the peer, once the connection is
+    /// upgraded; the head of the upgrading response is included.
     pub fn count_written(&self, written: impl Fn(usize) + Send + 'static) {
         let mut known = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         *known = Some(Box::new(written));
@@ -79,25 +78,25 @@ impl MessageBound {
     }
 }
 
-/// Follows what is read of a connection: heads of requests, and frames once it is upgraded.
+/// Follows what is read from a connection: heads of requests, and frames after an upgrade.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
     bound: MessageBound,
     line: Line,
-    /// How many bytes came behind the head that was read last; none while it arrives.
+    /// How many bytes followed the last head; `None` while a head arrives.
     behind: Option<usize>,
     upgraded: bool,
     frames: Frames,
 }
 
-/// Where in a line of a head the last byte was.
+/// The position of the last byte within a line of a head.
 #[derive(Clone, Copy, Debug, Default)]
 enum Line {
     #[default]
     Within,
-    /// The next begins.
+    /// At the beginning of the next.
     Begun,
-    /// Of which there is only a CR.
+    /// After its CR.
     Return,
 }
 
@@ -119,12 +118,12 @@ impl Reading {
         }
     }
 
-    /// Whether nobody has business on the connection any more.
+    /// Whether the connection is no longer needed.
     pub(crate) fn is_over(&self) -> bool {
         self.bound.is_over()
     }
 
-    /// So many bytes were written after the connection was upgraded.
+    /// Counts bytes that were written after the upgrade.
     pub(crate) fn written(&self, bytes: usize) {
         self.bound.written(bytes);
     }
@@ -134,14 +133,14 @@ impl Reading {
         self.behind = None;
     }
 
-    /// These bytes were read, before the connection was upgraded; `head` says whether a head arrives.
+    /// Processes bytes read before the upgrade; `head` tells whether a head is arriving.
     pub(crate) fn http(&mut self, bytes: &[u8], head: bool) {
         match &mut self.behind {
             Some(behind) => *behind += bytes.len(),
             None if head => self.behind = self.after_head(bytes),
             None => {}
         }
-        // Only the last two tell how the next begins: a body may be long.
+        // Only the last two matter for how the next one begins: a body may be long.
         let (before, last) = bytes.split_at(bytes.len().saturating_sub(2));
         if !before.is_empty() {
             self.line = Line::Within;
@@ -151,11 +150,11 @@ impl Reading {
         }
     }
 
-    /// How many bytes come behind the empty line that ends a head, if it is among them.
+    /// How many bytes follow the empty line that ends a head, if it is among them.
     fn after_head(&self, bytes: &[u8]) -> Option<usize> {
         let (mut line, mut rest) = (self.line, bytes);
         loop {
-            // Within a line nothing counts but its end.
+            // Within a line only its end matters.
             if matches!(line, Line::Within) {
                 let end = rest.iter().position(|byte| *byte == b'\n')?;
                 (line, rest) = (Line::Begun, rest.get(end + 1..).unwrap_or_default());
@@ -168,10 +167,10 @@ impl Reading {
         }
     }
 
-    /// These bytes were read after the connection was upgraded.
+    /// Processes bytes read after the upgrade.
     ///
     /// # Errors
-    /// A message is too long, or frames came before the upgrade was answered, so that nobody knows where they begin.
+    /// If a message is too long, or frames arrived before the upgrade response, so that their beginning is unknown.
     pub(crate) fn frames(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.upgraded {
             if self.behind != Some(0) {
@@ -189,11 +188,11 @@ const MAX_HEAD: usize = 14;
 #[derive(Debug, Default)]
 struct Frames {
     head: [u8; MAX_HEAD],
-    /// Bytes of the head that are here.
+    /// Bytes of the head received so far.
     here: usize,
-    /// Bytes of the payload that are still to come.
+    /// Remaining bytes of the payload.
     left: u64,
-    /// Bytes of the message so far, with those that are to come.
+    /// Bytes of the message so far, including the announced ones.
     message: u64,
 }
 
@@ -215,7 +214,7 @@ impl Frames {
             bytes = rest;
             if let Some(length) = self.length() {
                 let kind = self.head[0] & 0x0f;
-                // Those that control the connection come between the frames of a message, and are short.
+                // Control frames come between the frames of a message, and are short.
                 if kind < 8 {
                     let before = if kind == 0 { self.message } else { 0 };
                     self.message = before.saturating_add(length);
@@ -227,7 +226,7 @@ impl Frames {
         Ok(())
     }
 
-    /// The length of the payload, once the whole head is here.
+    /// The length of the payload, once the head is complete.
     fn length(&self) -> Option<u64> {
         if self.here < 2 {
             return None;
@@ -254,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    /// A frame as clients send it.
+    /// A frame as sent by clients.
     fn frame(first: u8, length: usize) -> Vec<u8> {
         let mut frame = vec![first];
         match length {
@@ -325,7 +324,7 @@ mod tests {
         assert!(upgraded(&bound).frames(&long[..14]).is_err());
         known.store(true, Relaxed);
         upgraded(&bound).frames(&long).unwrap();
-        // Nor is anything of an overflow.
+        // Nor after an overflow.
         let mut endless = frame(0x01, 0x1_0000);
         endless[2..10].copy_from_slice(&u64::MAX.to_be_bytes());
         known.store(false, Relaxed);
@@ -360,7 +359,7 @@ mod tests {
             reading.http(&[head, early].concat(), true);
             assert!(reading.frames(b"\x81").is_err(), "{early:?}");
         }
-        // Nor what came while the request before was answered.
+        // Nor bytes that arrived while the previous request was handled.
         let mut reading = Reading::new(bound.clone());
         reading.begin_head();
         reading.http(b"GET / HTTP/1.1\n\n", true);

@@ -1,4 +1,4 @@
-//! Accepting connections and answering their requests.
+//! Accepts connections and handles their requests.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -28,13 +28,14 @@ use crate::stream::{Answering, Phase, TimedStream};
 /// How long to wait when the system refuses new connections (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves whatever `answer` answers, within the limits, until `shutdown` comes true; then finishes what runs.
-/// Connections may be upgraded (WebSocket); a [`MessageBound`] is among the extensions of each request for that.
+/// Serves the responses of `answer`, within the limits, until `shutdown` becomes true; then finishes running requests.
+/// Connections may be upgraded (WebSocket); for that, a [`MessageBound`] is among the extensions of each request.
 ///
-/// A connection beyond the limits is closed as it comes. It must not wait in the system's queue, before those of others.
+/// A connection beyond the limits is closed immediately, so that it does not wait in the system's queue ahead of
+/// others.
 ///
 /// # Errors
-/// If the listener fails for good.
+/// If the listener fails permanently.
 pub async fn serve<A, F, B>(
     listener: TcpListener,
     answer: A,
@@ -141,7 +142,7 @@ async fn connection<A, F, B>(
         }
     });
     let connection = http1::Builder::new()
-        // The stream looks at the time: hyper would make a timer for each request.
+        // The stream checks the time: hyper would create a timer for each request.
         .header_read_timeout(None::<Duration>)
         .max_buf_size(limits.max_head)
         .serve_connection(TokioIo::new(stream), service)
@@ -159,7 +160,7 @@ async fn connection<A, F, B>(
     }
 }
 
-/// A body of an answer, which is over when hyper lets go of it.
+/// A response body, which ends when hyper drops it.
 struct AnswerBody<B> {
     inner: B,
     _answering: Arc<Answering>,

@@ -1,4 +1,4 @@
-//! A connection that must go on: requests and their heads come within a time, and what is written is taken.
+//! Timeouts of a connection: requests and their heads must arrive in time, and written bytes must be accepted.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -18,42 +18,42 @@ use crate::messages::{MessageBound, Reading};
 
 /// Between requests, or before the first.
 const IDLE: u64 = 0;
-/// A request has begun to arrive.
+/// A request has started to arrive.
 const HEAD: u64 = 1;
-/// A request is being answered.
+/// A request is being handled.
 const BUSY: u64 = 2;
-/// The connection speaks another protocol now.
+/// The connection has switched to another protocol.
 const UPGRADED: u64 = 3;
-/// How often it is asked whether an upgraded connection is over.
+/// How often to check whether an upgraded connection is over.
 const ASKED_AGAIN: Duration = Duration::from_secs(1);
-/// What the phases are counted in: the bits above say how many requests there were.
+/// The unit of phases: the bits above count the requests.
 const REQUEST: u64 = 4;
 
-/// The least that is read at once, in bytes.
+/// The smallest read, in bytes.
 const LEAST_READ: u64 = 8 * 1024;
 
-/// What a client is waited for.
+/// What the client is expected to send.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Awaited {
     FirstByte,
-    /// The head of the request with this number, of which the beginning is here.
+    /// The rest of the head of the request with this number.
     Head(u64),
-    /// The request after so many.
+    /// The next request, after this many.
     Next(u64),
 }
 
-/// Where a connection is in its conversation; the server tells it, and the stream looks.
+/// The phase of a connection; the server sets it, and the stream reads it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Phase(Arc<AtomicU64>);
 
 impl Phase {
-    /// A head is here; what is returned holds the phase until it is dropped.
+    /// A head has arrived; the returned value holds the phase until it is dropped.
     pub(crate) fn begin_answer(&self) -> Answering {
         self.change(|now| now / REQUEST * REQUEST + REQUEST + BUSY);
         Answering(self.clone())
     }
 
-    /// Bytes came: between requests they are the beginning of a head.
+    /// Bytes arrived: between requests they begin a head.
     fn read(&self) {
         self.change(|now| {
             if now % REQUEST == IDLE {
@@ -64,13 +64,13 @@ impl Phase {
         });
     }
 
-    /// Returns the number of the request whose head is arriving, if one is.
+    /// Returns the number of the request whose head is arriving, if any.
     fn head(&self) -> Option<u64> {
         let now = self.0.load(Ordering::Relaxed);
         (now % REQUEST == HEAD).then_some(now / REQUEST)
     }
 
-    /// Returns what the client is waited for; nothing while a request is answered.
+    /// Returns what the client is expected to send; `None` while a request is handled.
     fn awaited(&self) -> Option<Awaited> {
         let now = self.0.load(Ordering::Relaxed);
         let number = now / REQUEST;
@@ -98,12 +98,12 @@ impl Phase {
     }
 }
 
-/// A request that is being answered, or the rest of whose body still arrives.
+/// A request that is being handled, or the rest of whose body is still arriving.
 #[derive(Debug)]
 pub(crate) struct Answering(Phase);
 
 impl Answering {
-    /// From now on the connection speaks another protocol.
+    /// From now on the connection uses another protocol.
     pub(crate) fn upgrade(&self) {
         self.0.change(|now| now / REQUEST * REQUEST + UPGRADED);
     }
@@ -121,7 +121,7 @@ impl Drop for Answering {
     }
 }
 
-/// A timer that is made when it is first needed.
+/// A timer that is created when first needed.
 #[derive(Debug, Default)]
 struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
@@ -135,8 +135,8 @@ impl Timer {
         }
     }
 
-    /// Runs out at `end`, unless it runs already. To move a timer back costs the runtime far less than to make one, which
-    /// is why one lasts as long as its connection.
+    /// Expires at `end`, unless it is running already. Resetting a timer costs the runtime far less than creating one,
+    /// which is why one lasts as long as its connection.
     fn start_at(&mut self, end: Instant) {
         if self.running {
             return;
@@ -152,18 +152,18 @@ impl Timer {
         self.running = false;
     }
 
-    /// Returns whether it ran out; asks to be polled again when it does.
+    /// Returns whether it has expired; registers for wake-up when it does.
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         let over = |sleep: &mut Pin<Box<Sleep>>| sleep.as_mut().poll(cx).is_ready();
         self.running && self.sleep.as_mut().is_some_and(over)
     }
 }
 
-/// The stream of a connection, with its times.
+/// The stream of a connection, with its timeouts.
 #[derive(Debug)]
 pub(crate) struct TimedStream {
     inner: Take<TcpStream>,
-    /// Bytes of the request that came.
+    /// Bytes of the request received.
     came: u64,
     /// An upgraded connection outlives hyper's.
     _place: Place,
@@ -171,9 +171,9 @@ pub(crate) struct TimedStream {
     head_timeout: Duration,
     idle_timeout: Duration,
     write_timeout: Duration,
-    /// What the client is waited for, and since when.
+    /// What the client is expected to send, and since when.
     awaited: Option<(Awaited, Instant)>,
-    /// Runs while that has to be waited for.
+    /// Runs while that is awaited.
     patience: Timer,
     write: Timer,
     /// Runs once the connection is upgraded.
@@ -205,7 +205,7 @@ impl TimedStream {
         }
     }
 
-    /// Takes note of bytes that came.
+    /// Processes received bytes.
     fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.phase.is_upgraded() {
             return self.reading.frames(bytes);
@@ -220,8 +220,9 @@ impl TimedStream {
         Ok(())
     }
 
-    /// How much is read at once: hyper keeps a buffer for as much as it was given, also while it waits for more. It is a quarter
-    /// of what came, so that a large body is read in large pieces, and half a small one costs little more than its bytes.
+    /// How much is read at once: hyper keeps a buffer of the size it was given, even while it waits for more. It is a
+    /// quarter of what was received, so that a large body is read in large pieces, and a partial small one costs little
+    /// more than its bytes.
     fn at_once(&self) -> u64 {
         if self.phase.is_upgraded() {
             u64::MAX
@@ -232,7 +233,7 @@ impl TimedStream {
         }
     }
 
-    /// Whether nobody has business on the upgraded connection any more; asks again by itself.
+    /// Whether the upgraded connection is no longer needed; checks again periodically.
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             self.over.start(ASKED_AGAIN);
@@ -246,8 +247,8 @@ impl TimedStream {
         }
     }
 
-    /// Fails if the client has been waited for too long. The timer runs only if there is something to wait for: a head that
-    /// comes in one piece needs none.
+    /// Fails if the client has been waited for too long. The timer runs only if there is something to wait for: a head
+    /// that arrives in one piece needs none.
     fn look_at_the_time(&mut self, cx: &mut Context<'_>, waits: bool) -> io::Result<()> {
         let awaited = self.phase.awaited();
         if awaited != self.awaited.map(|(awaited, _)| awaited) {
@@ -261,7 +262,7 @@ impl TimedStream {
             self.look_again(cx);
             return Ok(());
         };
-        // However slowly it drips, the whole head has one time.
+        // However slowly it trickles in, the whole head has a single timeout.
         let (what, time) = match awaited {
             Awaited::FirstByte | Awaited::Head(_) => ("a head took more than", self.head_timeout),
             Awaited::Next(_) => ("there was no request for", self.idle_timeout),
@@ -273,8 +274,8 @@ impl TimedStream {
         Ok(())
     }
 
-    /// While a request is answered the client has all the time there is. That this is over need not be told here: the rest of
-    /// a body that nobody wanted is read by a task of its own.
+    /// While a request is handled the client has unlimited time. The end of that need not be signalled here: the rest
+    /// of an unwanted body is read by a separate task.
     fn look_again(&mut self, cx: &mut Context<'_>) {
         loop {
             self.patience.start(self.idle_timeout);
@@ -285,7 +286,7 @@ impl TimedStream {
         }
     }
 
-    /// What came of an attempt to write, unless nothing was taken for too long.
+    /// The result of an attempt to write, unless nothing was accepted for too long.
     fn written(
         &mut self,
         cx: &mut Context<'_>,
@@ -366,7 +367,7 @@ impl AsyncWrite for TimedStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What a TCP stream has taken is on its way; it has nothing to flush.
+        // Data accepted by a TCP stream is on its way; there is nothing to flush.
         ready!(Pin::new(self.get_mut().inner.get_mut()).poll_flush(cx))?;
         Poll::Ready(Ok(()))
     }

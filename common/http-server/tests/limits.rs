@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// The longest wait for anything, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A time that is over soon.
+/// A timeout that expires soon.
 const SHORT: Duration = Duration::from_millis(200);
 /// The longest head of a request here.
 const HEAD: usize = 200;
@@ -68,7 +68,7 @@ async fn send(address: SocketAddr, text: &str) -> TcpStream {
     stream
 }
 
-/// Reads until the server closes, whichever way.
+/// Reads until the server closes, in whichever way.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     let reading = async {
@@ -83,7 +83,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 
 const ONE: &str = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/// Asks again and again until a connection is served.
+/// Retries until a connection is served.
 async fn until_served(address: SocketAddr) {
     let asking = async {
         loop {
@@ -157,7 +157,7 @@ async fn a_connection_without_requests_is_closed_after_a_while() {
     let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     let mut stream = send(address, request).await;
     assert!(rest(&mut stream).await.ends_with("hello"));
-    // So is one whose last body was read to its end after the answer.
+    // Likewise one whose last body was read completely after the response.
     let body = vec![b'x'; 1 << 20];
     let head = format!(
         "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
@@ -262,7 +262,7 @@ async fn an_upload_that_is_refused_early_hears_why() {
             answer.starts_with(&format!("HTTP/1.1 {status}")),
             "{answer}"
         );
-        // The connection is as good as before.
+        // The connection is still usable.
         stream.write_all(ONE.as_bytes()).await.unwrap();
         assert!(rest(&mut stream).await.ends_with("hello"));
     }
@@ -275,7 +275,7 @@ async fn what_is_read_at_once_is_little_beside_what_came() {
     let head = format!("POST /pieces HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
     assert!(head.len() <= HEAD);
     let mut stream = send(address, &head).await;
-    // Again on the same connection: what came before it does not count.
+    // Again on the same connection: earlier requests do not count.
     for next in [head.as_str(), ONE] {
         stream.write_all(&vec![b'x'; length]).await.unwrap();
         let mut answer = vec![0; 4096];

@@ -8,11 +8,11 @@ use crate::Histogram;
 /// The media type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Most series of one family: labels come from outside sometimes, and each value of one is kept by Prometheus for weeks.
-/// A comment tells how many were left out.
+/// The most series of one family: some labels come from outside, and Prometheus keeps each value for weeks. A comment
+/// tells how many were left out.
 pub const MAX_SERIES: usize = 200;
 
-/// Writes metrics down, one family after the other.
+/// Writes metrics, one family after the other.
 ///
 /// ```
 /// let mut text = metrics::Exposition::new("example_");
@@ -25,9 +25,9 @@ pub const MAX_SERIES: usize = 200;
 /// assert!(text.ends_with("\nexample_connections{state=\"offline\"} 0\n"));
 /// ```
 ///
-/// Names of metrics and labels are the program's own and have the letters that the format allows
-/// (`[a-zA-Z_:][a-zA-Z0-9_:]*`, labels without the colon); tests of a debug build find others. Help and values of labels
-/// may be anything.
+/// Names of metrics and labels are the program's own and use the characters that the format allows
+/// (`[a-zA-Z_:][a-zA-Z0-9_:]*`, labels without the colon); debug builds check that. Help and label values may be
+/// anything.
 #[derive(Debug)]
 pub struct Exposition {
     prefix: &'static str,
@@ -35,7 +35,7 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// Begins a text; every name in it begins with `prefix`, which may be empty.
+    /// Starts a text; every name in it begins with `prefix`, which may be empty.
     #[must_use]
     pub const fn new(prefix: &'static str) -> Self {
         Self {
@@ -44,17 +44,17 @@ impl Exposition {
         }
     }
 
-    /// Writes a number that goes up and down.
+    /// Writes a number that can increase and decrease.
     pub fn gauge(&mut self, name: &str, help: &str, value: impl Into<Value>) {
         self.gauges(name, help, []).sample([], value);
     }
 
-    /// Writes a number that only grows while the program runs; its name ends in `_total`.
+    /// Writes a number that only increases while the program runs; its name ends in `_total`.
     pub fn counter(&mut self, name: &str, help: &str, value: impl Into<Value>) {
         self.counters(name, help, []).sample([], value);
     }
 
-    /// Begins a family of gauges that are told apart by labels.
+    /// Starts a family of gauges that are distinguished by labels.
     pub fn gauges<const N: usize>(
         &mut self,
         name: &str,
@@ -64,7 +64,7 @@ impl Exposition {
         self.family(name, "gauge", help, labels)
     }
 
-    /// Begins a family of counters that are told apart by labels.
+    /// Starts a family of counters that are distinguished by labels.
     pub fn counters<const N: usize>(
         &mut self,
         name: &str,
@@ -74,7 +74,7 @@ impl Exposition {
         self.family(name, "counter", help, labels)
     }
 
-    /// Writes how often which sizes or durations were observed.
+    /// Writes a distribution of sizes or durations.
     pub fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         let (buckets, sum) = histogram.read();
         let full = self.head(name, "histogram", help);
@@ -124,7 +124,7 @@ impl Exposition {
     }
 }
 
-/// Metrics of one name, each with other values of the labels; see [`Exposition::gauges`].
+/// Metrics of one name, distinguished by label values; see [`Exposition::gauges`].
 #[derive(Debug)]
 pub struct Family<'a, const N: usize> {
     text: &'a mut String,
@@ -135,8 +135,7 @@ pub struct Family<'a, const N: usize> {
 }
 
 impl<const N: usize> Family<'_, N> {
-    /// Writes the one with these values of the labels, in the labels' order; what is more than [`MAX_SERIES`] is left
-    /// out.
+    /// Writes the one with these label values, in the labels' order; any beyond [`MAX_SERIES`] are left out.
     pub fn sample(&mut self, values: [&str; N], value: impl Into<Value>) -> &mut Self {
         if self.written == MAX_SERIES {
             self.left_out += 1;
@@ -171,7 +170,7 @@ impl<const N: usize> Drop for Family<'_, N> {
 pub enum Value {
     /// A count.
     Count(u64),
-    /// A whole number that may be negative.
+    /// An integer that may be negative.
     Whole(i64),
     /// Any number.
     Number(f64),
@@ -214,7 +213,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// Escapes what would end a line or, within quotes, a value.
+/// Escapes characters that would end a line or, within quotes, a value.
 fn escaped(text: &str, within_quotes: bool) -> Cow<'_, str> {
     let special = |c: char| matches!(c, '\\' | '\n') || within_quotes && c == '"';
     if !text.contains(special) {
@@ -281,7 +280,7 @@ mod tests {
         assert!(text.contains("\n# 3 series of p_by_host_total are left out\n# HELP p_after "));
     }
 
-    /// Reads a value of a label as Prometheus does; the rest of the line.
+    /// Parses a label value as Prometheus does; also returns the rest of the line.
     fn read(text: &str) -> Option<(String, &str)> {
         let (mut value, mut chars) = (String::new(), text.char_indices());
         loop {

@@ -1,10 +1,10 @@
-//! How often which sizes or durations were observed.
+//! Distributions of sizes or durations.
 
 use std::sync::{Mutex, PoisonError};
 
-/// Counts observations in buckets, for [`crate::Exposition::histogram`]; threads share it.
+/// Counts observations in buckets, for [`crate::Exposition::histogram`]; shared by threads.
 ///
-/// Its bounds are given at the start, so what it takes never grows.
+/// Its bounds are fixed at the start, so its memory never grows.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: &'static [f64],
@@ -13,14 +13,14 @@ pub struct Histogram {
 
 #[derive(Debug)]
 struct State {
-    /// One for each bound, and one for what is above all.
+    /// One for each bound, and one for everything above.
     counts: Vec<u64>,
     sum: f64,
 }
 
 impl Histogram {
-    /// Makes a histogram; `bounds` are the largest values of the buckets, ascending, in the base unit (seconds, bytes).
-    /// One more bucket takes what is above all.
+    /// Creates a histogram; `bounds` are the largest values of the buckets, ascending, in the base unit (seconds,
+    /// bytes). An additional bucket counts everything above.
     #[must_use]
     pub fn new(bounds: &'static [f64]) -> Self {
         debug_assert!(bounds.is_sorted_by(|a, b| a < b), "bounds ascend");
@@ -33,7 +33,7 @@ impl Histogram {
         }
     }
 
-    /// Counts one observation; what is no number is in the last bucket.
+    /// Counts one observation; NaN counts in the last bucket.
     pub fn observe(&self, value: f64) {
         let bucket = self.bounds.iter().position(|most| value <= *most);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +43,7 @@ impl Histogram {
         }
     }
 
-    /// Returns the buckets, each with its bound and what is in it alone, and the sum of all observations.
+    /// Returns the buckets, each with its bound and its own count, and the sum of all observations.
     pub(crate) fn read(&self) -> (Vec<(f64, u64)>, f64) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);

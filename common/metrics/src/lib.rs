@@ -1,7 +1,7 @@
-//! What programs count, in the text format of Prometheus (version 0.0.4), and the small server that shows it.
+//! Programs' metrics, in the text format of Prometheus (version 0.0.4), and the small server that serves them.
 //!
-//! Programs read their values when somebody asks: most of them are there anyway, as lengths of queues and counters of
-//! threads. What is here writes them down in one way, [`Exposition`], and answers requests in one way, [`Server`].
+//! Programs read their values on request: most of them exist anyway, as lengths of queues and counters of threads. This
+//! package provides one way to format them, [`Exposition`], and one way to serve them, [`Server`].
 
 mod exposition;
 mod histogram;

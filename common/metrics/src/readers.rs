@@ -1,19 +1,19 @@
-//! Who may read metrics where the same port serves everybody.
+//! Who may read metrics on a port that serves everyone.
 
 use std::net::IpAddr;
 
 use http::HeaderMap;
 use http::uri::Authority;
 
-/// Headers by which a proxy says that it asks for somebody else (RFC 9110, section 7.6.3, and RFC 7239).
+/// Headers with which a proxy reveals that it forwards a request (RFC 9110, section 7.6.3, and RFC 7239).
 const PROXIED: [&str; 3] = ["x-forwarded-for", "forwarded", "via"];
 
-/// What somebody is told who was led here ([`is_rebound`]); the status is 403.
+/// The response to a rebound request ([`is_rebound`]); the status is 403.
 pub const REBOUND: &str =
     "From this machine metrics are read by the name localhost or a loopback address.\n";
 
-/// Returns whether a program on this machine asks for itself: not for somebody behind a proxy, and not for a page that a
-/// browser here was led to by a name of its owner's (DNS rebinding). How busy the server is concerns its operator only.
+/// Returns whether a program on this machine asks directly: not through a proxy, and not from a page that lured a
+/// browser here by a host name of its owner's (DNS rebinding). How busy the server is concerns its operator only.
 #[must_use]
 pub fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
     let host = headers.get(http::header::HOST);
@@ -23,8 +23,8 @@ pub fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
         && !PROXIED.iter().any(|name| headers.contains_key(*name))
 }
 
-/// Returns whether a browser on this machine may have been led here by a name of a page's owner (DNS rebinding): the
-/// request comes from this machine and names a host that is another one. Programs that name none are no browsers.
+/// Returns whether a page may have lured a browser on this machine here by a host name of its owner's (DNS rebinding):
+/// the request comes from this machine and names another host. Programs that name none are not browsers.
 #[must_use]
 pub fn is_rebound(peer: IpAddr, host: Option<&str>) -> bool {
     let is_other = |host: &str| {
@@ -54,7 +54,7 @@ mod tests {
         let other: IpAddr = "192.0.2.7".parse().unwrap();
         for host in ["rebound.example.org", "rebound.example.org:9100", "", "a b"] {
             assert!(is_rebound(local, Some(host)), "{host}");
-            // From elsewhere names are the operator's, like that of a container.
+            // From elsewhere, names are the operator's, like that of a container.
             assert!(!is_rebound(other, Some(host)), "{host}");
         }
         for host in [Some("localhost:9100"), Some("[::1]:9100"), None] {

@@ -1,4 +1,4 @@
-//! `/metrics` and `/healthz` on a port of their own: short requests, a few at once, each on a thread.
+//! `/metrics` and `/healthz` on a separate port: short requests, a few at once, each on a thread.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,22 +15,22 @@ use crate::{CONTENT_TYPE, REBOUND, is_rebound};
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
-/// How long a client may take for its request, and once more for the answer.
+/// How long a client may take for its request, and as long again for the response.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Clients at once. One more takes the place of the one that has been there for longest, so that whoever holds connections
-/// open keeps nobody waiting who asks whether the program is well.
+/// Concurrent clients. Another one replaces the oldest, so that somebody who holds connections open does not delay
+/// health checks.
 const MAX_AT_ONCE: usize = 8;
-/// Pause after the system refused a connection.
+/// The pause after the system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 static NOT_ACCEPTED: Seldom = Seldom::new();
 
-/// What a program shows.
+/// The pages of a program.
 pub trait Pages: Send + Sync + 'static {
     /// `/metrics`: see [`crate::Exposition`].
     fn metrics(&self) -> String;
 
-    /// Returns whether the program takes nothing new, which `/healthz` answers with 503.
+    /// Returns whether the program accepts nothing new, for which `/healthz` responds with 503.
     fn is_draining(&self) -> bool {
         false
     }
@@ -46,7 +46,7 @@ impl<P: Pages> Pages for Arc<P> {
     }
 }
 
-/// Answers until it is dropped.
+/// Serves until it is dropped.
 pub struct Server {
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
@@ -54,11 +54,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Begins to answer on `listener`. Whoever reaches it may read: there is no password, so where it listens is the
-    /// operator's choice. Pages that a browser on this machine has open may not, by whatever name they lead it here.
+    /// Starts serving on `listener`. Anyone who can reach it may read: there is no password, so where it listens is the
+    /// operator's choice. Pages open in a browser on this machine may not, whatever host name they use.
     ///
     /// # Errors
-    /// The system has no thread, or does not say where the listener is.
+    /// If the system has no thread, or does not report the listener's address.
     pub fn start(listener: TcpListener, pages: impl Pages) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let stopping = Arc::new(AtomicBool::new(false));
@@ -92,7 +92,7 @@ impl Drop for Server {
         // Wakes the thread.
         let woken = TcpStream::connect_timeout(&self.address, PATIENCE);
         if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
-            // What it had panicked with is in the log.
+            // The panic is in the log.
             drop(thread.join());
         }
     }
@@ -109,7 +109,7 @@ fn serve(listener: &TcpListener, pages: &impl Pages, stopping: &AtomicBool) {
                 let talk = talks.begin(stream);
                 std::thread::Builder::new()
                     .name("metrics".to_owned())
-                    // Whoever goes away before the answer does not want it.
+                    // A client that disconnects early does not want the response.
                     .spawn_scoped(scope, move || drop(answer(&talk.stream, pages)))
             });
             if let Err(error) = begun {
@@ -123,7 +123,7 @@ fn serve(listener: &TcpListener, pages: &impl Pages, stopping: &AtomicBool) {
     });
 }
 
-/// The connections that are being answered, those that came first in front.
+/// The connections being served, oldest first.
 #[derive(Debug, Default)]
 struct Talks(Mutex<VecDeque<Arc<TcpStream>>>);
 
@@ -134,7 +134,7 @@ struct Talk<'a> {
 }
 
 impl Talks {
-    /// Makes room for a connection, and keeps it.
+    /// Makes room for a connection, and adds it.
     fn begin(&self, stream: TcpStream) -> Talk<'_> {
         self.cut_to(MAX_AT_ONCE - 1);
         let stream = Arc::new(stream);
@@ -145,12 +145,12 @@ impl Talks {
         }
     }
 
-    /// Cuts those that came first, until there are so many.
+    /// Closes the oldest ones until there are this many.
     fn cut_to(&self, most: usize) {
         let mut talks = self.lock();
         while talks.len() > most {
             if let Some(first) = talks.pop_front() {
-                // The thread that waits for it sees the end; one that its client has closed is at its end already.
+                // The thread that waits for it sees the end; one that its client has closed has already ended.
                 drop(first.shutdown(Shutdown::Both));
             }
         }
@@ -208,7 +208,7 @@ fn answer(stream: &TcpStream, pages: &impl Pages) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads up to the empty line; nothing if the client ends before it or says too much.
+/// Reads up to the empty line; `None` if the client ends before it or sends too much.
 fn read_head(mut stream: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     let until = Instant::now() + PATIENCE;
     let mut head = Vec::new();
@@ -224,7 +224,7 @@ fn read_head(mut stream: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(head))
 }
 
-/// The host that a request names, if it names one that is text.
+/// The host named in a request, if it is valid text.
 fn host(head: &[u8]) -> Option<&str> {
     let mut lines = head.split(|byte| *byte == b'\n').skip(1);
     lines.find_map(|line| {
@@ -233,7 +233,7 @@ fn host(head: &[u8]) -> Option<&str> {
     })
 }
 
-/// The time that is left, which is never zero: the system takes zero for no limit.
+/// The remaining time, which is never zero: the system takes zero for no limit.
 fn left(until: Instant) -> io::Result<Duration> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
@@ -266,13 +266,13 @@ mod tests {
         (server, draining)
     }
 
-    /// What is answered to these bytes, until the end of the connection.
+    /// The response to these bytes, until the connection ends.
     fn ask(server: &Server, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(server.address()).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(30)))
             .unwrap();
-        // The server may have ended the connection by then.
+        // The server may have closed the connection by then.
         drop(stream.write_all(request));
         let mut text = Vec::new();
         drop(stream.read_to_end(&mut text));
@@ -310,7 +310,7 @@ mod tests {
             .collect();
         assert_eq!(ask(&server, &vec![b'x'; MAX_HEAD + 1]), "");
         assert!(ask(&server, b"GET /healthz HTTP/1.1\r\n\r\n").ends_with("ok"));
-        // Those that came first made room, and the others have no longer than a request may take.
+        // The oldest ones were replaced, and the others have no longer than a request may take.
         for mut stream in silent {
             stream
                 .set_read_timeout(Some(Duration::from_secs(30)))
@@ -325,7 +325,7 @@ mod tests {
         let (server, _) = start();
         let mut stream = TcpStream::connect(server.address()).unwrap();
         let begun = Instant::now();
-        // Each byte comes in time, the head does not.
+        // Each byte arrives in time, but the head does not.
         while stream.write_all(b"x").is_ok() {
             std::thread::sleep(PATIENCE / 20);
             assert!(begun.elapsed() < 15 * PATIENCE);

@@ -2,7 +2,7 @@
 
 use crate::{Get, Invalid, Key, Kind, Options, Value};
 
-/// Declares a struct of options. A field without a default has a type that can do without, such as an `Option`.
+/// Declares a struct of options. A field without a default has a type that can be absent, such as an `Option`.
 ///
 /// ```
 /// options::options! {
@@ -92,7 +92,7 @@ macro_rules! options {
     };
 }
 
-/// Some text, or none.
+/// An optional text.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! maybe {
@@ -122,7 +122,7 @@ pub fn read_key<T: Value>(
     }
 }
 
-/// Reads the keys of a part, which have its prefix here.
+/// Reads the keys of a part, which have a prefix here.
 #[doc(hidden)]
 pub fn read_part<T: Options>(get: Get<'_>, prefix: &str, except: &[&str]) -> Result<T, Invalid> {
     T::read(&|name| {
@@ -156,7 +156,7 @@ pub fn key<T: Value>(
     }
 }
 
-/// Describes the keys of a part, which have its prefix here.
+/// Describes the keys of a part, which have a prefix here.
 #[doc(hidden)]
 #[must_use]
 pub fn part_keys<T: Options>(prefix: &str, except: &[&str]) -> Vec<Key> {

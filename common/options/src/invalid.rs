@@ -1,13 +1,13 @@
-//! A key that is missing or is not what it must be.
+//! A key that is missing or has an invalid value.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Characters of a text that are shown at most.
+/// The most characters of a text that are shown.
 const MOST_SHOWN: usize = 100;
 
-/// Leaves out what stands before the host of an address, if it can be a password: `user:password@host`,
-/// `https://token@host`. Whoever puts it where it does not belong must not find it in the log.
+/// Removes anything before the host of an address that could be a password: `user:password@host`, `https://token@host`.
+/// A misplaced password must not end up in the log.
 fn without_login(text: &str) -> Cow<'_, str> {
     let Some((before, host)) = text.rsplit_once('@') else {
         return Cow::Borrowed(text);
@@ -15,16 +15,16 @@ fn without_login(text: &str) -> Cow<'_, str> {
     match before.split_once("://") {
         Some((scheme, _)) => Cow::Owned(format!("{scheme}://…@{host}")),
         None if before.contains(':') => Cow::Owned(format!("…@{host}")),
-        // An address of mail.
+        // A mail address.
         None => Cow::Borrowed(text),
     }
 }
 
-/// Returns a text that somebody wrote as it may be shown in one line: its beginning, with what cannot be seen as escapes, and
+/// Returns user input in a form that can be shown on one line: its beginning, with invisible characters escaped, and
 /// without a password in an address.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    // Invisible ones, and those that turn the direction of what follows.
+    // Invisible ones, and those that change the text direction.
     let unseen = |c: char| {
         let marks = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         marks || c.is_control()
@@ -44,21 +44,21 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
-/// One sentence: which key, what was found, what is expected. It shows no secret.
+/// One sentence: which key, what was found, what is expected. It reveals no secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Invalid {
-    /// The key's name with `_`.
+    /// The key's name, with `_`.
     pub name: String,
-    /// What was given, as it may be shown ([`shown`]); none if it may not be shown, or if nothing was.
+    /// The value found, if it may be shown ([`shown`]); `None` if it may not, or is missing.
     pub found: Option<String>,
-    /// What belongs there.
+    /// What is expected.
     pub expected: &'static str,
-    /// Whether something was given that may not be shown.
+    /// Whether a value was found that may not be shown.
     pub hidden: bool,
 }
 
 impl Invalid {
-    /// A value that can be shown, or one that is missing.
+    /// For a value that can be shown, or a missing one.
     #[must_use]
     pub fn new(name: &str, found: Option<String>, expected: &'static str) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Invalid {
         }
     }
 
-    /// A value that cannot be shown.
+    /// For a value that cannot be shown.
     #[must_use]
     pub fn secret(name: &str, expected: &'static str) -> Self {
         Self {

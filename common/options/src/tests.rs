@@ -1,4 +1,4 @@
-//! A struct that is declared once is read and described.
+//! A struct that is declared once is both read and described.
 
 use std::net::SocketAddr;
 

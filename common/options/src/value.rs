@@ -1,4 +1,4 @@
-//! Types that keys have.
+//! Types of keys.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -9,20 +9,20 @@ use crate::Kind;
 
 /// A type that a key can have.
 pub trait Value: Sized {
-    /// What keys of this type are like.
+    /// The kind of keys of this type.
     const KIND: Kind;
 
-    /// Reads what was given; none if it cannot be that.
+    /// Parses a value; `None` if it is not valid.
     fn parse(text: &str) -> Option<Self>;
 
-    /// Returns what it is if nothing was given; none if something has to be.
+    /// Returns the value if nothing was given; `None` if it is required.
     #[must_use]
     fn absent() -> Option<Self> {
         None
     }
 }
 
-/// Makes types that are read by `FromStr`, blanks around them aside, types of keys.
+/// Makes types usable for keys that are parsed by `FromStr`, with surrounding blanks ignored.
 #[macro_export]
 macro_rules! values {
     ($kind:ident: $($type:ty),* $(,)?) => {
@@ -104,7 +104,7 @@ impl<T: FromStr> Value for List<T> {
     }
 }
 
-/// JSON, not read yet.
+/// JSON, not parsed yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Json(pub String);
 
@@ -116,7 +116,7 @@ impl Value for Json {
     }
 }
 
-/// Text that is not shown.
+/// Text that must not be shown.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Secret(pub String);
 
@@ -164,7 +164,7 @@ impl Value for Addresses {
     }
 }
 
-/// Where addresses that users give may lead.
+/// Where addresses that users enter may lead.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Networks {
     /// Anywhere, private networks included.

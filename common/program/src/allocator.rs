@@ -1,7 +1,7 @@
-//! Where all programs that link this package get their memory.
+//! The allocator of all programs that link this package.
 //!
-//! A password is hashed in 19 MiB, on whichever thread is free. The system's allocator keeps an arena a thread and gives
-//! little of it back; mimalloc returns what is not used to the system within moments.
+//! Hashing a password takes 19 MiB, on whichever thread is free. The system's allocator keeps one arena per thread and
+//! returns little of it; mimalloc returns unused memory to the system within moments.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

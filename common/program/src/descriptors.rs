@@ -4,15 +4,15 @@ use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// More are of no use to any of our programs, and some systems say "unlimited".
+/// None of our programs needs more, and some systems report "unlimited".
 const ENOUGH: u64 = 1 << 20;
 
-/// Raises the soft limit on open descriptors (`RLIMIT_NOFILE`) as far as the hard limit allows, and returns what it is
-/// now. Systems start programs with 1,024 or fewer, which a few hundred idle connections use up.
+/// Raises the soft limit on open file descriptors (`RLIMIT_NOFILE`) as far as the hard limit allows, and returns it.
+/// Systems start programs with 1,024 or fewer, which a few hundred idle connections use up.
 ///
 /// # Errors
 ///
-/// The system does not let the process raise it; the message says how many there are.
+/// If the system does not let the process raise it; the message contains the current limit.
 pub fn raise_descriptors() -> io::Result<u64> {
     let now = getrlimit(Resource::Nofile);
     let most = now.maximum.unwrap_or(ENOUGH).min(ENOUGH);

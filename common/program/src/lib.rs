@@ -1,5 +1,5 @@
-//! What programs that serve the open network have in common: how they begin and end, descriptors,
-//! places by address, log lines that strangers can cause, work on what strangers sent.
+//! What public network programs have in common: starting and stopping, file descriptors, connection limits by address,
+//! log lines that strangers can cause, processing of untrusted data.
 
 mod allocator;
 mod descriptors;

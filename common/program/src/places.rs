@@ -1,10 +1,10 @@
-//! How many connections there may be, altogether and from one address.
+//! Limits on connections, in total and per address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Places for connections: so many in all, and so many for one address. Clones are the same places.
+/// Slots for connections: a limit in total, and one per address. Clones share them.
 ///
 /// An address is an IPv4 address, or the first 64 bits of an IPv6 address, which is what one customer gets.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ struct Taken {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// A place that is free again when this is dropped.
+/// A slot that is free again when this is dropped.
 #[derive(Debug)]
 pub struct Place {
     address: IpAddr,
@@ -28,7 +28,7 @@ pub struct Place {
 }
 
 impl Places {
-    /// Makes `all` places, of which one address may have `of_address`.
+    /// Creates `all` slots, of which one address may have `of_address`.
     #[must_use]
     pub fn new(all: usize, of_address: usize) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Places {
         }
     }
 
-    /// Takes a place, unless there is none left for this address.
+    /// Takes a slot, unless there is none left for this address.
     #[must_use]
     pub fn take(&self, address: IpAddr) -> Option<Place> {
         let address = network(address);
@@ -58,7 +58,7 @@ impl Places {
         })
     }
 
-    /// Returns how many places are taken.
+    /// Returns how many slots are taken.
     #[must_use]
     pub fn taken(&self) -> usize {
         lock(&self.taken).all
@@ -78,12 +78,12 @@ impl Drop for Place {
     }
 }
 
-/// Counts stay right whoever panicked meanwhile: nothing is done between two of them.
+/// The counts stay correct even after a panic: nothing can fail between two updates.
 fn lock(taken: &Mutex<Taken>) -> std::sync::MutexGuard<'_, Taken> {
     taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What one customer gets of addresses: an IPv4 address, or the first 64 bits of an IPv6 address.
+/// The network of one customer: an IPv4 address, or the first 64 bits of an IPv6 address.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

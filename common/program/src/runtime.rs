@@ -5,11 +5,11 @@ use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Catches SIGTERM and SIGINT from now on; what is returned ends at the first of them.
+/// Catches SIGTERM and SIGINT from now on; the returned future completes at the first of them.
 ///
 /// # Errors
 ///
-/// They cannot be caught.
+/// If they cannot be caught.
 pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

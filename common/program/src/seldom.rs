@@ -1,12 +1,13 @@
-//! Log lines of a kind at most one a minute: whoever can cause a line must not be able to fill a disk with them.
+//! Limits log lines of a kind to one a minute: a client that can cause a line must not be able to fill a disk with
+//! them.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long after a line of a kind the next may be written.
+/// How long after a line of a kind the next one may be written.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// One kind of log line: a `static` beside the place that writes it.
+/// One kind of log line: a `static` next to the code that writes it.
 ///
 /// ```
 /// use program::Seldom;
@@ -26,7 +27,7 @@ struct State {
 }
 
 impl Seldom {
-    /// Makes a kind of which nothing was said yet.
+    /// Creates a kind without any line so far.
     #[must_use]
     pub const fn new() -> Self {
         Self(Mutex::new(State {
@@ -35,7 +36,7 @@ impl Seldom {
         }))
     }
 
-    /// Whether a line may be written now; if so, how many were left out since the last one.
+    /// Returns, if a line may be written now, how many were left out since the last one.
     pub fn say(&self) -> Option<u64> {
         self.say_at(Instant::now())
     }

@@ -1,16 +1,16 @@
-//! How the connections of a process share its descriptors.
+//! How the connections of a process share its file descriptors.
 
-/// How many connections there may be.
+/// Limits on connections.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Share {
-    /// In all; 0 if the port is not open.
+    /// The total; 0 if the port is not open.
     pub all: usize,
-    /// From one address.
+    /// Per address.
     pub of_address: usize,
 }
 
 impl Share {
-    /// What is left of it where there are `all` at most: if these are fewer, one address has at most a quarter of them.
+    /// Limits the total to `all`: if that is less, one address gets at most a quarter of it.
     fn cut(self, all: usize) -> Self {
         if all >= self.all {
             return self;
@@ -22,10 +22,10 @@ impl Share {
     }
 }
 
-/// Shares out half of a process's descriptors among its ports; the other half is for everything else that it opens. A port
-/// that wants less than an equal share gets what it wants, and leaves more to the others.
+/// Divides half of a process's file descriptors among its ports; the other half is for everything else that it opens. A
+/// port that needs less than an equal share gets what it needs, and leaves more to the others.
 ///
-/// Whoever takes all connections of all ports that he can get so never keeps the process from opening a file.
+/// So even somebody who takes all possible connections on all ports cannot prevent the process from opening a file.
 #[must_use]
 pub fn share_out<const PORTS: usize>(descriptors: u64, wanted: [Share; PORTS]) -> [Share; PORTS] {
     let mut left = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
@@ -34,7 +34,7 @@ pub fn share_out<const PORTS: usize>(descriptors: u64, wanted: [Share; PORTS]) -
     let mut given = wanted;
     let mut ports = order.len();
     for port in order {
-        // A port that is open takes at least one connection.
+        // An open port gets at least one connection.
         let share = (left / ports).max(1);
         given[port] = wanted[port].cut(share);
         left = left.saturating_sub(given[port].all);
@@ -63,7 +63,7 @@ mod tests {
             share_out(256, wanted),
             [share(43, 10), share(0, 50), share(42, 10), share(43, 10)]
         );
-        // One that wants little leaves it to the others.
+        // One that needs little leaves it to the others.
         assert_eq!(
             share_out(1_024, [share(10_000, 256), share(12, 3), share(4_000, 200)]),
             [share(250, 62), share(12, 3), share(250, 62)]

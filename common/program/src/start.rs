@@ -1,4 +1,4 @@
-//! How programs begin, say that they are ready, and end.
+//! How programs start, report that they are ready, and end.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
-/// Begins the log, on standard error. `filter` is a tracing filter, `info` or `warn,ircd=debug`; without one it is
-/// what `RUST_LOG` says, and `info` if that is not set either.
+/// Starts the log, on standard error. `filter` is a tracing filter, `info` or `warn,ircd=debug`; the default is
+/// `RUST_LOG`, or else `info`.
 ///
 /// # Errors
 ///
-/// The filter cannot be understood.
+/// If the filter is not valid.
 pub fn log(filter: Option<&str>) -> Result<(), String> {
     let filter = match filter {
         Some(text) => text.parse().map_err(|_| {
@@ -23,7 +23,7 @@ pub fn log(filter: Option<&str>) -> Result<(), String> {
     };
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
-        // A file keeps what is written for a terminal only, and who reads it sees codes. `NO_COLOR` says it of terminals.
+        // Colour codes belong on a terminal only, not in a file. `NO_COLOR` turns them off there as well.
         .with_ansi(
             io::stderr().is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
@@ -38,16 +38,16 @@ pub fn end<E: Display>(name: &str, outcome: Result<(), E>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Whoever closed standard error does not want it.
+            // Standard error may be closed.
             drop(writeln!(io::stderr(), "{name}: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Says one line to whoever started the program: `ready http://127.0.0.1:6701`.
+/// Prints one line for the parent process: `ready http://127.0.0.1:6701`.
 pub fn say(line: impl Display) {
     let mut out = io::stdout().lock();
-    // They may have gone away, which is no reason to stop.
+    // The reader may be gone, which is no reason to stop.
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }

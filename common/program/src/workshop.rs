@@ -1,4 +1,4 @@
-//! Work on foreign bytes: on threads of its own, so many at once, so long, and what panics there ends nothing else.
+//! Processes untrusted bytes on separate threads, limited in number and time, where a panic ends nothing else.
 
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,36 +8,36 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
-/// Stack of a thread. Nothing here needs much; memory is taken only where it is used.
+/// The stack of a thread. Nothing here needs much; memory is only used where it is touched.
 const STACK: usize = 16 << 20;
 
-/// Why work has no result.
+/// Why a job has no result.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Broken {
-    /// There was no place in time; nothing was begun.
+    /// There was no free place in time; it was not started.
     #[error("too much is being done at the moment")]
     Busy,
-    /// What that was is on stderr.
+    /// The panic message is on stderr.
     #[error("it panicked")]
     Panicked,
-    /// It may still go on.
+    /// It may still be running.
     #[error("it took too long")]
     TooLong,
 }
 
-/// Places to work.
+/// Places for jobs.
 #[derive(Clone, Debug)]
 pub struct Workshop {
     name: &'static str,
     places: Arc<Semaphore>,
     count: u32,
     limit: Duration,
-    /// After so long a place is free again though its work has no end.
+    /// After this time a place is free again even if its job has not ended.
     given_up: Option<Duration>,
 }
 
 impl Workshop {
-    /// Makes `count` places; each piece of work may wait for one, and take, so long as `limit`. Threads have this name.
+    /// Creates `count` places; each job may wait for one, and then take, as long as `limit`. Threads have this name.
     #[must_use]
     pub fn new(name: &'static str, count: u32, limit: Duration) -> Self {
         Self {
@@ -49,8 +49,8 @@ impl Workshop {
         }
     }
 
-    /// Gives a place back after so long, whether its work has come to an end or not. Without it there are never more threads
-    /// than places; with it work that has no end stops others for a while only, and goes on beside them.
+    /// Frees a place after this time, whether its job has ended or not. Without it there are never more threads than
+    /// places; with it an endless job blocks others only for a while, and continues beside them.
     #[must_use]
     pub fn giving_up_after(self, given_up: Duration) -> Self {
         Self {
@@ -59,10 +59,10 @@ impl Workshop {
         }
     }
 
-    /// Does a piece of work when there is a place.
+    /// Runs a job when there is a place.
     ///
     /// # Errors
-    /// There was no place, or the work came to no good end in time.
+    /// If there was no place, or the job did not complete in time.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -70,10 +70,10 @@ impl Workshop {
         self.start(1, work).await
     }
 
-    /// Does a piece of work while nothing else is done here.
+    /// Runs a job while nothing else runs here.
     ///
     /// # Errors
-    /// As of [`Workshop::run`].
+    /// Like [`Workshop::run`].
     pub async fn run_alone<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -101,7 +101,7 @@ impl Workshop {
         let (done, result) = oneshot::channel();
         let (end, ended) = oneshot::channel::<()>();
         let given_up = self.given_up;
-        // Who took too long keeps the place until the end, whether anybody waits for it or not.
+        // A job that takes too long keeps its place until it ends, whether anyone waits for it or not.
         tokio::spawn(async move {
             let given_up = async {
                 match given_up {
@@ -183,7 +183,7 @@ mod tests {
             if waits {
                 assert_eq!(work.await, Err(Broken::TooLong));
             } else {
-                // Who goes away meanwhile changes nothing.
+                // A caller that disappears in the meantime changes nothing.
                 timeout(Duration::from_secs(1), work).await.unwrap_err();
             }
         }

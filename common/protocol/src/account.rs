@@ -1,4 +1,4 @@
-//! Accounts, their connections and archives, as connectors and clients see them.
+//! Accounts, their connections and archives, from the connectors' and clients' point of view.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::Timestamp;
 #[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct AccountName(String);
 
-/// The text cannot be the name of an account.
+/// The text is not a valid account name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "\"{0}\" cannot be an account name: it takes 1 to 31 of the characters a-z, 0-9, _ and -, \
@@ -83,17 +83,17 @@ impl<'de> Deserialize<'de> for AccountName {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum ArchiveState {
-    /// Well.
+    /// Working.
     Ok,
     /// The server cannot be reached; messages wait and are written later.
     Unreachable,
-    /// The server has no room left; messages wait.
+    /// The server has no space left; messages wait.
     Full,
-    /// The token is no longer valid: the user has to authorise again; messages wait.
+    /// The token is no longer valid, so the user has to authorise again; messages wait.
     Renew,
 }
 
-/// An external storage as the API shows it: without its token.
+/// An external storage as the API shows it, without its token.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ArchiveView {
@@ -104,12 +104,12 @@ pub struct ArchiveView {
     /// The page on which the user authorises apps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorize: Option<String>,
-    /// How it goes.
+    /// The current state of writing there.
     pub state: ArchiveState,
-    /// Why it does not go well, one sentence.
+    /// What is wrong, if anything, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Since when the state is what it is.
+    /// The time of the last change of the state.
     pub since: Timestamp,
     /// When the user connected it.
     pub connected: Timestamp,
@@ -121,7 +121,7 @@ pub struct ArchiveView {
 pub struct NewArchivePlace {
     /// The user's address, `alice@example.org`.
     pub user_address: String,
-    /// The storage as the client found it; it must be what the server's WebFinger says.
+    /// The storage as discovered by the client; it must match the server's WebFinger response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
     /// A bearer token with the scope `chat-messages:rw`.
@@ -136,11 +136,11 @@ impl fmt::Debug for NewArchivePlace {
     }
 }
 
-/// Answer to `GET /api/archive/token`.
+/// Response to `GET /api/archive/token`.
 #[derive(Clone, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ArchiveToken {
-    /// The storage's address, without a slash at its end.
+    /// The storage's address, without a trailing slash.
     pub root: String,
     /// The bearer token.
     pub token: String,
@@ -163,53 +163,53 @@ pub enum GrantKind {
     Session,
     /// An app or a program with remoteStorage scopes.
     App,
-    /// A password for IRC clients and connectors; opens nothing else.
+    /// A password for IRC clients and connectors; valid for nothing else.
     Irc,
-    /// The cookie of the consent page: lets its owner answer apps there, and nothing else.
+    /// The cookie of the consent page: lets its owner grant access to apps there, and nothing else.
     Consent,
 }
 
-/// Names one always-on connection within an account: `^[a-z0-9]{1,32}$`.
+/// The id of an always-on connection within an account: `^[a-z0-9]{1,32}$`.
 pub type ConnectionId = String;
 
-/// Names the connection that every account has to the space's own IRC server. Nobody else's connection has this id.
+/// The id of the connection that every account has to the space's own IRC server. No other connection has this id.
 pub const PRIVATE_CONNECTION: &str = "private";
 
-/// The most channels that a connection remembers.
+/// The most channels that a connection stores.
 pub const MAX_CHANNELS: usize = 200;
 
 /// `accounts/<account>/connections/<id>.json`: an always-on connection.
 ///
-/// In the store `password` holds the sealed secret; in an [`crate::Assignment`] the secret
-/// itself; in answers of the API it is absent. Keys of channels are sealed in the store, `#channel sealed:v1.…`, and in
-/// clear everywhere else; records of earlier versions have them in clear.
+/// In the store, `password` contains the encrypted secret; in an [`crate::Assignment`], the secret itself; in API
+/// responses it is absent. Keys of channels are encrypted in the store, `#channel sealed:v1.…`, and in clear text
+/// everywhere else; records of earlier versions have them in clear text.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct Connection {
-    /// Version of this record's format; 1.
+    /// Version of this record's format: 1.
     pub version: u32,
-    /// Names the connection within the account.
+    /// The connection's id within the account.
     pub id: ConnectionId,
     /// The id of the platform.
     pub platform: String,
-    /// What people call the network.
+    /// The network's name for people.
     pub name: String,
     /// The server as it appears in ids and archives: `nick@server`. Unique within an account
     /// for one nick; usually the host.
     pub server: String,
-    /// The account's own name there that is wanted.
+    /// The account's preferred nickname there.
     pub nick: String,
     /// The secret (see above).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// Channels to be in, each with its key after a space if it has one.
+    /// Channels to join, each optionally followed by a space and its key.
     pub channels: Vec<String>,
     /// Whether it should be connected.
     pub enabled: bool,
-    /// The connector that keeps it.
+    /// The connector that maintains it.
     pub connector: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// The other fields that the platform's descriptor has ([`crate::ConnectionField`]), by name: `host`, `port`, ….
+    /// The other fields in the platform's descriptor ([`crate::ConnectionField`]), by name: `host`, `port`, ….
     #[serde(flatten)]
     pub fields: Map<String, Value>,
 }
@@ -221,7 +221,7 @@ impl Connection {
         self.fields.get(field)?.as_str()
     }
 
-    /// Returns a whole number among the platform's fields.
+    /// Returns an integer among the platform's fields.
     #[must_use]
     pub fn number(&self, field: &str) -> Option<u64> {
         self.fields.get(field)?.as_u64()

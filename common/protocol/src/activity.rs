@@ -27,13 +27,13 @@ pub mod context {
     }
 }
 
-/// The role of somebody without a mode in a channel.
+/// The role of a channel member without a mode.
 pub const ROLE_MEMBER: &str = "member";
 
 /// The three URLs of `@context`: ActivityStreams, Sockethub, platform.
 pub type Contexts = Vec<String>;
 
-/// An actor, a target, or an object's part with an id.
+/// An actor, a target, or a part of an object with an id.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Entity {
@@ -43,7 +43,7 @@ pub struct Entity {
     #[serde(rename = "type", default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(test, ts(as = "Option<String>", optional))]
     pub kind: String,
-    /// The name as the platform has it: the nickname, `#channel`.
+    /// The name on the platform: the nickname, `#channel`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Anything else.
@@ -53,19 +53,19 @@ pub struct Entity {
 }
 
 impl Entity {
-    /// Makes a person, `nick@server`.
+    /// Creates a person, `nick@server`.
     #[must_use]
     pub fn person(nick: &str, server: &str) -> Self {
         Self::named(format!("{nick}@{server}"), "person", nick)
     }
 
-    /// Makes a room, `#channel@server`.
+    /// Creates a room, `#channel@server`.
     #[must_use]
     pub fn room(channel: &str, server: &str) -> Self {
         Self::named(format!("{channel}@{server}"), "room", channel)
     }
 
-    /// Makes a service: the server itself.
+    /// Creates a service: the server itself.
     #[must_use]
     pub fn service(server: &str) -> Self {
         Self::named(server.to_owned(), "service", server)
@@ -81,7 +81,7 @@ impl Entity {
     }
 }
 
-/// One activity. Absent parts are left out, never `null`.
+/// An activity. Absent parts are left out, never `null`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Activity {
@@ -96,7 +96,7 @@ pub struct Activity {
     /// send, join, leave, update, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// A stable id, that of the archived message if there is one.
+    /// A stable id, which is the archived message's if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Who does it.
@@ -111,7 +111,7 @@ pub struct Activity {
     /// When, ISO 8601 with milliseconds and `Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
-    /// In answers: what went wrong, one sentence.
+    /// In responses: what went wrong, one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -119,13 +119,13 @@ pub struct Activity {
 /// The longest [`ClientId`], in bytes.
 const CLIENT_ID_LENGTH: usize = 64;
 
-/// The id that a client made for a message of its own, to know it again when it comes back.
+/// The id that a client generated for its own message, to recognise it when it is echoed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClientId(String);
 
 impl ClientId {
-    /// Takes a text for an id: 1 to 64 letters, digits and `:`, `.`, `_`, `-`.
+    /// Parses an id: 1 to 64 letters, digits and `:`, `.`, `_`, `-`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b":._-".contains(&byte);
@@ -155,7 +155,7 @@ impl From<ClientId> for String {
 }
 
 impl Activity {
-    /// Makes an activity of a platform in the current dialect.
+    /// Creates an activity of a platform in the current dialect.
     #[must_use]
     pub fn new(platform: &str, kind: &str, actor: Entity) -> Self {
         Self {
@@ -182,7 +182,7 @@ impl Activity {
         self.object.as_ref()?.content()
     }
 
-    /// Returns the id that the client made for the message, `object.clientId`. What is no id counts as none.
+    /// Returns the id that the client generated for the message, `object.clientId`. An invalid one counts as none.
     #[must_use]
     pub fn client_id(&self) -> Option<ClientId> {
         self.object.as_ref()?.client_id()

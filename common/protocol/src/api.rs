@@ -1,4 +1,4 @@
-//! Bodies of `/api/…` and of the errors there.
+//! Bodies of `/api/…`, including errors.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::{AccountName, ArchiveView, GrantKind, Scopes, Timestamp};
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Problem {
-    /// Always `about:blank`: the status says it.
+    /// Always `about:blank`: the status is sufficient.
     #[serde(rename = "type", default = "Problem::about_blank")]
     pub kind: String,
     /// The status in words.
@@ -20,7 +20,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Makes problem details.
+    /// Creates problem details.
     #[must_use]
     pub fn new(status: u16, title: &str, detail: impl Into<String>) -> Self {
         Self {
@@ -40,9 +40,9 @@ impl Problem {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct NewAccount {
-    /// The name wanted.
+    /// The requested name.
     pub name: String,
-    /// The password wanted.
+    /// The new password.
     pub password: String,
     /// The token of an invite; or
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,25 +62,25 @@ pub struct NewSession {
     pub password: String,
 }
 
-/// Answer to `POST /api/session` and `POST /api/accounts`; without `token`, to `GET /api/session`.
+/// Response to `POST /api/session` and `POST /api/accounts`; without `token`, to `GET /api/session`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct SessionResponse {
     /// The account.
     pub account: AccountName,
-    /// May manage the installation.
+    /// May administer the installation.
     pub admin: bool,
-    /// `alice@chat.example.org`, to connect remoteStorage apps with.
+    /// `alice@chat.example.org`, for connecting remoteStorage apps.
     pub user_address: String,
-    /// The storage root, without a slash at its end.
+    /// The storage root, without a trailing slash.
     pub storage: String,
-    /// Where chat archives are kept, if not there.
+    /// Where chat archives are stored, if not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<ArchiveView>,
     /// Bearer token for `/api`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// When the token ends.
+    /// When the token expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
 }
@@ -93,22 +93,22 @@ pub struct NewGrant {
     pub kind: GrantKind,
     /// Who holds it: an origin or a label.
     pub client: String,
-    /// What it may do; required for `app`, absent for `irc`.
+    /// Its permissions; required for `app`, absent for `irc`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Scopes>,
-    /// Whether it ends with the session that asks for it, as what the web client needs for itself does.
+    /// Whether it is bound to the requesting session and ends with it, like the web client's own tokens.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub with_session: bool,
 }
 
-/// Answer to `POST /api/tickets`.
+/// Response to `POST /api/tickets`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TicketResponse {
-    /// One entry a connector.
+    /// One entry per connector.
     pub connectors: Vec<ConnectorAddress>,
-    /// When the tickets end.
+    /// When the tickets expire.
     pub expires: Timestamp,
 }
 
@@ -133,8 +133,8 @@ pub struct AuthenticateRequest {
     pub name: String,
     /// The account's password, or the token of an `irc` grant.
     pub password: String,
-    /// Address of the client that shows it, so that one that guesses slows down itself only. Absent if many share one:
-    /// then the account alone is slowed down.
+    /// Address of the client that sent it, so that guessing slows down only that client. Absent if many share one: then
+    /// only the account is slowed down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 }
@@ -147,16 +147,16 @@ impl std::fmt::Debug for AuthenticateRequest {
     }
 }
 
-/// Answer to `POST /connector/authenticate`; absent account means no.
+/// Response to `POST /connector/authenticate`; without an account, the password is wrong.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct AuthenticateResponse {
-    /// The account that was proved.
+    /// The authenticated account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
-    /// Id of the `irc` grant that was shown; absent for the account's password.
+    /// Id of the `irc` grant that was used; absent for the account's password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
-    /// Whether the account may manage the installation.
+    /// Whether the account may administer the installation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub admin: bool,
     /// The password is right, but the account is disabled.
@@ -165,7 +165,7 @@ pub struct AuthenticateResponse {
     /// Why not, one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Seconds until it is worth trying again, if it was not looked at because of too many wrong ones.
+    /// Seconds until a retry is worthwhile, if the password was not checked because of too many wrong ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<u64>,
 }

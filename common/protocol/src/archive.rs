@@ -1,4 +1,4 @@
-//! Chat archives in the `chat-messages` format: one document a day and a `meta` document.
+//! Chat archives in the `chat-messages` format: one document per day and a `meta` document.
 
 use percent::encode;
 use serde::{Deserialize, Serialize};
@@ -7,33 +7,33 @@ use crate::{ClientId, Day, Timestamp};
 
 const CONTEXT: &str = "https://kosmos.org/ns/v1";
 
-/// What the format leaves out of the item name of a channel that has it once.
+/// The prefix that the format omits from a channel's item name if it occurs once.
 const LEFT_OUT: char = '#';
-/// What the format keeps, percent-encoded.
+/// The prefixes that the format keeps, percent-encoded.
 const MARKS: [char; 4] = ['#', '&', '+', '!'];
 
-/// What an entry of an archive is.
+/// The type of an archive entry.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MessageType {
-    /// Something that was said.
+    /// A message.
     Text,
     /// `/me`.
     Action,
-    /// Somebody came.
+    /// Somebody joined.
     Join,
-    /// Somebody went: part, quit or kick.
+    /// Somebody left: part, quit or kick.
     Leave,
-    /// Said with NOTICE. An addition of ours; readers that ignore types show the text.
+    /// A NOTICE. An extension of ours; readers that ignore types show the text.
     Notice,
-    /// The topic changed. An addition of ours.
+    /// The topic changed. An extension of ours.
     Topic,
-    /// Somebody changed nickname. An addition of ours.
+    /// Somebody changed nickname. An extension of ours.
     Nick,
 }
 
-/// One entry. Written are `timestamp`, `from`, `text`, `type` and `id`; the schema's own
-/// keys `date` and `user` are read too.
+/// One entry. It is written with `timestamp`, `from`, `text`, `type` and `id`; the schema's own keys `date` and `user`
+/// are read too.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(from = "AnyMessage")]
 pub struct ArchiveMessage {
@@ -49,7 +49,7 @@ pub struct ArchiveMessage {
     /// What it is.
     #[serde(rename = "type")]
     pub kind: MessageType,
-    /// The id that the sender's client made for it before anybody else had one. An addition of ours; only in the
+    /// The id that the sender's client generated for it before there was another one. An extension of ours; only in the
     /// sender's own archive, and only if the client sent one.
     #[serde(rename = "clientId", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<ClientId>,
@@ -66,7 +66,7 @@ struct AnyMessage {
     text: String,
     #[serde(rename = "type")]
     kind: Option<String>,
-    /// As found: others may have put anything here.
+    /// As found: other programs may have put anything here.
     #[serde(rename = "clientId")]
     client_id: Option<serde_json::Value>,
 }
@@ -98,24 +98,22 @@ impl From<AnyMessage> for ArchiveMessage {
     }
 }
 
-/// Whose archive: a channel's or that of direct messages with somebody.
+/// What is archived: a channel, or direct messages with a person.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(tag = "type", content = "name", rename_all = "lowercase")]
 pub enum ArchiveTarget {
     /// A channel as its platform spells it, `#kosmos`.
     Channel(String),
-    /// Somebody's nickname.
+    /// A person's nickname.
     User(String),
 }
 
 impl ArchiveTarget {
-    /// Returns the folder of the archive below the storage root, in the URL's own spelling
-    /// of draft-dejong-remotestorage without percent-encoding: segments are plain names.
+    /// Returns the archive's folder below the storage root as decoded segments: plain names without percent-encoding.
     ///
-    /// `["chat-messages", "irc.libera.chat", "channels", "kosmos"]`. The server is in lower
-    /// case. Of a channel with one `#` the `#` is left out; other channels keep every
-    /// prefix, percent-encoded within the name as `chat-messages` 2.x does. Names that
-    /// cannot be item names (`.`, `..`, with `/`) are percent-encoded too.
+    /// `["chat-messages", "irc.libera.chat", "channels", "kosmos"]`. The server is in lower case. A single leading `#`
+    /// of a channel is omitted; other channels keep every prefix, percent-encoded within the name as in `chat-messages`
+    /// 2.x. Names that cannot be item names (`.`, `..`, with `/`) are percent-encoded too.
     #[must_use]
     pub fn folder(&self, server: &str) -> [String; 4] {
         let server = encode(&server.to_lowercase(), &['/']);
@@ -129,7 +127,7 @@ impl ArchiveTarget {
         ["chat-messages".to_owned(), server, kind.to_owned(), name]
     }
 
-    /// Returns whether there is anything in the name: an archive without one has no folder.
+    /// Returns whether the name is not empty: an archive without one has no folder.
     #[must_use]
     pub fn is_named(&self) -> bool {
         !self.name().trim_start_matches(LEFT_OUT).is_empty()
@@ -169,7 +167,7 @@ pub struct DailyArchive {
     /// `https://kosmos.org/ns/v1`.
     #[serde(rename = "@context")]
     pub context: String,
-    /// The archive's folder with a slash at its end.
+    /// The archive's folder with a trailing slash.
     #[serde(rename = "@id")]
     pub id: String,
     /// `ChatChannel`.
@@ -196,18 +194,18 @@ pub struct ChatLog {
     /// `InstantMessage`.
     #[serde(rename = "messageType")]
     pub message_type: String,
-    /// The last day before with messages.
+    /// The previous day with messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Day>,
     /// The next day with messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Day>,
-    /// In order of time.
+    /// In chronological order.
     pub messages: Vec<ArchiveMessage>,
 }
 
 impl DailyArchive {
-    /// Makes an empty day. `scheme` is that of the platform's addresses, if there are such.
+    /// Creates an empty day. `scheme` is the URI scheme of the platform, if it has one.
     #[must_use]
     pub fn new(server: &str, target: &ArchiveTarget, day: Day, scheme: Option<&str>) -> Self {
         let server_name = server.to_lowercase();
@@ -233,8 +231,7 @@ impl DailyArchive {
         }
     }
 
-    /// Adds messages that are not there yet, by id, keeping the order of time; returns how
-    /// many were added.
+    /// Adds messages that are not there yet, by id, in chronological order; returns how many were added.
     pub fn merge(&mut self, messages: impl IntoIterator<Item = ArchiveMessage>) -> usize {
         let log = &mut self.today.messages;
         let mut known: std::collections::HashSet<String> =
@@ -266,7 +263,7 @@ fn url_path(name: &str) -> String {
     out
 }
 
-/// `…/meta`: where to begin reading.
+/// `…/meta`: where to start reading.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct ArchiveMeta {
     /// `https://kosmos.org/ns/v2`.
@@ -287,7 +284,7 @@ pub struct ArchiveMeta {
 }
 
 impl ArchiveMeta {
-    /// Makes the meta document of an archive whose only day is `day`.
+    /// Creates the meta document of an archive whose only day is `day`.
     #[must_use]
     pub fn new(server: &str, target: &ArchiveTarget, day: Day) -> Self {
         Self {
@@ -345,7 +342,7 @@ mod tests {
             folder(ArchiveTarget::User("bob".into())),
             "chat-messages/irc.libera.chat/users/bob"
         );
-        // Of a platform whose channels have no sign.
+        // For a platform whose channels have no prefix.
         assert_eq!(
             channel("kosmos"),
             "chat-messages/irc.libera.chat/channels/kosmos"

@@ -1,9 +1,9 @@
-//! Pauses between attempts: they double with each failure up to a longest one, and chance spreads them.
+//! Pauses between attempts: they double with each failure up to a maximum, and are randomised.
 
 use std::time::Duration;
 
-/// Exponential back-off. It has neither a clock nor chance of its own: it says how long a pause is at most, [`Jitter`]
-/// how much of it is waited.
+/// Exponential back-off. It uses neither a clock nor randomness: it returns the longest pause, and [`Jitter`] how much
+/// of it to wait.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,7 +23,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Begins with a pause of `first`; none is longer than `longest`.
+    /// Starts with a pause of `first`; none is longer than `longest`.
     #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self {
@@ -33,10 +33,11 @@ impl Backoff {
         }
     }
 
-    /// Returns the longest pause after this many earlier failures, for whoever counts them: the first after none.
+    /// Returns the longest pause after this many earlier failures, for callers that count them: the first one after
+    /// none.
     #[must_use]
     pub fn after(&self, failures: u32) -> Duration {
-        // Shifted by 63 places at most, 64 bits stay below 128.
+        // Shifted by at most 63 bits, 64 bits stay below 128.
         let pause = u128::from(nanos(self.first)) << failures.min(63);
         Duration::from_nanos(u64::try_from(pause).unwrap_or(u64::MAX)).min(self.longest)
     }
@@ -48,24 +49,24 @@ impl Backoff {
         pause
     }
 
-    /// Something succeeded: the next pause is the first again.
+    /// Resets it after a success: the next pause is the first again.
     pub const fn reset(&mut self) {
         self.failures = 0;
     }
 }
 
-/// How much of a pause is waited, so that those who failed together do not return together. The names are those of Marc
+/// How much of a pause to wait, so that clients that failed together do not retry together. The names are those of Marc
 /// Brooker's "Exponential Backoff And Jitter".
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Jitter {
-    /// Anything up to the whole.
+    /// Between zero and the whole pause.
     Full,
     /// At least half.
     Equal,
 }
 
 impl Jitter {
-    /// Returns the part of `pause` that `random` draws: evenly, if all values of `random` are equally probable.
+    /// Returns a part of `pause` chosen by `random`: uniformly, if all values of `random` are equally probable.
     #[must_use]
     pub fn of(self, pause: Duration, random: u64) -> Duration {
         let whole = nanos(pause);
@@ -73,13 +74,13 @@ impl Jitter {
             Self::Full => 0,
             Self::Equal => whole / 2,
         };
-        // Below 2^64 times 2^64; what is divided off leaves at most `whole - least`.
+        // Below 2^64 times 2^64; after the division at most `whole - least`.
         let drawn = ((u128::from(whole - least) + 1) * u128::from(random)) >> u64::BITS;
         Duration::from_nanos(least + u64::try_from(drawn).unwrap_or(u64::MAX))
     }
 }
 
-/// Nanoseconds; what is longer than 584 years counts as that.
+/// Nanoseconds; anything longer than 584 years counts as that.
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,14 +1,14 @@
-//! A map of bounded size, for what is only remembered.
+//! A map of bounded size, for caches.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// A map that makes room by forgetting what is oldest: what was inserted, or [touched](Self::touch), longest ago. Who only
-/// inserts and looks has a queue (FIFO), who touches what is used has an LRU cache.
+/// A map that evicts the oldest entries: those inserted, or [touched](Self::touch), longest ago. A caller that only
+/// inserts and reads has a FIFO queue, one that touches what it uses has an LRU cache.
 ///
-/// Entries count one each, or what they weigh ([`Self::insert_weighing`]). There is no clock: values hold their times,
-/// and [`Self::expire`] forgets those that are over.
+/// Entries count one each, or their weight ([`Self::insert_weighing`]). There is no clock: values contain their times,
+/// and [`Self::expire`] removes those that have expired.
 ///
 /// ```
 /// let mut names = protocol::Bounded::new(2);
@@ -22,10 +22,10 @@ use std::hash::Hash;
 pub struct Bounded<K, V> {
     most: usize,
     weight: usize,
-    /// Where in `entries` a key is.
+    /// The index in `entries` of each key.
     places: HashMap<K, usize>,
     entries: Vec<Entry<K, V>>,
-    /// The ends of the list that goes through the entries.
+    /// The ends of the linked list of entries.
     oldest: usize,
     newest: usize,
 }
@@ -39,11 +39,11 @@ struct Entry<K, V> {
     newer: usize,
 }
 
-/// Stands for no entry: no vector is as long.
+/// Stands for no entry: no vector is that long.
 const NONE: usize = usize::MAX;
 
 impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
-    /// Makes an empty map whose entries weigh at most `most` together.
+    /// Creates an empty map whose entries weigh at most `most` together.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
@@ -56,12 +56,12 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         }
     }
 
-    /// Makes this the newest entry, at the cost of the oldest; returns what was under its key.
+    /// Inserts the newest entry, evicting the oldest if needed; returns the previous value of its key.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         self.insert_weighing(key, value, 1)
     }
 
-    /// The same for an entry that counts `weight`; one that is heavier than all may be together is not kept.
+    /// The same for an entry that counts `weight`; one that is heavier than the limit is not kept.
     pub fn insert_weighing(&mut self, key: K, value: V, weight: usize) -> Option<V> {
         let before = self.remove(&key);
         if weight > self.most {
@@ -82,7 +82,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         before
     }
 
-    /// Returns a value; how old it is stays.
+    /// Returns a value without changing its age.
     #[must_use]
     pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
@@ -92,7 +92,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         self.entries.get(place).map(|entry| &entry.value)
     }
 
-    /// Returns a value to be changed; how old it is stays.
+    /// Returns a value to be changed, without changing its age.
     pub fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -101,7 +101,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         self.entries.get_mut(place).map(|entry| &mut entry.value)
     }
 
-    /// Returns a value and makes it the newest, because it is used.
+    /// Returns a value and makes it the newest.
     pub fn touch<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -112,7 +112,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         self.entries.get_mut(place).map(|entry| &mut entry.value)
     }
 
-    /// Forgets an entry; returns its value.
+    /// Removes an entry; returns its value.
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -121,7 +121,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         self.take(place)
     }
 
-    /// Forgets the oldest entries as long as they are `over`: with a time that only grows, all that are.
+    /// Removes the oldest entries as long as they are `over`: if times only increase, all that have expired.
     pub fn expire(&mut self, over: impl Fn(&V) -> bool) {
         let is_over = |entry: &Entry<K, V>| over(&entry.value);
         while self.entries.get(self.oldest).is_some_and(is_over) {
@@ -129,7 +129,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         }
     }
 
-    /// Returns whether there is an entry of this key.
+    /// Returns whether there is an entry with this key.
     #[must_use]
     pub fn contains_key<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> bool
     where
@@ -138,7 +138,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         self.places.contains_key(key)
     }
 
-    /// Returns how many entries there are.
+    /// Returns the number of entries.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.entries.len()
@@ -150,7 +150,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         self.entries.is_empty()
     }
 
-    /// Returns what the entries weigh together.
+    /// Returns the total weight of the entries.
     #[must_use]
     pub const fn weight(&self) -> usize {
         self.weight
@@ -163,7 +163,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
             .map(|entry| (&entry.key, &entry.value))
     }
 
-    /// Puts an entry that is not in the list at its newest end.
+    /// Appends an unlinked entry at the newest end of the list.
     fn link_newest(&mut self, place: usize) {
         let older = self.newest;
         self.newest = place;
@@ -173,7 +173,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         self.set_newer(older, place);
     }
 
-    /// Takes an entry out of the list.
+    /// Unlinks an entry from the list.
     fn unlink(&mut self, place: usize) {
         if let Some(&Entry { older, newer, .. }) = self.entries.get(place) {
             self.set_newer(older, newer);
@@ -181,7 +181,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         }
     }
 
-    /// Says what comes after `place`, or after the beginning of the list.
+    /// Sets what comes after `place`, or the start of the list.
     fn set_newer(&mut self, place: usize, newer: usize) {
         match self.entries.get_mut(place) {
             Some(entry) => entry.newer = newer,
@@ -189,7 +189,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         }
     }
 
-    /// Says what comes before `place`, or before the end of the list.
+    /// Sets what comes before `place`, or the end of the list.
     fn set_older(&mut self, place: usize, older: usize) {
         match self.entries.get_mut(place) {
             Some(entry) => entry.older = older,
@@ -197,7 +197,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         }
     }
 
-    /// Takes an entry out altogether; the last of the vector takes its place.
+    /// Removes an entry; the last one of the vector takes its place.
     fn take(&mut self, place: usize) -> Option<V> {
         if place >= self.entries.len() {
             return None;
@@ -246,7 +246,7 @@ mod tests {
         ]
     }
 
-    /// Key, value and weight, the oldest first: slow, and plain to see.
+    /// Key, value and weight, the oldest first: slow, but obviously correct.
     #[derive(Debug, Default)]
     struct Model(Vec<(u8, u16, usize)>);
 

@@ -16,9 +16,9 @@ pub struct EventBatch {
 pub struct Event {
     /// Unique; the same when the event is sent again.
     pub id: String,
-    /// Whose connection.
+    /// The account of the connection.
     pub account: AccountName,
-    /// Which connection.
+    /// The connection.
     pub connection: ConnectionId,
     /// What happened.
     #[serde(flatten)]
@@ -29,54 +29,54 @@ pub struct Event {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum EventBody {
-    /// Something to archive.
+    /// A message to archive.
     Message {
         /// The server, as in the connection.
         server: String,
-        /// Whose archive.
+        /// The archive.
         target: ArchiveTarget,
         /// The entry; its id makes repeats harmless.
         message: ArchiveMessage,
-        /// Somebody wrote it to the account, or mentioned it, while no browser of the account was there.
+        /// It was sent to the account, or mentions it, while no browser of the account was connected.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         missed: bool,
     },
-    /// The account is in a channel from now on.
+    /// The account joined a channel.
     Joined {
-        /// The channel, with its key after a space if it has one.
+        /// The channel, optionally followed by a space and its key.
         channel: String,
     },
-    /// The account is no longer in a channel.
+    /// The account left a channel.
     Left {
         /// The channel.
         channel: String,
     },
-    /// The account wants this nickname from now on.
+    /// The account's new preferred nickname.
     Nick {
         /// The nickname.
         nick: String,
     },
 }
 
-/// Answer to `POST /connector/events`: every event is stored, but for those permanently refused and those that
-/// have to wait.
+/// Response to `POST /connector/events`: every event is stored, except those permanently refused and those that have to
+/// wait.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct EventReceipt {
-    /// How many events were stored, repeats included.
+    /// How many events were stored, including repeats.
     pub stored: usize,
-    /// Events that can never be stored; sending them again is useless. Whoever sent them keeps them for the operator, but
-    /// for those of accounts in `removed`.
+    /// Events that can never be stored; sending them again is useless. The sender keeps them for the operator, except
+    /// those of accounts in `removed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedEvent>,
-    /// Accounts that were removed, with all that they had: their events are refused, and nobody is to keep them.
+    /// Accounts that were removed with all their data: their events are refused, and must not be kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<AccountName>,
-    /// Accounts whose archive cannot be written at present: of their events in this batch no message was
-    /// stored, but everything else was. Their messages are to be sent again, later; nobody else's.
+    /// Accounts whose archive cannot be written at present: none of their messages in this batch was stored, but
+    /// everything else was. Only their messages have to be sent again, later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingAccount>,
-    /// Accounts whose archives are at another server, where they are read without anybody asking for what is not written yet:
-    /// it is to be sent within a minute.
+    /// Accounts with external archives, which are read without a request that would make connectors publish: their
+    /// messages have to be sent within a minute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<AccountName>,
 }
@@ -84,11 +84,11 @@ pub struct EventReceipt {
 /// An account whose messages cannot be stored at present.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct WaitingAccount {
-    /// Whose.
+    /// The account.
     pub account: AccountName,
-    /// Why, one sentence.
+    /// Why, in one sentence.
     pub reason: String,
-    /// Seconds until it is worth trying again.
+    /// Seconds before a retry.
     pub retry_after: u64,
 }
 
@@ -97,27 +97,27 @@ pub struct WaitingAccount {
 pub struct RefusedEvent {
     /// The event's id.
     pub id: String,
-    /// Why, one sentence.
+    /// Why, in one sentence.
     pub reason: String,
 }
 
-/// Answer to `GET /connector/assignments`.
+/// Response to `GET /connector/assignments`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Assignments {
     /// Every enabled connection of this connector, or of one account with `?account=`.
     pub assignments: Vec<Assignment>,
-    /// Accounts whose connections cannot be read just now: those that the connector keeps stay as they are.
+    /// Accounts whose connections cannot be read at the moment: the connector leaves theirs unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unclear: Vec<AccountName>,
 }
 
-/// A connection that the connector keeps, with its secret in clear.
+/// A connection that the connector maintains, with its secret in clear text.
 ///
-/// Also the body of `POST /connector/assignments`, by which a connector has a connection
-/// remembered that a Sockethub client started with credentials of its own.
+/// Also the body of `POST /connector/assignments`, with which a connector stores a connection that a Sockethub client
+/// started with its own credentials.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Assignment {
-    /// Whose.
+    /// The account.
     pub account: AccountName,
     /// The connection.
     pub connection: Connection,

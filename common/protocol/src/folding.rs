@@ -1,7 +1,7 @@
-//! How names compare: they are the same whatever their case, and what case is depends on the network.
+//! How names compare: regardless of case, where the case mapping depends on the network.
 //!
-//! This is the only place that folds names of rooms and persons. Names are kept as they were said; what is looked up by
-//! name is in a [`FoldedMap`], which can only be asked through its folding.
+//! This is the only place that folds names of rooms and persons. Names are kept as given; data looked up by name is in
+//! a [`FoldedMap`], which always applies its folding.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// What a network takes for the same letter; on IRC the ISUPPORT token CASEMAPPING.
+/// A network's case mapping; on IRC the ISUPPORT token CASEMAPPING.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
@@ -17,20 +17,20 @@ use serde::{Deserialize, Serialize};
 pub enum Folding {
     /// ASCII letters.
     Ascii,
-    /// Also `[]\~` and `{}|^` (RFC 1459, section 2.2): what is taken until the network has said something else.
+    /// Also `[]\~` and `{}|^` (RFC 1459, section 2.2): the default until the network announces another one.
     #[default]
     Rfc1459,
-    /// As RFC 1459 has it by the word: without `~` and `^`.
+    /// RFC 1459 taken literally: without `~` and `^`.
     #[serde(rename = "rfc1459-strict")]
     Strict,
-    /// None: names are the same if they are written the same.
+    /// None: names are the same only if they are identical.
     Exact,
 }
 
 impl Folding {
     const ALL: [Self; 4] = [Self::Ascii, Self::Rfc1459, Self::Strict, Self::Exact];
 
-    /// Reads [`Folding::token`], on IRC CASEMAPPING's value, in any case; none if it is not a known one.
+    /// Parses [`Folding::token`], on IRC CASEMAPPING's value, in any case; `None` if it is unknown.
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         match value.to_ascii_lowercase().as_str() {
@@ -53,15 +53,15 @@ impl Folding {
         }
     }
 
-    /// Returns the folding that `number` was cast from; the default if there is none.
+    /// Returns the folding that `number` was cast from; the default if it is unknown.
     #[must_use]
     pub fn from_number(number: u8) -> Self {
         let known = Self::ALL.into_iter().find(|one| *one as u8 == number);
         known.unwrap_or_default()
     }
 
-    /// Returns what surely is the same on every network of a platform whose folding is this until the network has said
-    /// something else: if more were taken for one, one of two channels could be lost.
+    /// Returns the folding that is certain on every network of a platform whose default is this one: if more names were
+    /// considered the same, one of two distinct channels could be lost.
     #[must_use]
     pub const fn at_least(self) -> Self {
         match self {
@@ -86,7 +86,7 @@ impl Folding {
         name.chars().map(lower).collect()
     }
 
-    /// Returns a name as a key of maps whose folding never changes.
+    /// Returns a name as a key for maps whose folding never changes.
     #[must_use]
     pub fn name(self, name: &str) -> FoldedName {
         FoldedName(self.fold(name).into())
@@ -99,8 +99,8 @@ impl Folding {
     }
 }
 
-/// A name in the form under which names are compared. Only [`Folding::name`] makes one, so a map with such keys cannot be
-/// asked for a name that is not folded.
+/// A name in the form under which names are compared. Only [`Folding::name`] creates one, so a map with such keys
+/// cannot be queried with an unfolded name.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FoldedName(Arc<str>);
 
@@ -118,12 +118,12 @@ impl fmt::Display for FoldedName {
     }
 }
 
-/// A map by name that finds names whatever their case. It keeps them as they were said, so that they can be folded
-/// anew when the network has said how it compares.
+/// A map by name that finds names regardless of case. It keeps the names as given, so that they can be folded again
+/// when the network announces its case mapping.
 #[derive(Clone, Debug)]
 pub struct FoldedMap<T> {
     folding: Folding,
-    /// By folded name: the name, and what is known.
+    /// By folded name: the name, and the value.
     known: BTreeMap<FoldedName, (String, T)>,
 }
 
@@ -134,7 +134,7 @@ impl<T> Default for FoldedMap<T> {
 }
 
 impl<T> FoldedMap<T> {
-    /// Makes an empty map.
+    /// Creates an empty map.
     #[must_use]
     pub const fn new(folding: Folding) -> Self {
         Self {
@@ -149,7 +149,7 @@ impl<T> FoldedMap<T> {
         self.folding
     }
 
-    /// Takes another folding; of names that are the same now, one is kept.
+    /// Sets another folding; of names that become the same, one is kept.
     pub fn refold(&mut self, folding: Folding) {
         self.folding = folding;
         let known = std::mem::take(&mut self.known).into_values();
@@ -158,7 +158,7 @@ impl<T> FoldedMap<T> {
             .collect();
     }
 
-    /// Returns what is known by a name.
+    /// Returns the value of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&T> {
         self.known
@@ -166,13 +166,13 @@ impl<T> FoldedMap<T> {
             .map(|(_, value)| value)
     }
 
-    /// Returns what is known by a name, to change it.
+    /// Returns the value of a name, to change it.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut T> {
         let known = self.known.get_mut(&self.folding.name(name));
         known.map(|(_, value)| value)
     }
 
-    /// Returns a name as it was said, if something is known by it.
+    /// Returns a name as it was given, if it is in the map.
     #[must_use]
     pub fn name(&self, name: &str) -> Option<&str> {
         self.known
@@ -180,25 +180,25 @@ impl<T> FoldedMap<T> {
             .map(|(name, _)| name.as_str())
     }
 
-    /// Returns whether something is known by a name.
+    /// Returns whether a name is in the map.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
-    /// Notes something; returns whether the name is new.
+    /// Sets the value of a name; returns whether the name is new.
     pub fn insert(&mut self, name: &str, value: T) -> bool {
         let entry = (name.to_owned(), value);
         self.known.insert(self.folding.name(name), entry).is_none()
     }
 
-    /// Forgets a name; returns what was known.
+    /// Removes a name; returns its value.
     pub fn remove(&mut self, name: &str) -> Option<T> {
         let known = self.known.remove(&self.folding.name(name));
         known.map(|(_, value)| value)
     }
 
-    /// Returns how many names there are.
+    /// Returns the number of names.
     #[must_use]
     pub fn len(&self) -> usize {
         self.known.len()
@@ -210,7 +210,7 @@ impl<T> FoldedMap<T> {
         self.known.is_empty()
     }
 
-    /// Forgets all names.
+    /// Removes all names.
     pub fn clear(&mut self) {
         self.known.clear();
     }
@@ -220,24 +220,24 @@ impl<T> FoldedMap<T> {
         self.known.values().map(|(name, _)| name.as_str())
     }
 
-    /// All names with what is known, in order, to change it.
+    /// All names with their values, in order, to change them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut T)> {
         let known = self.known.values_mut();
         known.map(|(name, value)| (name.as_str(), value))
     }
 
-    /// All names with what is known, in order.
+    /// All names with their values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         let known = self.known.values();
         known.map(|(name, value)| (name.as_str(), value))
     }
 
-    /// What is known, in the order of names.
+    /// The values, in the order of names.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.known.values().map(|(_, value)| value)
     }
 
-    /// What is known, in the order of names, to change it.
+    /// The values, in the order of names, to change them.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.known.values_mut().map(|(_, value)| value)
     }

@@ -2,20 +2,21 @@
 
 use bytes::Bytes;
 
-/// A first piece of so many bytes is kept as it is. A smaller one may be a view of a buffer that is much larger than it.
+/// A first piece of this size is kept as it is. A smaller one may be a view of a much larger buffer.
 const LARGE_PIECE: usize = 64 * 1024;
 
-/// Bytes of a body, put together as they come. Whoever sends half a body and waits costs what was sent: it never holds more
-/// than nine eighths of its bytes, and growing to any length copies each byte about eight times at most.
+/// Bytes of a body, collected as they arrive. A client that sends half a body and waits only costs what was sent: this
+/// never holds more than nine eighths of its bytes, and copies each byte about eight times at most, however large it
+/// grows.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// All there is, as it came; empty once there is more.
+    /// Everything, unchanged; empty once there is more.
     first: Bytes,
     all: Vec<u8>,
 }
 
 impl Gathered {
-    /// Makes it for a part of a body of which as much came before.
+    /// Creates it for a part of a body that was preceded by as much.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
@@ -24,7 +25,7 @@ impl Gathered {
         }
     }
 
-    /// Adds a piece. No buffer that the piece is a view of is kept, unless the piece is large and alone.
+    /// Adds a piece. The buffer behind the piece is not kept, unless the piece is large and the only one.
     pub fn push(&mut self, piece: Bytes) {
         if self.is_empty() && piece.len() >= LARGE_PIECE {
             self.first = piece;
@@ -39,19 +40,19 @@ impl Gathered {
         self.all.extend_from_slice(&piece);
     }
 
-    /// Returns how many bytes came.
+    /// Returns the number of bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.first.len() + self.all.len()
     }
 
-    /// Returns whether nothing came yet.
+    /// Returns whether it is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns what came.
+    /// Returns the bytes.
     #[must_use]
     pub fn finish(self) -> Bytes {
         if self.all.is_empty() {
@@ -88,7 +89,7 @@ mod tests {
             let bytes = all.finish();
             assert!(bytes.len() == length && bytes.iter().all(|byte| *byte == 7));
         }
-        // What is small and alone lets go of the buffer it came in, what is large is not copied.
+        // A small single piece releases its buffer, a large one is not copied.
         let mut one = Gathered::default();
         one.push(block.slice(..10));
         assert_ne!(one.finish().as_ptr(), block.as_ptr());

@@ -1,5 +1,5 @@
-//! The web client's types, written from what is here. With `SUBSPACE_GENERATE=write` (`cargo xtask generate`) the file is
-//! written, else it is compared.
+//! The web client's types, generated from this package. With `SUBSPACE_GENERATE=write` (`cargo xtask generate`) the
+//! file is written, otherwise it is compared.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,11 +9,11 @@ use ts_rs::{Config, TS};
 use crate::*;
 
 const FILE: &str = "static-client/app/lib/protocol.ts";
-/// What goes over Socket.IO instead of HTTP.
+/// The types used over Socket.IO instead of HTTP.
 const ACTIVITIES: &str = "static-client/app/lib/protocol-activities.ts";
 
 fn declare<T: TS>(out: &mut String) {
-    // Whole numbers are below 2^53 wherever they are counted.
+    // Integers are below 2^53 wherever they are counted.
     let config = Config::new().with_large_int("number");
     let text = format!(
         "{}export {}",
@@ -24,7 +24,7 @@ fn declare<T: TS>(out: &mut String) {
     tidy(&text, out);
 }
 
-/// Writes a declaration as people would: comments of one line in one line, each field in a line of its own.
+/// Formats a declaration as people would: one-line comments on one line, each field on its own line.
 fn tidy(text: &str, out: &mut String) {
     let mut indent = "";
     let mut lines = text.lines().map(str::trim);
@@ -43,7 +43,7 @@ fn tidy(text: &str, out: &mut String) {
         } else if let Some(last) = line.strip_suffix(", };") {
             let _ = writeln!(out, "{indent}{last};\n}};");
         } else if line.starts_with("export ") {
-            // Of a long union each member has its line.
+            // Each member of a long union gets a line.
             let line = match line.len() {
                 0..=120 => line.to_owned(),
                 _ => line.replace(" | {", "\n  | {"),
@@ -121,7 +121,7 @@ fn the_client_has_the_types_that_are_spoken() {
     ];
     let default = DEFAULT_DESCRIPTOR.trim();
     let expected = format!(
-        "{expected}\n/** What holds of a platform that says nothing of itself. */\n\
+        "{expected}\n/** The descriptor of a platform that has not registered one. */\n\
          export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {default};\n"
     );
     settle(FILE, &expected);
@@ -154,7 +154,7 @@ fn the_client_has_the_activities_that_are_spoken() {
     settle(ACTIVITIES, &format!("{head}\n{import}{rest}"));
 }
 
-/// Compares a file with what it should be, or writes it.
+/// Compares a file with its expected content, or writes it.
 fn settle(name: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")

@@ -1,29 +1,29 @@
-//! Patterns with `*` (any characters) and `?` (one), as filters and masks of IRC have them (RFC 2812, section 2.5).
+//! Patterns with `*` (any characters) and `?` (one), as in filters and IRC masks (RFC 2812, section 2.5).
 
 use std::collections::HashMap;
 
-/// Places of a pattern in one number.
+/// Positions of a pattern in one number.
 const WORD: usize = u64::BITS as usize;
 
-/// A pattern, prepared: comparing takes one step for each character of the text and each 64 characters of the pattern,
-/// whatever both are. Case counts.
+/// A compiled pattern: matching takes one step for each character of the text and each 64 characters of the pattern,
+/// whatever they are. It is case-sensitive.
 ///
-/// It is an automaton whose states are the places in the pattern; all states that it may be in are bits of a row of
-/// numbers (the "shift-and" way of Baeza-Yates and Gonnet). There is no going back.
+/// It is an automaton whose states are the positions in the pattern; the set of possible states is a bit set (the
+/// "shift-and" algorithm of Baeza-Yates and Gonnet). There is no backtracking.
 #[derive(Clone, Debug)]
 pub struct Glob {
-    /// For each character the places where it may stand.
+    /// For each character, the positions where it may occur.
     fits: HashMap<char, Vec<u64>>,
-    /// The places where any character may stand.
+    /// The positions where any character may occur.
     any: Vec<u64>,
-    /// The places where a star lets it stay.
+    /// The positions where a star permits it to stay.
     stays: Vec<u64>,
-    /// The place behind the last one.
+    /// The position after the last one.
     end: usize,
 }
 
 impl Glob {
-    /// Prepares a pattern.
+    /// Compiles a pattern.
     #[must_use]
     pub fn new(pattern: &str) -> Self {
         let end = pattern.chars().filter(|&c| c != '*').count();
@@ -49,13 +49,13 @@ impl Glob {
         glob
     }
 
-    /// Returns whether the whole text fits.
+    /// Returns whether the whole text matches.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         self.matches_counting(text, |_| {})
     }
 
-    /// As [`Glob::matches`]; tells the steps that it takes, for tests of growth.
+    /// Like [`Glob::matches`]; counts the steps, for tests of growth.
     pub fn matches_counting(&self, text: &str, mut look: impl FnMut(usize)) -> bool {
         let mut states = vec![0; self.any.len()];
         if let Some(first) = states.first_mut() {
@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    /// What is meant, however long it takes.
+    /// The definition, however long it takes.
     fn fits(pattern: &[char], text: &[char]) -> bool {
         match (pattern.split_first(), text.split_first()) {
             (None, _) => text.is_empty(),
@@ -141,7 +141,7 @@ mod tests {
         ) {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             let meant = fits(&chars(&pattern), &chars(&text));
-            // Wherever the borders of numbers are.
+            // Wherever the boundaries of numbers are.
             let before = "x".repeat(before);
             let glob = Glob::new(&format!("{before}{pattern}"));
             prop_assert_eq!(glob.matches(&format!("{before}{text}")), meant);
@@ -155,7 +155,7 @@ mod tests {
             Glob::new(pattern).matches_counting(text, |more| steps += more);
             steps
         };
-        // What makes going back quadratic.
+        // A case in which backtracking is quadratic.
         let pattern = |n: usize| format!("*{}b*", "a".repeat(n));
         let text = |n: usize| "a".repeat(n);
         let once = steps(&pattern(500), &text(1_000));

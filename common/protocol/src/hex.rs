@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Writes bytes as lower-case hexadecimal digits, two for each.
+/// Formats bytes as lower-case hexadecimal digits, two for each.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
@@ -13,10 +13,10 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Reads hexadecimal digits of either case; none if there are others among them, or half a byte is missing.
+/// Parses hexadecimal digits of either case; `None` if there are other characters, or an odd number.
 #[must_use]
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    // `from_str_radix` takes signs too.
+    // `from_str_radix` accepts signs as well.
     if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }

@@ -1,11 +1,12 @@
-//! Which addresses are on the public internet: what users' addresses may lead to, and whom a TURN server relays to.
+//! Which addresses are on the public internet: where addresses entered by users may lead, and to which peers a TURN
+//! server relays.
 //!
-//! One table for all who ask. It is that of IANA's registries of special-purpose addresses (RFC 6890, RFC 8190):
-//! everything that is there "not globally reachable", and what is there no more but must not be reached either.
+//! One table for all callers. It follows IANA's registries of special-purpose addresses (RFC 6890, RFC 8190):
+//! everything listed as not "globally reachable", and former entries that must not be reached either.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// IPv4 networks that are not the public internet: first address, bits of the prefix.
+/// IPv4 networks that are not on the public internet: first address, prefix length.
 const SPECIAL_V4: &[(Ipv4Addr, u32)] = &[
     v4([0, 0, 0, 0], 8),       // "this network", RFC 791
     v4([10, 0, 0, 0], 8),      // private use, RFC 1918
@@ -24,7 +25,7 @@ const SPECIAL_V4: &[(Ipv4Addr, u32)] = &[
     v4([240, 0, 0, 0], 4),     // reserved, and the broadcast, RFC 1112 and RFC 919
 ];
 
-/// IPv6 networks that are not the public internet: first address, bits of the prefix.
+/// IPv6 networks that are not on the public internet: first address, prefix length.
 const SPECIAL_V6: &[(Ipv6Addr, u32)] = &[
     v6([0, 0, 0, 0, 0, 0, 0, 0], 96), // unspecified, loopback, IPv4-compatible, RFC 4291
     v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96), // IPv4-translated, RFC 2765
@@ -52,8 +53,8 @@ const fn v6(first: [u16; 8], prefix: u32) -> (Ipv6Addr, u32) {
     (Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
 }
 
-/// Returns whether an address is one of the public internet: not of this machine, of a private network, or for a
-/// special purpose, also if it is wrapped in IPv6.
+/// Returns whether an address is on the public internet: not of this machine, of a private network, or for a special
+/// purpose, even if it is embedded in IPv6.
 #[must_use]
 pub fn is_public_address(address: IpAddr) -> bool {
     match address {
@@ -75,8 +76,8 @@ pub fn is_public_address(address: IpAddr) -> bool {
     }
 }
 
-/// Returns the IPv4 address that an IPv6 address leads to: mapped (RFC 4291, section 2.5.5.2), or through NAT64 with
-/// the well-known prefix (RFC 6052).
+/// Returns the IPv4 address embedded in an IPv6 address: mapped (RFC 4291, section 2.5.5.2), or through NAT64 with the
+/// well-known prefix (RFC 6052).
 #[must_use]
 pub fn wrapped_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     if let Some(mapped) = address.to_ipv4_mapped() {
@@ -98,8 +99,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// First and last address of every block that IANA's registries do not call globally reachable, as they are
-    /// written there, and of those that others have given up.
+    /// First and last address of every block that IANA's registries do not list as globally reachable, in their
+    /// notation, and of those that were given up.
     const BLOCKS: &[(&str, &str)] = &[
         ("0.0.0.0", "0.255.255.255"),
         ("10.0.0.0", "10.255.255.255"),

@@ -1,10 +1,10 @@
-//! What functions, connectors and clients say to each other.
+//! What functions, connectors and clients exchange.
 //!
-//! Everything that two parts of Subspace exchange is defined here once: the names of accounts, their
-//! connections, activities, chat archives, tickets, signed connector requests and event batches. What only
-//! one part knows, such as the records of the store, is not here; what all of them would else write anew is: pauses
-//! between attempts, maps of bounded size, and bodies that are read into memory. Only serde and keyed hashes are used; there is no clock, no randomness and
-//! no I/O: time and random bytes are handed in.
+//! Everything exchanged between parts of Subspace is defined here once: the names of accounts, their connections,
+//! activities, chat archives, tickets, signed connector requests and event batches. Anything private to one part, such
+//! as the records of the store, is not; what all of them would otherwise duplicate is: pauses between attempts, maps of
+//! bounded size, and bodies that are read into memory. It depends only on serde and keyed hashes; there is no clock, no
+//! randomness and no I/O: time and random bytes are passed in.
 
 mod account;
 mod activity;

@@ -2,8 +2,8 @@
 
 use crate::marks::is_mark;
 
-/// Under these names services, programs and administrators speak on IRC networks, or webhooks and mail do here. They
-/// belong to nobody, unless an account has the name.
+/// Names under which services, programs and administrators speak on IRC networks, or webhooks and mail here. They are
+/// reserved, unless an account has the name.
 const SPEAKERS: [&str; 37] = [
     "admin",
     "administrator",
@@ -44,7 +44,8 @@ const SPEAKERS: [&str; 37] = [
     "webhook",
 ];
 
-/// Alphabets in the order of ASCII's: first and last, how many there are until they begin again, and the first of ASCII's.
+/// Alphabets in the order of ASCII's: first and last character, the period after which they repeat, and the
+/// corresponding first ASCII character.
 const ALPHABETS: [(u32, u32, u32, u8); 13] = [
     (0x2080, 0x2089, 10, b'0'),
     (0x2460, 0x2468, 10, b'1'),
@@ -61,8 +62,8 @@ const ALPHABETS: [(u32, u32, u32, u8); 13] = [
     (0x1f1e6, 0x1f1ff, 26, b'a'),
 ];
 
-/// Letters and digits of ASCII, and what is taken for them: those with accents, and those of other scripts that
-/// `confusables.txt` of UTS #39 has for them or that read like them in upper or lower case. Names of accounts have no others.
+/// ASCII letters and digits, and their lookalikes: those with accents, and those of other scripts that
+/// `confusables.txt` of UTS #39 lists for them or that read alike in upper or lower case. Account names only use these.
 #[rustfmt::skip]
 const ALIKE: [(char, &str); 36] = [
     ('a', "ɑαΑаАӓӑӕᴀⱥꓮᎪ⍺ªàáâãäåāăąǎǟǡǻȁȃȧᴬᵃḁạảấầẩẫậắằẳẵặₐΆάӐӒ"),
@@ -103,16 +104,16 @@ const ALIKE: [(char, &str); 36] = [
     ('9', "⁹"),
 ];
 
-/// Returns what of a name people see who do not look closely: no case, no accents, no signs around or within the word,
-/// letters of other scripts, digits and bars as the letters that they resemble. Names with the same outline are taken for one
-/// another.
+/// Returns what people perceive of a name at a glance: no case, no accents, no punctuation around or within the word,
+/// letters of other scripts, digits and bars as the letters that they resemble. Names with the same outline can be
+/// mistaken for one another.
 #[must_use]
 pub fn outline(name: &str) -> String {
     let plain: String = name.chars().filter_map(seen_as).collect();
     plain.replace("rn", "m").replace("vv", "w")
 }
 
-/// The letter that a character is taken for, if it is taken for one.
+/// The letter that a character can be mistaken for, if any.
 fn seen_as(c: char) -> Option<char> {
     let c = ascii_like(c).unwrap_or(c);
     match c.to_ascii_lowercase() {
@@ -128,7 +129,7 @@ fn seen_as(c: char) -> Option<char> {
     }
 }
 
-/// The letter or digit of ASCII that another character resembles.
+/// The ASCII letter or digit that another character resembles.
 fn ascii_like(c: char) -> Option<char> {
     if c.is_ascii() {
         return None;

@@ -6,39 +6,39 @@ use crate::{AccountName, ConnectionId, Timestamp};
 
 /// Random characters of a mail address: 100 bits, from an alphabet of 32.
 pub const MAIL_RANDOM_LENGTH: usize = 20;
-/// Longest part of a mail address that comes from the channel's name, bytes.
+/// The longest part of a mail address that is derived from the channel's name, in bytes.
 pub const MAIL_NAME_LENGTH: usize = 30;
 
-/// The alphabet of the random part; nothing in it is mistaken for something else.
+/// The alphabet of the random part, without characters that can be mistaken for each other.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// `accounts/<account>/mail/addresses/<id>.json`: an address by which mail reaches a channel.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct MailAddress {
-    /// Version of this record's format; 1.
+    /// Version of this record's format: 1.
     pub version: u32,
-    /// Names the address within the account.
+    /// The address's id within the account.
     pub id: String,
-    /// What stands before the `@`: `<name of the channel>.<random>`, lower case.
+    /// The local part: `<name of the channel>.<random>`, lower case.
     pub local: String,
-    /// The connection by which the channel is reached.
+    /// The connection over which the channel is reached.
     pub connection: ConnectionId,
     /// The channel, or a nickname.
     pub channel: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
-/// Whose address it is: `mail-addresses/<local part>.json`.
+/// The owner of an address: `mail-addresses/<local part>.json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct MailAddressOwner {
     /// The account.
     pub account: AccountName,
-    /// Names the address within the account.
+    /// The address's id within the account.
     pub id: String,
 }
 
-/// Makes the part before the `@` from a channel's name and random bytes.
+/// Creates the local part from a channel's name and random bytes.
 #[must_use]
 pub fn mail_local_part(channel: &str, random: &[u8; MAIL_RANDOM_LENGTH]) -> String {
     let mut name = String::new();
@@ -61,7 +61,7 @@ pub fn mail_local_part(channel: &str, random: &[u8; MAIL_RANDOM_LENGTH]) -> Stri
     format!("{name}.{random}")
 }
 
-/// Returns whether [`mail_local_part`] could have made a text.
+/// Returns whether [`mail_local_part`] could have created a text.
 #[must_use]
 pub fn is_mail_local_part(text: &str) -> bool {
     text.rsplit_once('.').is_some_and(|(name, random)| {
@@ -77,48 +77,48 @@ pub fn is_mail_local_part(text: &str) -> bool {
 /// Body of `POST /connector/mail`: a mail whose documents are stored, to be announced in its channel.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct MailArrival {
-    /// Names the mail; the same when it is handed over again. `^[a-z0-9]{16,64}$`.
+    /// The mail's id; the same when it is delivered again. `^[a-z0-9]{16,64}$`.
     pub id: String,
-    /// The address it came for.
+    /// The address it was sent to.
     pub address: String,
-    /// When it was taken; the same when it is handed over again.
+    /// When it was received; the same when it is delivered again.
     pub received: Timestamp,
     /// The envelope's sender; empty for notifications.
     pub sender: String,
-    /// Who wrote it, `Alice <alice@example.org>`, as the mail says.
+    /// Its author, `Alice <alice@example.org>`, from its header.
     pub from: String,
-    /// To whom it was written, as the mail says.
+    /// Its recipients, from its header.
     #[serde(default)]
     pub to: String,
     /// Its subject.
     pub subject: String,
-    /// When it was written, as the mail says.
+    /// When it was written, from its header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Timestamp>,
     /// Its text; at most [`MAX_MAIL_TEXT`] bytes.
     pub text: String,
     /// What is known about its sender.
     pub checks: MailChecks,
-    /// Its attachments, stored beside it.
+    /// Its attachments, stored next to it.
     #[serde(default)]
     pub attachments: Vec<MailFile>,
     /// Length of the mail in bytes.
     pub size: u64,
 }
 
-/// Longest text of a [`MailArrival`], bytes; the stored mail has all of it.
+/// The longest text of a [`MailArrival`], in bytes; the stored mail has all of it.
 pub const MAX_MAIL_TEXT: usize = 64 * 1024;
-/// Most attachments that are stored apart; the stored mail has all of them.
+/// The most attachments that are stored separately; the stored mail has all of them.
 pub const MAX_MAIL_FILES: usize = 50;
-/// Name of the document with the whole mail.
+/// Name of the document with the original mail.
 pub const MAIL_DOCUMENT: &str = "message.eml";
-/// Name of the document that says what the mail is, a [`MailArrival`].
+/// Name of the document with the mail's summary, a [`MailArrival`].
 pub const MAIL_SUMMARY: &str = "mail.json";
 
-/// What SPF, DKIM and DMARC said: `pass`, `fail`, `none` and so on, in the words of RFC 8601.
+/// The results of SPF, DKIM and DMARC: `pass`, `fail`, `none` and so on, in the terms of RFC 8601.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct MailChecks {
-    /// Whether the domain of the writer's address is proved.
+    /// Whether the domain of the author's address is authenticated.
     pub verified: bool,
     /// SPF, RFC 7208.
     pub spf: String,
@@ -131,18 +131,18 @@ pub struct MailChecks {
 /// An attachment.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct MailFile {
-    /// Its name, as the mail says.
+    /// Its name, from the mail.
     pub name: String,
     /// Its media type.
     #[serde(rename = "type")]
     pub content_type: String,
     /// Its length in bytes.
     pub size: u64,
-    /// Name of the document, beside the mail.
+    /// Name of the document, next to the mail.
     pub document: String,
 }
 
-/// Answer to `GET /connector/addresses?address=…`.
+/// Response to `GET /connector/addresses?address=…`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct MailAddressAnswer {
     /// Whether there is such an address.

@@ -1,7 +1,7 @@
-//! Characters that stand above, below or around the one before them.
+//! Characters that are placed above, below or around the preceding one.
 
-/// Whether a character is a nonspacing or an enclosing mark: general category `Mn` or `Me` of the Unicode Character Database
-/// (version 14; the code points between two of them that had no character then count as well).
+/// Whether a character is a nonspacing or an enclosing mark: general category `Mn` or `Me` of the Unicode Character
+/// Database (version 14; unassigned code points between two of them count as well).
 #[must_use]
 pub(crate) fn is_mark(c: char) -> bool {
     let c = u32::from(c);

@@ -1,47 +1,47 @@
-//! Names that people read: of guests, hooks, networks, tokens. One check for all of them.
+//! Names that people read: of guests, hooks, networks, tokens. One validation for all of them.
 //!
-//! Whoever reads a name must see one, and see it as it is: no name looks empty, hides a part of itself, turns the
-//! direction of what stands around it, or piles marks over what stands above it.
+//! A name must be visible and appear as it is: no name looks empty, hides a part of itself, changes the direction of
+//! the text around it, or stacks marks over the line above.
 
 use crate::marks::is_mark;
 
 /// The most marks on one character (UTS #39, section 5.4).
 const MOST_MARKS: usize = 4;
 
-/// Why a text is no name that people can read.
+/// Why a text is not a readable name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum UnreadableName {
-    /// Nothing, or nothing that is seen.
+    /// It is empty, or invisible.
     #[error("a name needs something that can be seen")]
     Empty,
-    /// More characters than fit.
+    /// It is too long.
     #[error("a name takes at most {0} characters")]
     TooLong(usize),
     /// A line break or another control character.
     #[error("a name is one line without control characters")]
     Control,
-    /// A character that is not seen or changes how others are.
+    /// An invisible character, or one that changes how others are displayed.
     #[error(
         "a name has no characters that are invisible or change the direction of text (found U+{0:04X})"
     )]
     Invisible(u32),
-    /// A mark that stands on nothing, or too many on one character.
+    /// A mark without a base character, or too many on one character.
     #[error(
         "a name has no accents or other marks on nothing, and at most {MOST_MARKS} on one character"
     )]
     Marks,
 }
 
-/// Follows the marks of a text.
+/// Counts the marks of a text.
 #[derive(Debug, Default)]
 struct Piles {
-    /// How many there are on the character before; none if there is no such character.
+    /// How many there are on the preceding character; `None` if there is no such character.
     on: Option<usize>,
 }
 
 impl Piles {
-    /// Takes the next character; false if it is a mark that is one too many. Those that hide between marks do not make them
-    /// fewer.
+    /// Processes the next character; false if it is one mark too many. Invisible characters between marks do not reset
+    /// the count.
     fn fits(&mut self, c: char) -> bool {
         if is_mark(c) {
             self.on = self.on.map(|on| on + 1);
@@ -54,19 +54,19 @@ impl Piles {
     }
 }
 
-/// Returns a text without marks that stand on nothing, and without those that are too many for one character.
+/// Returns a text without marks that have no base character, and without those that are too many for one character.
 #[must_use]
 pub fn without_piles(text: &str) -> String {
     let mut piles = Piles::default();
     text.chars().filter(|&c| piles.fits(c)).collect()
 }
 
-/// Returns a name as it is kept: blanks at its ends are gone, and several within are one.
+/// Returns a name in the form in which it is stored: trimmed, with multiple spaces reduced to one.
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// Why it is not valid.
 pub fn readable_name(text: &str, most: usize) -> Result<String, UnreadableName> {
-    // More than that is not looked at: blanks apart, it is too long.
+    // Longer texts are not examined: apart from blanks, they are too long.
     let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if name.chars().nth(most).is_some() {
         return Err(UnreadableName::TooLong(most));
@@ -93,8 +93,8 @@ pub fn readable_name(text: &str, most: usize) -> Result<String, UnreadableName> 
     Ok(name)
 }
 
-/// Whether an invisible character does its work here: emoji are made of several characters with U+200D between them and
-/// U+FE0F after them, and some scripts need U+200C and U+200D within words. Among ASCII they only hide.
+/// Whether an invisible character has a function here: emoji consist of several characters joined by U+200D and
+/// followed by U+FE0F, and some scripts need U+200C and U+200D within words. Among ASCII characters they only hide.
 fn is_joined(before: Option<char>, c: char, after: Option<char>) -> bool {
     let beside = |c: Option<char>| {
         c.is_some_and(|c| {
@@ -103,19 +103,19 @@ fn is_joined(before: Option<char>, c: char, after: Option<char>) -> bool {
     };
     match c {
         '\u{200c}' | '\u{200d}' => beside(before) && beside(after),
-        // Digits, # and * have emoji too.
+        // Digits, # and * form emoji as well.
         '\u{fe0f}' => before.is_some_and(|c| !c.is_whitespace() && !is_invisible(c)),
         _ => false,
     }
 }
 
-/// Whether nothing is seen of a character, although it is no space: U+2800 is a Braille pattern without dots.
+/// Whether a character is blank although it is not a space: U+2800 is a Braille pattern without dots.
 const fn is_blank(c: char) -> bool {
     matches!(c, '\u{2800}') || c.is_whitespace()
 }
 
-/// Whether a character is not shown, or changes how others are: `Default_Ignorable_Code_Point` of the Unicode Character
-/// Database (version 16), line and paragraph separators, and what is reserved for annotations.
+/// Whether a character is invisible, or changes how others are displayed: `Default_Ignorable_Code_Point` of the Unicode
+/// Character Database (version 16), line and paragraph separators, and interlinear annotation characters.
 #[must_use]
 pub const fn is_invisible(c: char) -> bool {
     matches!(c,

@@ -1,4 +1,4 @@
-//! What functions ask of connectors: tasks that wait in a durable queue until they are done.
+//! Tasks from the functions to connectors, which wait in a durable queue until they are done.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountName, ConnectionId, OutgoingMail, RefusedEvent};
 
-/// Client-only message tag of IRC on a line of a task: `<task>/<line>`. The server of Subspace says such a line
-/// once only for an account, however often it is sent, and answers with the echo of the first; on
-/// other servers it tells in their history which lines were said.
+/// Client-only IRC message tag on a line of a task: `<task>/<line>`. Subspace's server posts such a line only once per
+/// account, however often it is sent, and responds with the echo of the first; on other servers their history shows
+/// which lines were posted.
 pub const TASK_TAG: &str = "+subspace.chat/task";
 
-/// Answer to `GET /connector/outbox`.
+/// Response to `GET /connector/outbox`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Outbox {
     /// The oldest tasks of this connector, in order.
     pub items: Vec<OutboxItem>,
-    /// There are more than these.
+    /// Whether there are more.
     #[serde(default)]
     pub more: bool,
 }
 
-/// A task. It stays in the queue, and is handed out again, until the connector says that it is done; whoever
-/// does it remembers its id so as not to do it twice.
+/// A task. It stays in the queue, and is returned again, until the connector reports that it is done; the connector
+/// remembers its id so as not to do it twice.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct OutboxItem {
-    /// Unique; sorts by the time at which the task was made.
+    /// Unique; sorts by the time at which the task was created.
     pub id: String,
     /// What to do.
     #[serde(flatten)]
@@ -36,38 +36,38 @@ pub struct OutboxItem {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "task", rename_all = "lowercase")]
 pub enum OutboxTask {
-    /// Say something in a channel or to a person.
+    /// Post lines in a channel or to a person.
     Say(Say),
     /// Send a mail.
     Mail(OutgoingMail),
-    /// Publish what is held of an account's messages: somebody reads its archive, and the connector could not be told.
+    /// Publish the messages held for an account: its archive is being read, and the connector could not be notified.
     Publish(Publish),
 }
 
-/// Whose messages are to be published.
+/// The account whose messages are to be published.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Publish {
     /// The account.
     pub account: AccountName,
 }
 
-/// Lines for a channel or a person, said over an account's connection.
+/// Lines for a channel or a person, posted over an account's connection.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Say {
-    /// Whose connection.
+    /// The account of the connection.
     pub account: AccountName,
-    /// Which connection.
+    /// The connection.
     pub connection: ConnectionId,
     /// Channel or nickname, as in the connection's `channels`.
     pub target: String,
-    /// Who speaks: a nickname without blanks, shown where the network can relay it.
+    /// The speaker: a nickname without blanks, shown where the network can relay it.
     pub from: String,
     /// One line each, without control characters; at most [`Say::MAX_LINES`].
     pub lines: Vec<String>,
-    /// As notices, which no bot answers.
+    /// Whether to post as notices, to which no bot replies.
     #[serde(default)]
     pub notice: bool,
-    /// What it was made from, `hooks/<hook>/<delivery>`, so that its outcome can be reported there.
+    /// The task's origin, `hooks/<hook>/<delivery>`, for which its outcome is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
@@ -90,12 +90,12 @@ pub struct OutboxReceipt {
     pub refused: Vec<RefusedEvent>,
 }
 
-/// Answer to `POST /connector/maintain`: whether it was time for it, and what could not be done.
+/// Response to `POST /connector/maintain`: whether a round was due, and what failed.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Maintenance {
     /// Whether a round was due; if not, nothing was done.
     pub due: bool,
-    /// What failed, by what it was, with the reason. It is tried again in the next round.
+    /// What failed, keyed by its kind, with the reason. It is retried in the next round.
     #[serde(default)]
     pub failed: BTreeMap<String, String>,
 }

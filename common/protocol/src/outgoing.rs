@@ -1,4 +1,4 @@
-//! Outgoing mail: what the functions ask of the mail connector, and what it reports.
+//! Outgoing mail: the tasks for the mail connector, and its reports.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 
 use crate::{AccountName, Timestamp};
 
-/// A mail address that mail can be sent to: an ASCII `Mailbox` of RFC 5321 section 4.1.2 without a quoted local
-/// part or an address literal. The domain is in lower case.
+/// A mail address for outgoing mail: an ASCII `Mailbox` as in RFC 5321, section 4.1.2, without a quoted local part or
+/// an address literal. The domain is in lower case.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);
 
-/// The text is no mail address that can be used here.
+/// The text is not a supported mail address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "this is no mail address that can be used here; expected a form like alice@example.org, in ASCII"
@@ -23,9 +23,9 @@ pub struct EmailAddress(String);
 pub struct InvalidEmail;
 
 impl EmailAddress {
-    /// Longest address, bytes: what fits into a path of RFC 5321 section 4.5.3.1.3.
+    /// The longest address, in bytes: the limit of a path in RFC 5321, section 4.5.3.1.3.
     pub const MAX: usize = 254;
-    /// Longest part before the `@`, bytes (RFC 5321 section 4.5.3.1.1).
+    /// The longest local part, in bytes (RFC 5321, section 4.5.3.1.1).
     pub const MAX_LOCAL: usize = 64;
 
     /// Returns the text.
@@ -34,13 +34,14 @@ impl EmailAddress {
         &self.0
     }
 
-    /// Returns what stands after the `@`.
+    /// Returns the domain.
     #[must_use]
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 
-    /// Names records about this address: hexadecimal SHA-256 of the address in lower case, 32 characters.
+    /// The name of records about this address: the first 32 hexadecimal digits of the SHA-256 of the address in lower
+    /// case.
     #[must_use]
     pub fn key(&self) -> String {
         let hash = Sha256::digest(self.0.to_ascii_lowercase().as_bytes());
@@ -70,7 +71,7 @@ impl FromStr for EmailAddress {
         };
         let domain_fits = domain.contains('.')
             && domain.split('.').all(label)
-            // An IPv4 address is no domain.
+            // An IPv4 address is not a domain.
             && !domain.rsplit('.').next().is_some_and(|top| top.bytes().all(|b| b.is_ascii_digit()));
         if text.len() > Self::MAX || !local_fits || !domain_fits {
             return Err(InvalidEmail);
@@ -99,34 +100,34 @@ impl fmt::Display for EmailAddress {
     }
 }
 
-/// A mail to send. The connector makes the message of it: `From`, `Date`, `Message-ID` and encodings.
+/// A mail to send. The connector builds the message: `From`, `Date`, `Message-ID` and encodings.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct OutgoingMail {
-    /// For whose sake it is sent.
+    /// The account on whose behalf it is sent.
     pub account: AccountName,
-    /// Who gets it.
+    /// The recipient.
     pub to: EmailAddress,
-    /// Name that is shown as the sender's, besides the address.
+    /// The sender's display name, besides the address.
     pub from: String,
     /// Its subject.
     pub subject: String,
-    /// Its text, lines separated by LF.
+    /// Its text, with lines separated by LF.
     pub text: String,
-    /// Where a POST ends mails of this kind (RFC 8058); goes into `List-Unsubscribe`.
+    /// The URL to which a POST unsubscribes (RFC 8058); used in `List-Unsubscribe`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsubscribe: Option<String>,
-    /// What it was made from, `invites/<id>` or `notifications`, so that its outcome can be reported there.
+    /// Its origin, `invites/<id>` or `notifications`, for which its outcome is recorded.
     pub source: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// When it is no longer worth sending.
     pub expires: Timestamp,
 }
 
 impl OutgoingMail {
-    /// Longest text, bytes.
+    /// The longest text, in bytes.
     pub const MAX_TEXT: usize = 64 * 1024;
-    /// Longest subject, bytes.
+    /// The longest subject, in bytes.
     pub const MAX_SUBJECT: usize = 400;
 }
 
@@ -135,7 +136,7 @@ impl OutgoingMail {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum MailResult {
-    /// The next mail server has it.
+    /// The next mail server has accepted it.
     Sent,
     /// A mail server permanently refused the address.
     Undeliverable,
@@ -154,25 +155,25 @@ pub struct MailOutcome {
     pub to: EmailAddress,
     /// From [`OutgoingMail::source`].
     pub source: String,
-    /// What became of it.
+    /// The outcome.
     pub result: MailResult,
-    /// What the mail server said; empty if it was sent.
+    /// The mail server's reason; empty if it was sent.
     #[serde(default)]
     pub reason: String,
 }
 
-/// Answer to `POST /connector/notifications`.
+/// Response to `POST /connector/notifications`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct DigestsAnswer {
     /// Mails that were queued.
     pub queued: usize,
 }
 
-/// What a mail connector can do, for [`crate::Registration`].
+/// The capabilities of a mail connector, for [`crate::Registration`].
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MailInfo {
-    /// The domain that channels have addresses in, lower case.
+    /// The mail domain of channels' addresses, lower case.
     pub domain: String,
     /// Whether it also sends mail.
     #[serde(default)]

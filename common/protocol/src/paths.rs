@@ -1,20 +1,20 @@
-//! The addresses at which connectors speak to the functions.
+//! The addresses of the functions' API for connectors.
 
-/// A connector says where it is and what it can do.
+/// A connector announces its address and capabilities.
 pub const REGISTER: &str = "/connector/register";
-/// Has done what is due from time to time.
+/// Triggers the periodic maintenance.
 pub const MAINTAIN: &str = "/connector/maintain";
-/// A gateway publishes what happened.
+/// A gateway publishes events.
 pub const EVENTS: &str = "/connector/events";
-/// Connections that a gateway keeps.
+/// The connections that a gateway maintains.
 pub const ASSIGNMENTS: &str = "/connector/assignments";
 /// Tasks of a connector, and their outcomes.
 pub const OUTBOX: &str = "/connector/outbox";
-/// Which sessions and calls are over.
+/// Which sessions and calls have ended.
 pub const SESSIONS: &str = "/connector/sessions";
-/// Whether a password is right.
+/// Verifies a password.
 pub const AUTHENTICATE: &str = "/connector/authenticate";
-/// Whether there is a mail address.
+/// Whether a mail address exists.
 pub const ADDRESSES: &str = "/connector/addresses";
 /// Announces a mail whose documents are stored.
 pub const MAIL: &str = "/connector/mail";
@@ -22,5 +22,5 @@ pub const MAIL: &str = "/connector/mail";
 pub const MAIL_DOCUMENT: &str = "/connector/mail/document";
 /// The outcome of a mail.
 pub const MAIL_OUTCOME: &str = "/connector/mail/outcome";
-/// Has digests made that are due.
+/// Creates the digests that are due.
 pub const NOTIFICATIONS: &str = "/connector/notifications";

@@ -1,17 +1,17 @@
-//! A platform's description of itself, so that nobody above it needs to know which one it is.
+//! A platform's descriptor, so that no other part needs to know which platform it is.
 //!
-//! A connector registers a descriptor for each of its platforms. The functions check the fields of connections against it,
-//! the gateway tells conversations apart and compares names by it, and the client draws its form from it.
+//! A connector registers a descriptor for each of its platforms. The functions validate the fields of connections by
+//! it, the gateway distinguishes conversations and compares names by it, and the client builds its form from it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Folding;
 
-/// The platform of records and connectors from before platforms described themselves.
+/// The platform of records and connectors from before platforms had descriptors.
 pub const DEFAULT_PLATFORM: &str = "irc";
 
-/// The descriptor of [`DEFAULT_PLATFORM`], JSON: what holds of it if no connector has registered one.
+/// The descriptor of [`DEFAULT_PLATFORM`] in JSON, used if no connector has registered one.
 pub const DEFAULT_DESCRIPTOR: &str = include_str!("platform/irc.json");
 
 /// A kind of network.
@@ -20,18 +20,18 @@ pub const DEFAULT_DESCRIPTOR: &str = include_str!("platform/irc.json");
 pub struct PlatformDescriptor {
     /// Its id, `^[a-z0-9-]{1,64}$`: the platform of connections, and a part of `@context`.
     pub id: String,
-    /// What people call it.
+    /// Its name for people.
     pub label: String,
     /// How names compare.
     pub names: Names,
-    /// How names show what they are names of.
+    /// How names reveal what they refer to.
     pub conversations: Conversations,
     /// The scheme of its addresses, `irc` in `irc://server/channel`; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<String>,
-    /// The fields of a connection, in the order in which they are asked for.
+    /// The fields of a connection, in the order of the form.
     pub fields: Vec<ConnectionField>,
-    /// What it can do.
+    /// The supported features.
     #[serde(default)]
     pub supports: Vec<Feature>,
 }
@@ -40,44 +40,44 @@ pub struct PlatformDescriptor {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Names {
-    /// What is taken until the network has said something else.
+    /// The default until the network announces another one.
     pub compare: Folding,
-    /// What may stand within a name besides letters and digits: in a text it is no end of one.
+    /// Which characters may occur within a name besides letters and digits: in a text they do not end one.
     #[serde(default)]
     pub inside: String,
 }
 
-/// How a name shows what it is the name of: each is a set of characters.
+/// How a name reveals what it refers to: each is a set of characters.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Conversations {
-    /// What names of channels begin with; empty if they cannot be told by their names.
+    /// The prefixes of channel names; empty if channels cannot be recognised by their names.
     #[serde(default)]
     pub channels: String,
-    /// The beginning that people may leave out; empty if there is none.
+    /// The prefix that people may omit; empty if there is none.
     #[serde(default)]
     pub usual: String,
-    /// What may stand before the name of a channel: it is for those within it who have that rank.
+    /// What may precede a channel's name, to address only those members who have that rank.
     #[serde(default)]
     pub parts: String,
-    /// What only names of servers have in them.
+    /// Characters that only occur in names of servers.
     #[serde(default)]
     pub servers: String,
 }
 
-/// What a name is the name of.
+/// What a name refers to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ConversationKind {
-    /// A channel, or those within it who have a rank.
+    /// A channel, or its members of some rank.
     Channel,
-    /// Somebody.
+    /// A person.
     Person,
-    /// A server, which says things of itself.
+    /// A server, which sends messages of its own.
     Server,
 }
 
 impl Conversations {
-    /// Returns what a name is the name of.
+    /// Returns what a name refers to.
     #[must_use]
     pub fn kind(&self, name: &str) -> ConversationKind {
         let within = |set: &str, c: char| set.contains(c);
@@ -100,16 +100,16 @@ impl Conversations {
 
 /// A field of a connection.
 ///
-/// `host`, `port` and `username` say where a connection leads to and as whom: no two connections of an account have all
-/// three in common. `name`, what people call the network, is a field of every platform and is not described.
+/// `host`, `port` and `username` determine where a connection leads and as whom: no two connections of an account have
+/// all three in common. `name`, the network's name for people, is a field of every platform and is not described.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ConnectionField {
     /// Its key in the record and in the API, `^[a-z0-9_]{1,64}$`.
     pub name: String,
-    /// What may be in it.
+    /// The type of its value.
     pub kind: FieldKind,
-    /// What people call it.
+    /// Its name for people.
     pub label: String,
     /// One sentence below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,40 +117,40 @@ pub struct ConnectionField {
     /// An example.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholder: Option<String>,
-    /// A connection cannot be without it.
+    /// Whether a connection must have it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub required: bool,
-    /// Its length in bytes (of a text: characters; of channels: how many), 200 if absent.
+    /// Its length limit in bytes (for a text: characters; for channels: their number), 200 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// What it is if it is not given.
+    /// Its default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "string | number | boolean"))]
     pub default: Option<Value>,
-    /// When it is something else if it is not given.
+    /// When there is another default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unless: Option<Unless>,
-    /// Characters that are not in it.
+    /// Characters that it must not contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without: Option<String>,
-    /// Characters that it does not begin with.
+    /// Characters with which it must not begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins_without: Option<String>,
-    /// What is expected, for whoever gave something else.
+    /// A description of valid values, for error messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
     /// Flags that a form sets as well if this is given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
     pub implies: Vec<String>,
-    /// It is taken, but a form does not ask for it.
+    /// Whether it is accepted but not shown in a form.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub unasked: bool,
 }
 
-/// What may be in a field.
+/// The type of a field.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
@@ -159,49 +159,49 @@ pub enum FieldKind {
     Text,
     /// Without blanks.
     Word,
-    /// The account's own name on the network; that of the account if it is not given. Always the field `nick`.
+    /// The account's own name on the network; defaults to the account's name. Always the field `nick`.
     OwnName,
     /// A host name or an IP address.
     Host,
     /// 1 to 65535.
     Port,
-    /// Kept sealed and never answered. Always the field `password`.
+    /// Stored encrypted and never returned. Always the field `password`.
     Secret,
-    /// Yes or no.
+    /// A boolean.
     Flag,
-    /// Channels that the account is in. Always the field `channels`.
+    /// The account's channels. Always the field `channels`.
     Channels,
 }
 
-/// A default that is another one while a flag is off.
+/// Another default while a flag is off.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Unless {
-    /// The field that is the flag.
+    /// The name of the flag's field.
     pub flag: String,
     /// The default while it is off.
     #[cfg_attr(test, ts(type = "string | number | boolean"))]
     pub default: Value,
 }
 
-/// What a platform can do. Nothing else is offered on it, and what is asked for all the same is refused.
+/// A feature of a platform. Others are not offered on it, and requests for them are refused.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
-    /// Links of calls can be said on it.
+    /// Links of calls can be posted.
     Calls,
     /// There are conversations of more than two.
     Channels,
-    /// A message can be taken back.
+    /// A message can be deleted.
     Deletion,
-    /// A message can be changed.
+    /// A message can be edited.
     Edits,
-    /// What was missed can be asked for.
+    /// Missed messages can be fetched.
     History,
-    /// A message can be answered with a sign.
+    /// A message can be answered with a reaction.
     Reactions,
-    /// A message can name the one that it answers.
+    /// A message can refer to the one that it replies to.
     Replies,
     /// Members of channels have ranks, which can be given and taken.
     Roles,
@@ -209,11 +209,11 @@ pub enum Feature {
     Services,
     /// Channels have topics.
     Topics,
-    /// It reports that somebody is typing.
+    /// It reports when somebody is typing.
     Typing,
     /// Files can be sent.
     Uploads,
-    /// One that is not known here.
+    /// An unknown feature.
     #[serde(other)]
     Unknown,
 }
@@ -222,14 +222,14 @@ impl PlatformDescriptor {
     /// Returns the descriptor of [`DEFAULT_PLATFORM`].
     ///
     /// # Panics
-    /// Never: a test reads it.
+    /// Never: a test parses it.
     #[must_use]
     pub fn default_platform() -> Self {
         #[allow(clippy::expect_used, reason = "the constant is read by a test")]
         serde_json::from_str(DEFAULT_DESCRIPTOR).expect("the descriptor is one")
     }
 
-    /// Returns whether the platform can do something.
+    /// Returns whether the platform supports a feature.
     #[must_use]
     pub fn supports(&self, feature: Feature) -> bool {
         self.supports.contains(&feature)

@@ -1,30 +1,30 @@
-//! How connectors make themselves known, and how an admin makes them.
+//! How connectors register, and how admins create them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{DEFAULT_PLATFORM, MailInfo, Timestamp};
 
-/// Body of `POST /connector/register`: a connector says where it is and what it can do.
+/// Body of `POST /connector/register`: a connector announces its address and capabilities.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Registration {
-    /// Origin of its Sockethub server as browsers reach it; none if it has nothing for browsers.
+    /// Origin of its Sockethub server as browsers reach it; absent if it serves no browsers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Platforms it serves, `irc`.
     #[serde(default)]
     pub platforms: Vec<String>,
-    /// What these say of themselves; one that says nothing is as `DEFAULT_DESCRIPTOR` has it, if it is that.
+    /// Their descriptors; the default platform without one has `DEFAULT_DESCRIPTOR`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, ts(optional, as = "Option<Vec<crate::PlatformDescriptor>>"))]
     pub descriptors: Vec<serde_json::Value>,
     /// The program's version.
     #[serde(default)]
     pub version: String,
-    /// The private network that it is.
+    /// Its private network, if it is an IRC server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkInfo>,
-    /// The mail it takes and sends.
+    /// The mail that it receives and sends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<MailInfo>,
 }
@@ -33,30 +33,30 @@ pub struct Registration {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct NetworkInfo {
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// The server as in ids and archives.
+    /// The server's name in ids and archives.
     pub server: String,
     /// Host that connectors dial.
     pub host: String,
     /// Port that connectors dial.
     pub port: u16,
-    /// TLS.
+    /// Whether to use TLS.
     pub secure: bool,
-    /// Channels that a new account is in.
+    /// Channels that new accounts join.
     #[serde(default)]
     pub channels: Vec<String>,
 }
 
-/// What a connector is, and so what its key opens.
+/// The kind of a connector, which determines what its key permits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename_all = "lowercase"))]
 pub enum ConnectorKind {
-    /// Keeps the connections of accounts to the platforms that it serves, and serves browsers.
+    /// Maintains the accounts' connections to its platforms, and serves browsers.
     Gateway,
     /// The private IRC server.
     Ircd,
-    /// Takes and sends mail.
+    /// Receives and sends mail.
     Smtp,
 }
 
@@ -64,8 +64,8 @@ impl ConnectorKind {
     /// Every kind.
     pub const ALL: &[Self] = &[Self::Gateway, Self::Ircd, Self::Smtp];
 
-    /// Returns the kind of a connector of which it was not said: who serves platforms is a gateway, who takes the
-    /// installation's mail is a mail connector, what is left is an IRC server.
+    /// Returns the kind of a connector for which none is given: one that serves platforms is a gateway, the one that
+    /// receives the installation's mail is a mail connector, any other is an IRC server.
     #[must_use]
     pub fn guess(platforms: &[String], takes_mail: bool) -> Self {
         match (platforms.is_empty(), takes_mail) {
@@ -79,8 +79,8 @@ impl ConnectorKind {
 impl std::str::FromStr for ConnectorKind {
     type Err = ();
 
-    /// Reads a kind as the configuration, records and an admin name it. Gateways were called by the one platform that
-    /// there was.
+    /// Parses a kind as in the configuration, records and requests of admins. Gateways used to be named after the only
+    /// platform.
     fn from_str(text: &str) -> Result<Self, ()> {
         match text {
             "gateway" | DEFAULT_PLATFORM => Ok(Self::Gateway),
@@ -105,22 +105,22 @@ impl std::fmt::Display for ConnectorKind {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct NewConnector {
-    /// What it is. The word `irc` of before is a gateway.
+    /// Its kind. The former word `irc` means a gateway.
     #[cfg_attr(test, ts(as = "ConnectorKind"))]
     pub kind: String,
-    /// Of a gateway: what it connects to; `irc` if absent.
+    /// For a gateway, its platform; `irc` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
-    /// Its id, `^[a-z0-9-]{1,32}$`; made from the platform or the kind if absent.
+    /// Its id, `^[a-z0-9-]{1,32}$`; derived from the platform or the kind if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Where it will be reached: by browsers, an origin; of an IRC server, `irc://host:port` or `ircs://host:port`;
-    /// of a mail connector, `smtp://` and the domain of its addresses.
+    /// Where it will be reached: by browsers, an origin; for an IRC server, `irc://host:port` or `ircs://host:port`;
+    /// for a mail connector, `smtp://` and the domain of its addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
-/// How a connector is.
+/// The state of a connector.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
@@ -129,34 +129,34 @@ pub enum ConnectorState {
     Configured,
     /// It has never registered.
     Waiting,
-    /// It registered.
+    /// It has registered.
     Registered,
-    /// It did not register for two hours.
+    /// It has not registered for two hours.
     Silent,
 }
 
-/// One connector in answers of `/api/connectors`.
+/// One connector in responses of `/api/connectors`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ConnectorView {
     /// Its id.
     pub id: String,
-    /// What it is; empty for those of the configuration.
+    /// Its kind; empty for configured ones.
     pub kind: String,
-    /// How it is.
+    /// Its state.
     pub state: ConnectorState,
-    /// What it last said about itself.
+    /// Its latest registration.
     pub registration: Registration,
-    /// When it was made.
+    /// When it was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,
-    /// When it registered last, within ten minutes.
+    /// When it last registered, to within ten minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Timestamp>,
-    /// Its key, hexadecimal; only when it has just been made.
+    /// Its key in hexadecimal; only when it was just created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The command that starts it, key included; only when that has just been made.
+    /// The command that starts it, including the key; only when that was just created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }

@@ -1,11 +1,11 @@
-//! Ids of rooms and persons in the three spellings that Sockethub clients use.
+//! Ids of rooms and persons in the three notations that Sockethub clients use.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Conversations;
 
-/// How a client writes the ids of rooms.
+/// A client's notation for ids of rooms.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum RoomSpelling {
     /// `#chan@server`, Sockethub's final convention.
@@ -20,14 +20,14 @@ pub enum RoomSpelling {
 /// A channel on a server.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RoomId {
-    /// The channel as the network names it, `#kosmos`.
+    /// The channel's name on the network, `#kosmos`.
     pub channel: String,
-    /// The server as the client's credentials name it.
+    /// The server's name in the client's credentials.
     pub server: String,
 }
 
 impl RoomId {
-    /// Reads a room id in any spelling, with the spelling found.
+    /// Parses a room id in any notation; also returns the notation.
     #[must_use]
     pub fn parse(text: &str, names: &Conversations) -> Option<(Self, RoomSpelling)> {
         let is_channel = |name: &str| names.is_channel(name);
@@ -55,7 +55,7 @@ impl RoomId {
         }
     }
 
-    /// Writes the id in a spelling.
+    /// Formats the id in a notation.
     #[must_use]
     pub fn spelled(&self, spelling: RoomSpelling, names: &Conversations) -> String {
         match spelling {
@@ -81,7 +81,7 @@ impl fmt::Display for RoomId {
 pub struct PersonId {
     /// The nickname.
     pub nick: String,
-    /// The server as the client's credentials name it.
+    /// The server's name in the client's credentials.
     pub server: String,
 }
 

@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What a scope lets its holder do.
+/// The permission that a scope grants.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Access {
     /// GET and HEAD.
     Read,
-    /// All verbs.
+    /// All methods.
     ReadWrite,
 }
 
@@ -19,11 +19,11 @@ pub enum Access {
 pub struct Scope {
     /// The module, or `*` for the whole tree.
     pub module: String,
-    /// What may be done there.
+    /// The permission there.
     pub access: Access,
 }
 
-/// The text is no scope.
+/// The text is not a scope.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("\"{0}\" is no scope; expected a form like notes:rw, notes:r or *:rw")]
 pub struct InvalidScope(pub String);
@@ -70,7 +70,7 @@ impl fmt::Display for Scope {
 pub struct Scopes(pub Vec<Scope>);
 
 impl Scopes {
-    /// Returns whether `access` to `module` is granted; `None` asks for the root, above all modules.
+    /// Returns whether `access` to `module` is granted; `None` means the root, above all modules.
     #[must_use]
     pub fn allow(&self, module: Option<&str>, access: Access) -> bool {
         self.0.iter().any(|scope| {

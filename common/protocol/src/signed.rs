@@ -1,9 +1,9 @@
 //! Requests of connectors to the functions, signed with the connector's key.
 //!
-//! Four headers: the connector's id, the time in milliseconds since the epoch, the hexadecimal SHA-256 of
-//! the body (left out if there is none), and the hexadecimal HMAC-SHA256 over method, path with query, time and
-//! that hash, separated by line feeds. So a head is enough to know who asks: [`verify_head`] comes before any
-//! byte of a body is kept, and [`BodyHash::fits`] after.
+//! Four headers: the connector's id, the time in milliseconds since the epoch, the hexadecimal SHA-256 of the body
+//! (omitted if there is none), and the hexadecimal HMAC-SHA256 over method, path with query, time and that hash,
+//! separated by line feeds. So the head is sufficient to authenticate the sender: [`verify_head`] comes before any byte
+//! of a body is kept, and [`BodyHash::fits`] after.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -12,24 +12,24 @@ use crate::{Timestamp, from_hex, hex};
 
 /// Header that names the connector.
 pub const CONNECTOR_HEADER: &str = "x-subspace-connector";
-/// Header with the time of signing, milliseconds since the epoch.
+/// Header with the time of signing, in milliseconds since the epoch.
 pub const TIME_HEADER: &str = "x-subspace-time";
-/// Header with the SHA-256 of the body, hexadecimal; absent means that there is no body.
+/// Header with the SHA-256 of the body in hexadecimal; if absent, there is no body.
 pub const BODY_HEADER: &str = "x-subspace-body";
-/// Header with the signature, hexadecimal.
+/// Header with the signature in hexadecimal.
 pub const SIGNATURE_HEADER: &str = "x-subspace-signature";
-/// Path at a connector that functions POST to, signed and with an empty body: its queue has something, or, with
+/// Path on a connector to which the functions POST, signed and with an empty body: its queue is not empty, or, with
 /// `?account=…` or `?call=…`, connections or sessions of that account changed, or that call ended.
 pub const WAKE_PATH: &str = "/sockethub/wake";
-/// How far the time of signing may lie from the functions' clock, in milliseconds.
+/// How far the time of signing may differ from the functions' clock, in milliseconds.
 pub const MAX_CLOCK_SKEW_MS: i64 = 300_000;
 
 /// Why a signed request is not accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SignatureError {
-    /// The signature does not fit.
+    /// The signature does not match.
     #[error(
-        "the signature does not fit; check that the connector and the functions have the same key"
+        "the signature does not match; check that the connector and the functions have the same key"
     )]
     Mismatch,
     /// Signed too long ago, or in the future.
@@ -37,25 +37,25 @@ pub enum SignatureError {
         "the request was signed more than five minutes away from this clock; set the connector's clock"
     )]
     Stale,
-    /// The header with the hash of the body is none.
+    /// The header with the hash of the body is malformed.
     #[error("the header x-subspace-body is not a SHA-256 of 64 hexadecimal digits")]
     Hash,
-    /// Another body came than the one that was signed.
+    /// The body is not the one that was signed.
     #[error("the body is not the one whose hash was signed; send the request again")]
     Body,
 }
 
-/// Fewest bytes of a connector's key.
+/// The shortest key of a connector, in bytes.
 pub const MIN_KEY: usize = 16;
 
-/// A text that is no connector's key.
+/// The text is not a valid key of a connector.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "a connector's key must be an even number of hexadecimal digits, at least 32; `openssl rand -hex 32` makes one"
 )]
 pub struct InvalidKey;
 
-/// Reads a connector's key as operators write it: hexadecimal digits, blanks around them ignored.
+/// Parses a connector's key as operators write it: hexadecimal digits, with surrounding blanks ignored.
 ///
 /// # Errors
 /// [`InvalidKey`].
@@ -65,7 +65,7 @@ pub fn connector_key(text: &str) -> Result<Vec<u8>, InvalidKey> {
         .ok_or(InvalidKey)
 }
 
-/// The SHA-256 of a body, as [`BODY_HEADER`] says it before the body is there.
+/// The SHA-256 of a body, announced by [`BODY_HEADER`] before the body arrives.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BodyHash([u8; 32]);
 
@@ -76,10 +76,10 @@ impl BodyHash {
         Self(Sha256::digest(body).into())
     }
 
-    /// Reads the value of [`BODY_HEADER`]; none is the hash of no bytes.
+    /// Parses the value of [`BODY_HEADER`]; if absent, it is the hash of an empty body.
     ///
     /// # Errors
-    /// [`SignatureError::Hash`] if it is no hash.
+    /// [`SignatureError::Hash`] if it is malformed.
     pub fn read(value: Option<&str>) -> Result<Self, SignatureError> {
         let Some(value) = value else {
             return Ok(Self::of(b""));
@@ -88,10 +88,10 @@ impl BodyHash {
         bytes.map(Self).ok_or(SignatureError::Hash)
     }
 
-    /// Checks a body against what the head of its request said.
+    /// Checks a body against the hash in the head of its request.
     ///
     /// # Errors
-    /// [`SignatureError::Body`] if it is another one.
+    /// [`SignatureError::Body`] if it differs.
     pub fn fits(&self, body: &[u8]) -> Result<(), SignatureError> {
         if Self::of(body) == *self {
             return Ok(());
@@ -133,10 +133,10 @@ pub fn signed_headers(
     ]
 }
 
-/// Checks the signature of a request in constant time, of which the body need not be there yet.
+/// Verifies the signature of a request in constant time; the body need not have arrived yet.
 ///
 /// # Errors
-/// Says which of the checks failed.
+/// Which of the checks failed.
 pub fn verify_head(
     key: &[u8],
     (method, path): (&str, &str),
@@ -155,10 +155,10 @@ pub fn verify_head(
     Ok(())
 }
 
-/// Checks the signature of a request whose body is there.
+/// Verifies the signature of a request whose body has arrived.
 ///
 /// # Errors
-/// Says which of the checks failed.
+/// Which of the checks failed.
 pub fn verify_request(
     key: &[u8],
     method: &str,
@@ -172,7 +172,7 @@ pub fn verify_request(
     verify_head(key, (method, path), time, body, signature, now)
 }
 
-/// Reads a hash or a signature; what is longer than any is not read.
+/// Parses a hash or a signature; longer texts are refused unread.
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     from_hex(Some(text).filter(|text| text.len() <= 64)?)
 }

@@ -1,4 +1,4 @@
-//! Tickets: what a browser shows to a connector instead of its session.
+//! Tickets: what a browser presents to a connector instead of its session.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,17 +11,16 @@ use crate::{AccountName, Timestamp};
 
 /// A short-lived permission to use one connector as one account.
 ///
-/// On the wire: `<base64url of the JSON>.<base64url of HMAC-SHA256 over the first part>`,
-/// keyed with the connector's key.
+/// Encoding: `<base64url of the JSON>.<base64url of HMAC-SHA256 over the first part>`, keyed with the connector's key.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Ticket {
     /// The account.
     pub account: AccountName,
     /// The connector's id.
     pub connector: String,
-    /// When the ticket ends.
+    /// When the ticket expires.
     pub expires: Timestamp,
-    /// Id of the session's grant that it was made from: whatever ends that one ends the ticket and its sockets.
+    /// Id of the session's grant for which it was issued: whatever ends that grant ends the ticket and its sockets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
 }
@@ -32,10 +31,10 @@ pub enum TicketError {
     /// Not a ticket, or signed with another key.
     #[error("the ticket is not valid; ask /api/tickets for a new one")]
     Invalid,
-    /// Past its time.
+    /// It has expired.
     #[error("the ticket has expired; ask /api/tickets for a new one")]
     Expired,
-    /// Made for another connector.
+    /// It was issued for another connector.
     #[error("the ticket is for another connector; ask /api/tickets for a new one")]
     OtherConnector,
 }
@@ -47,10 +46,10 @@ impl Ticket {
         seal(self, PURPOSE, key)
     }
 
-    /// Checks a ticket that was shown to `connector` at `now`.
+    /// Verifies a ticket presented to `connector` at `now`.
     ///
     /// # Errors
-    /// Says which of the checks failed.
+    /// Which of the checks failed.
     pub fn verify(
         text: &str,
         key: &[u8],
@@ -63,29 +62,29 @@ impl Ticket {
     }
 }
 
-/// A permission to take part in one call, for as long as the call's link lasts: whoever comes back with it is
-/// the same participant. Signed as a [`Ticket`] is, for a purpose of its own.
+/// A permission to take part in one call, as long as the call's link is valid: whoever reconnects with it is the same
+/// participant. Signed like a [`Ticket`], for a separate purpose.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct CallTicket {
     /// The call.
     pub call: String,
     /// The participant within the call.
     pub peer: String,
-    /// What the others see.
+    /// The display name for the others.
     pub name: String,
-    /// Somebody without an account.
+    /// Whether the participant has no account.
     pub guest: bool,
     /// The connector's id.
     pub connector: String,
-    /// When the ticket ends.
+    /// When the ticket expires.
     pub expires: Timestamp,
     /// The account; absent for guests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
-    /// Id of the session's grant that it was made from; absent for guests.
+    /// Id of the session's grant for which it was issued; absent for guests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
-    /// May put others out of the call: who started it, and admins.
+    /// Whether the participant may remove others: the starter of the call, and admins.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub moderator: bool,
 }
@@ -97,10 +96,10 @@ impl CallTicket {
         seal(self, CALL_PURPOSE, key)
     }
 
-    /// Checks a ticket that was shown to `connector` at `now`.
+    /// Verifies a ticket presented to `connector` at `now`.
     ///
     /// # Errors
-    /// Says which of the checks failed.
+    /// Which of the checks failed.
     pub fn verify(
         text: &str,
         key: &[u8],
@@ -113,7 +112,7 @@ impl CallTicket {
     }
 }
 
-/// What is signed with the claims, so that a ticket of one kind is none of the other.
+/// Signed together with the claims, so that a ticket of one kind is not valid as the other.
 const PURPOSE: &[u8] = b"subspace ticket v1\n";
 const CALL_PURPOSE: &[u8] = b"subspace call ticket v1\n";
 

@@ -24,7 +24,7 @@ const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
 #[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct Timestamp(i64);
 
-/// The text is no RFC 3339 date-time.
+/// The text is not an RFC 3339 date-time.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("\"{0}\" is no date-time; expected a form like 2026-01-15T10:00:00.000Z")]
 pub struct InvalidTime(pub String);
@@ -33,7 +33,7 @@ pub struct InvalidTime(pub String);
 const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
 impl Timestamp {
-    /// Makes a timestamp from milliseconds since the epoch, clamped to the years 0 to 9999.
+    /// Creates a timestamp from milliseconds since the epoch, clamped to the years 0 to 9999.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(*RANGE.start(), *RANGE.end()))
@@ -45,13 +45,13 @@ impl Timestamp {
         self.0
     }
 
-    /// Returns the time that many milliseconds later (earlier if negative).
+    /// Returns the time this many milliseconds later (earlier if negative).
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self::from_millis(self.0.saturating_add(millis))
     }
 
-    /// Returns the UTC day that this point is in.
+    /// Returns the UTC day of this point in time.
     #[must_use]
     pub fn day(self) -> Day {
         let date = self.date_time().date();
@@ -85,7 +85,7 @@ impl Timestamp {
         text
     }
 
-    /// Reads an HTTP-date as servers must write it (RFC 9110, section 5.6.7); not the two obsolete forms.
+    /// Parses an HTTP-date in the preferred form (RFC 9110, section 5.6.7), not in the two obsolete ones.
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {
         let parsed = PrimitiveDateTime::parse(text.trim(), HTTP_DATE).ok()?;
@@ -99,7 +99,7 @@ impl Timestamp {
     }
 }
 
-/// Appends a number with zeros before it, so many digits in all.
+/// Appends a number with leading zeros, to this many digits.
 fn push_digits(text: &mut String, number: u32, digits: u32) {
     for place in (0..digits).rev() {
         let digit = number / 10_u32.pow(place) % 10;
@@ -249,7 +249,7 @@ mod tests {
             "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
         );
         let (first, last) = (*RANGE.start(), *RANGE.end());
-        // Some 20,000 of all times, no two of them alike in anything.
+        // Some 20,000 of all times, spread so that all their parts vary.
         let some = (first..last).step_by(15_778_476_123_457 / 997);
         for millis in some.chain([first, -1, 0, 1, last]) {
             let time = Timestamp::from_millis(millis);

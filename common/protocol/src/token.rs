@@ -10,10 +10,10 @@ use subtle::ConstantTimeEq;
 
 use crate::AccountName;
 
-/// A token that names its own record: `<owner>.<id>.<secret>`.
+/// A token that contains the key of its record: `<owner>.<id>.<secret>`.
 ///
-/// The owner is the account (grants) or `invite`. Of the secret only the SHA-256 is stored,
-/// so a reader of the store cannot use what it finds; 192 random bits need no slow hash.
+/// The owner is the account (grants) or `invite`. Only the SHA-256 of the secret is stored, so a reader of the store
+/// cannot use it; with 192 random bits no slow hash is needed.
 #[derive(Clone, Eq, PartialEq)]
 pub struct BearerToken {
     /// The account that the token belongs to.
@@ -23,16 +23,16 @@ pub struct BearerToken {
     secret: String,
 }
 
-/// The text is no token of ours.
+/// The text is not one of our tokens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the token is malformed")]
 pub struct InvalidToken;
 
 impl BearerToken {
-    /// Random bytes that [`BearerToken::new`] takes.
+    /// The number of random bytes that [`BearerToken::new`] takes.
     pub const RANDOM_BYTES: usize = 36;
 
-    /// Makes a token from fresh random bytes.
+    /// Creates a token from fresh random bytes.
     #[must_use]
     pub fn new(owner: AccountName, random: &[u8; Self::RANDOM_BYTES]) -> Self {
         let (id, secret) = random.split_at(12);
@@ -43,7 +43,7 @@ impl BearerToken {
         }
     }
 
-    /// Returns the hash under which the secret is stored, hexadecimal SHA-256.
+    /// Returns the hash under which the secret is stored: SHA-256 in hexadecimal.
     #[must_use]
     pub fn secret_hash(&self) -> String {
         crate::hex(&Sha256::digest(self.secret.as_bytes()))

@@ -1,19 +1,19 @@
-//! What `/api/…` answers: things of an account as its owner, or an admin, sees them. Never with a secret that was not made
-//! just now.
+//! Responses of `/api/…`: what an account's owner, or an admin, sees. They never contain a secret that was not just
+//! created.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{AccountName, EmailAddress, GrantKind, MailResult, Scopes, Timestamp};
 
-/// Answer to `GET /api`: what a client has to know before anybody has signed in.
+/// Response to `GET /api`: what a client needs before signing in.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServerInfo {
-    /// What the installation is called.
+    /// The installation's name.
     pub name: String,
     /// The version of the functions.
     pub version: String,
-    /// Whether the first account is missing, and can be made with the set-up token.
+    /// Whether the first account is missing, and can be created with the set-up token.
     pub needs_setup: bool,
     /// Origin of the storage.
     pub storage: String,
@@ -29,21 +29,21 @@ pub struct GrantView {
     pub kind: GrantKind,
     /// Who holds it: an origin or a label.
     pub client: String,
-    /// What it opens.
+    /// Its permissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Scopes>,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// When it ends, if it does.
+    /// When it expires, if ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
-    /// Whether it is the session that asks.
+    /// Whether it is the session of this request.
     pub current: bool,
-    /// Whether the server made it, for the account's connection to the server's own network. To revoke it is to
-    /// change it: the connection gets another one.
+    /// Whether the server created it, for the account's connection to the server's own network. Revoking it means
+    /// replacing it: the connection gets a new one.
     #[serde(default)]
     pub managed: bool,
-    /// The token; only when it has just been made.
+    /// The token; only when it was just created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }
@@ -54,36 +54,36 @@ pub struct GrantView {
 pub struct InviteView {
     /// Its id.
     pub id: String,
-    /// Who invites.
+    /// Who sent the invite.
     pub inviter: AccountName,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires: Timestamp,
-    /// Who came by it.
+    /// Who used it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_by: Option<AccountName>,
-    /// Whom it was mailed to.
+    /// The address it was mailed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailAddress>,
-    /// What became of the mail; absent while that is not known.
+    /// The outcome of the mail; absent while it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<MailResult>,
-    /// Why it was not sent, one sentence.
+    /// Why it was not sent, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail_problem: Option<String>,
-    /// The token; only when it has just been made.
+    /// The token; only when it was just created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }
 
-/// Answer to `GET /api/invites/<token>`.
+/// Response to `GET /api/invites/<token>`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InviteAbout {
-    /// Who invites.
+    /// Who sent the invite.
     pub inviter: AccountName,
-    /// When it ends.
+    /// When it expires.
     pub expires: Timestamp,
 }
 
@@ -99,11 +99,11 @@ pub struct MailAddressView {
     pub connection: String,
     /// The channel.
     pub channel: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
-/// Answer to `/api/notifications`: where missed mentions are mailed to.
+/// Response to `/api/notifications`: where missed mentions are mailed to.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct NotificationsView {
@@ -115,20 +115,20 @@ pub struct NotificationsView {
     pub confirmed: bool,
     /// Whether mail is wanted.
     pub enabled: bool,
-    /// How long a message waits to be read.
+    /// How many minutes a message waits to be read.
     pub minutes: u32,
-    /// What the mail server said when it refused the address.
+    /// The mail server's reason for refusing the address.
     pub undeliverable: Option<String>,
 }
 
-/// Where the documents of an account are, without the secret.
+/// Where the documents of an account are stored, without the secret.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PlaceView {
     /// In the installation's store.
     Installation,
-    /// In a bucket of the account's own.
+    /// In the account's own bucket.
     Bucket {
         /// Address of the S3 server, if it is not Amazon's.
         endpoint: Option<String>,
@@ -136,7 +136,7 @@ pub enum PlaceView {
         region: String,
         /// Its name.
         bucket: String,
-        /// What all keys begin with.
+        /// The prefix of all keys.
         prefix: String,
         /// Whether the bucket is in the path instead of the host name.
         path_style: bool,
@@ -145,16 +145,16 @@ pub enum PlaceView {
     },
 }
 
-/// How far a move is.
+/// The phase of a move.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum MovePhase {
-    /// What never changes is copied; writers write.
+    /// Immutable objects are copied, while writing is still permitted.
     Copying,
-    /// Writing is no longer allowed.
+    /// Writing is no longer permitted.
     Closed,
-    /// The heads have the mark, so what was on its way can no longer happen.
+    /// The heads are marked, so writes still under way can no longer succeed.
     Marked,
 }
 
@@ -162,84 +162,84 @@ pub enum MovePhase {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MoveView {
-    /// Where to.
+    /// The target.
     pub to: PlaceView,
-    /// How far it is.
+    /// Its phase.
     pub phase: MovePhase,
-    /// Objects that are there.
+    /// Objects copied so far.
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// When it began.
+    /// When it started.
     pub started: Timestamp,
 }
 
-/// Answer to `/api/store`.
+/// Response to `/api/store`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct StoreView {
-    /// Where the documents are.
+    /// Where the documents are stored.
     pub place: PlaceView,
     /// The move that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moving: Option<MoveView>,
-    /// Where copies are left that nobody uses.
+    /// Where copies are left that are no longer used.
     pub left: Vec<PlaceView>,
-    /// Whether this installation can reach buckets of users' own.
+    /// Whether this installation can use accounts' own buckets.
     pub available: bool,
 }
 
-/// Answer to `POST /api/store/test`.
+/// Response to `POST /api/store/test`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StoreTested {
     /// Whether the bucket can be used.
     pub works: bool,
-    /// Why, or why not, one sentence.
+    /// Why, or why not, in one sentence.
     pub detail: String,
 }
 
-/// Answer to `GET /api/store/kept`: what is retained of overwritten and deleted documents.
+/// Response to `GET /api/store/kept`: the retained overwritten and deleted documents.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeptView {
-    /// How many versions there are.
+    /// The number of versions.
     pub versions: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// How many bytes there may be.
+    /// The limit in bytes.
     pub most_bytes: u64,
-    /// For how long they are retained.
+    /// How many days they are retained.
     pub days: i64,
 }
 
-/// Answer to `POST /api/calls`.
+/// Response to `POST /api/calls`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CallLink {
     /// The call's id.
     pub id: String,
-    /// The token that opens it.
+    /// The token in its link.
     pub token: String,
     /// The link with the token.
     pub link: String,
     /// Whether people without an account may join.
     pub guests: bool,
-    /// When the link ends.
+    /// When the link expires.
     pub expires: Timestamp,
 }
 
-/// Answer to `GET /api/calls/<token>`: what is behind a link.
+/// Response to `GET /api/calls/<token>`: describes the call of a link.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CallAbout {
     /// Who started it.
     pub account: AccountName,
-    /// Where its link was said, for people: `#general`.
+    /// Where its link was posted, for people: `#general`.
     pub target: String,
     /// Whether people without an account may join.
     pub guests: bool,
-    /// When the link ends.
+    /// When the link expires.
     pub expires: Timestamp,
 }
 
@@ -247,25 +247,25 @@ pub struct CallAbout {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct IceServer {
-    /// Where it is.
+    /// Its addresses.
     pub urls: Vec<String>,
-    /// Who asks.
+    /// The user name.
     pub username: String,
-    /// What proves it.
+    /// The password.
     pub credential: String,
 }
 
-/// Answer to `POST /api/calls/<token>`: how to take part.
+/// Response to `POST /api/calls/<token>`: how to take part.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CallAdmission {
-    /// What one is called there.
+    /// The participant's display name.
     pub name: String,
-    /// Whether one is a guest.
+    /// Whether the participant is a guest.
     pub guest: bool,
-    /// Whether one may remove others.
+    /// Whether the participant may remove others.
     pub moderator: bool,
-    /// Names the device in the call.
+    /// The device's id in the call.
     pub peer: String,
     /// Origin of the connector that carries the signalling.
     pub url: String,
@@ -273,8 +273,8 @@ pub struct CallAdmission {
     pub ticket: String,
     /// The TURN servers, if there are any.
     pub ice_servers: Vec<IceServer>,
-    /// For how many seconds these may be used; then whoever is in the call asks again.
+    /// How many seconds these are valid; after that, participants request new ones.
     pub ice_ttl: i64,
-    /// When the ticket ends.
+    /// When the ticket expires.
     pub expires: Timestamp,
 }

@@ -1,7 +1,7 @@
 //! The character set that older programs write.
 
-/// Windows-1252, as browsers read what is called Latin-1 (WHATWG, Encoding): people write quotation marks and euro signs
-/// where Latin-1 has control characters.
+/// Windows-1252, which browsers use for anything labelled Latin-1 (WHATWG, Encoding): it has quotation marks and euro
+/// signs where Latin-1 has control characters.
 #[must_use]
 pub fn windows_1252(byte: u8) -> char {
     const OTHERS: [char; 32] = [

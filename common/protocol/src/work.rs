@@ -1,6 +1,6 @@
-//! What tests count: how many bytes or characters of a text from outside are looked at. In programs it is nothing.
+//! For tests: counts how many bytes or characters of untrusted text are processed. It does nothing otherwise.
 
-/// Makes the functions of this module for the package that it stands in: whether that is tested only its own build knows.
+/// Defines the functions of this module in the calling package: only its own build knows whether it is being tested.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! counted_work {
@@ -10,8 +10,8 @@ macro_rules! counted_work {
             static LOOKED: ::std::cell::Cell<usize> = const { ::std::cell::Cell::new(0) };
         }
 
-        /// Notes that so many bytes or characters were looked at. Whatever goes through a text from outside says so here, so
-        /// that tests of growth see whether twice the text is twice the work.
+        /// Counts processed bytes or characters. Everything that processes untrusted text calls this, so that tests of
+        /// growth see whether twice the text is twice the work.
         #[inline]
         pub(crate) fn look(steps: usize) {
             #[cfg(test)]
@@ -20,7 +20,7 @@ macro_rules! counted_work {
             let _ = steps;
         }
 
-        /// Counts what `job` looks at.
+        /// Counts the work of `job`.
         #[cfg(test)]
         pub(crate) fn steps_of<T>(job: impl FnOnce() -> T) -> (usize, T) {
             LOOKED.with(|looked| looked.set(0));

@@ -1,8 +1,8 @@
-//! What can be wrong.
+//! Errors of settings.
 
 use std::path::PathBuf;
 
-/// One sentence: which key, what was found, what is expected, where it comes from. It shows no secret.
+/// One sentence: which key, what was found, what is expected, where it comes from. It reveals no secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,10 +11,10 @@ pub enum Error {
     Config {
         /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
-    /// The file is no TOML.
+    /// The file is not TOML.
     #[error("config: {} is wrong: {message}", path.display())]
     Toml {
         /// Its path.
@@ -22,12 +22,12 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
-    /// The file has a key that nothing is known of.
+    /// The file has an unknown key.
     #[error("config: {} has the key {key}, which is unknown{nearest}", path.display())]
     Unknown {
         /// Its path.
         path: PathBuf,
-        /// The key, as it may be shown.
+        /// The key, in a form that may be shown.
         key: String,
         /// `; the nearest known one is …`, or nothing.
         nearest: String,
@@ -37,17 +37,17 @@ pub enum Error {
     Twice {
         /// Its path.
         path: PathBuf,
-        /// The key as it stands first.
+        /// The key as written the first time.
         first: String,
-        /// The key as it stands again.
+        /// The key as written the second time.
         second: String,
     },
     /// Flags, or the environment, give one key more than once.
     #[error("one key is given twice, as {first} and as {second}; leave one of them out")]
     GivenTwice {
-        /// One name that it is given by.
+        /// One name used for it.
         first: String,
-        /// Another one.
+        /// The other one.
         second: String,
     },
     /// A list in the file is too long.
@@ -57,12 +57,12 @@ pub enum Error {
         path: PathBuf,
         /// The key.
         key: String,
-        /// How many there are.
+        /// How many entries there are.
         found: usize,
-        /// How many there may be.
+        /// The limit.
         most: usize,
     },
-    /// A value in the file is not of the key's type.
+    /// A value in the file does not have the key's type.
     #[error("{key}: found {found}, expected {expected} (in {}{line})", path.display())]
     Type {
         /// The file's path.
@@ -71,9 +71,9 @@ pub enum Error {
         key: String,
         /// `, line …`, or nothing.
         line: String,
-        /// What is there.
+        /// What was found.
         found: &'static str,
-        /// What belongs there.
+        /// What is expected.
         expected: &'static str,
     },
     /// A secret's file cannot be read.
@@ -83,12 +83,12 @@ pub enum Error {
         key: String,
         /// Its path.
         path: String,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
         /// Where the path comes from.
         source_name: String,
     },
-    /// A value is missing or is not what it must be.
+    /// A value is missing or invalid.
     #[error("{problem}{from}")]
     Invalid {
         /// Which key, what was found, what is expected.
@@ -96,7 +96,7 @@ pub enum Error {
         /// ` (from SUBSPACE_…)`, or nothing.
         from: String,
     },
-    /// The filter of the log cannot be understood.
+    /// The log filter is not valid.
     #[error("{0}")]
     Log(String),
 }

@@ -1,4 +1,4 @@
-//! The file: TOML, read into texts by the names of keys.
+//! The file: TOML, parsed into texts by the names of keys.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,13 +12,13 @@ use crate::place;
 use crate::renamed::Layers;
 use crate::{Error, Renamed};
 
-/// Entries of a list, at most.
+/// The most entries of a list.
 const MOST_ENTRIES: usize = 1_000;
 
-/// What stands in a file.
+/// The content of a file.
 #[derive(Debug, Default)]
 pub(crate) struct File {
-    /// The texts, by names of keys or by old ones, with `_`.
+    /// The texts, by names of keys or former ones, with `_`.
     pub(crate) values: BTreeMap<String, String>,
     /// Keys that were written with `_`.
     pub(crate) snakes: Vec<String>,
@@ -30,14 +30,14 @@ struct Reader<'a> {
     known: &'a [Known],
     renamed: &'a [Renamed],
     file: File,
-    /// How keys that were read are written, by their full names of today.
+    /// How parsed keys were written, by their full current names.
     written: BTreeMap<String, String>,
 }
 
 /// Reads a file.
 ///
 /// # Errors
-/// It cannot be read, is no TOML, or has a key that is unknown or of another type.
+/// If it cannot be read, is not TOML, or has a key that is unknown or of another type.
 pub(crate) fn read(path: &Path, known: &[Known], renamed: &[Renamed]) -> Result<File, Error> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::Config {
         path: path.to_owned(),
@@ -63,7 +63,7 @@ pub(crate) fn read(path: &Path, known: &[Known], renamed: &[Renamed]) -> Result<
 }
 
 impl<'a> Reader<'a> {
-    /// Takes a table in; `prefix` is what the names of its keys begin with, `shown` the same as it is written.
+    /// Adds a table; `prefix` is the prefix of its keys' names, `shown` the same as written in the file.
     fn table(&mut self, table: Table, prefix: &str, shown: &str) -> Result<(), Error> {
         for (written, value) in table {
             let part = written.replace('-', "_");
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Finds a key by its name or an old one.
+    /// Finds a key by its name or a former one.
     fn key(&self, name: &str) -> Option<&'a Key> {
         let known = self.known.iter().find(|key| key.short() == name);
         if let Some(known) = known.filter(|_| name != "config") {
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         Some(&known.key)
     }
 
-    /// Refuses a key that has been read, by whichever of its names.
+    /// Refuses a key that was already given, under whichever of its names.
     fn once(&mut self, name: &str, shown: &str) -> Result<(), Error> {
         match self.written.insert(name.to_owned(), shown.to_owned()) {
             None => Ok(()),
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether there are keys whose names begin so.
+    /// Whether there are keys with this prefix.
     fn begins(&self, name: &str) -> bool {
         let starts = |key: &str| key.strip_prefix(name).is_some_and(|r| r.starts_with('_'));
         self.known.iter().any(|key| starts(key.short()))

@@ -10,10 +10,10 @@ use crate::known::{Known, keys};
 use crate::renamed::Layers;
 use crate::{Error, Loaded, Program, layers};
 
-/// The flags of a program that were given. With `#[command(flatten)]` they are part of a larger command line.
+/// The flags given to a program. With `#[command(flatten)]` they are part of a larger command line.
 #[derive(Clone, Debug)]
 pub struct Given<P> {
-    /// By names with `_`, as they were written.
+    /// By names with `_`, verbatim.
     pub(crate) flags: BTreeMap<String, String>,
     program: PhantomData<P>,
 }
@@ -27,7 +27,7 @@ impl<P: Program> Given<P> {
         self.load_from(&|name| std::env::var(name).ok())
     }
 
-    /// The same with an environment that is handed in.
+    /// The same with an environment that is passed in.
     ///
     /// # Errors
     /// One sentence: which key, what was found, what is expected, where it comes from.
@@ -38,7 +38,7 @@ impl<P: Program> Given<P> {
         layers::load(&self.flags, environment)
     }
 
-    /// The same of flags by their names without `--`, and of an environment that is these variables.
+    /// The same for flags by their names without `--`, and an environment of these variables.
     ///
     /// # Errors
     /// One sentence: which key, what was found, what is expected, where it comes from.
@@ -55,7 +55,7 @@ impl<P: Program> Given<P> {
         })
     }
 
-    /// Reads the options and begins the log, which tells of old names.
+    /// Reads the options and starts the log, which warns about former names.
     ///
     /// # Errors
     /// One sentence: which key, what was found, what is expected, where it comes from.

@@ -4,13 +4,13 @@ use options::{Key, Kind, Options as _};
 
 use crate::{Common, Program};
 
-/// What secrets' files are called.
+/// The suffix of keys for secrets' files.
 pub(crate) const FILE: &str = "_file";
 
 /// A key of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
-    /// What is known of it; its name is the full one.
+    /// Its description, with the full name.
     pub(crate) key: Key,
     /// Its name without that of the program's own section.
     short: String,
@@ -32,7 +32,7 @@ impl Known {
         }
     }
 
-    /// Its name in files, and behind `--`.
+    /// Its name in files, and after `--`.
     pub(crate) fn shown(&self) -> String {
         self.short.replace('_', "-")
     }
@@ -68,7 +68,7 @@ impl Known {
     }
 }
 
-/// Lists the keys of a program: those of all programs first, each secret followed by its file.
+/// Lists the keys of a program: first those common to all programs, each secret followed by its file.
 pub(crate) fn keys<P: Program>() -> Vec<Known> {
     let mut common = Common::keys();
     for key in &mut common {

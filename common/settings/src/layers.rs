@@ -1,4 +1,4 @@
-//! What wins: flags, then the environment, then the file, then defaults.
+//! The precedence: flags, then the environment, then the file, then defaults.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ struct Layering<'a> {
 /// Reads the options of a program.
 ///
 /// # Errors
-/// The file, or one key.
+/// The error of the file, or of one key.
 pub(crate) fn load<P: Program>(
     flags: &BTreeMap<String, String>,
     environment: &dyn Fn(&str) -> Option<String>,
@@ -93,7 +93,7 @@ fn contents(key: &Known, file: Found) -> Result<Found, Error> {
     }
 }
 
-/// Says by its names here what is wrong with a key.
+/// Describes what is wrong with a key, by its names here.
 fn invalid(problem: options::Invalid, known: &[Known], found: &BTreeMap<&str, Found>) -> Error {
     let key = known.iter().find(|key| key.key.name == problem.name);
     let from = match (found.get(problem.name.as_str()), key) {
@@ -109,7 +109,7 @@ fn invalid(problem: options::Invalid, known: &[Known], found: &BTreeMap<&str, Fo
 }
 
 impl Layering<'_> {
-    /// Finds what was given for a key, the strongest layer first.
+    /// Finds the value of a key, in the strongest layer first.
     fn find(&mut self, key: &Known) -> Result<Option<Found>, Error> {
         for layer in [Layers::Flag, Layers::Variable, Layers::File] {
             if let Some(found) = self.layer(key, layer)? {
@@ -119,7 +119,7 @@ impl Layering<'_> {
         Ok(None)
     }
 
-    /// Looks into one layer, under the key's name and under old ones. Which of two names was meant nobody can know: a file
+    /// Searches one layer for the key's name and former ones. If both are given it is unknown which was meant: a file
     /// with both was refused when it was read.
     fn layer(&mut self, key: &Known, layer: Layers) -> Result<Option<Found>, Error> {
         let name = match layer {
@@ -162,7 +162,7 @@ impl Layering<'_> {
     fn text(&self, layer: Layers, name: &str) -> Option<String> {
         match layer {
             Layers::Flag => self.flags.get(name).cloned(),
-            // An empty variable is one that nothing was put into.
+            // An empty variable counts as unset.
             Layers::Variable => {
                 (self.environment)(&options::variable(name)).filter(|text| !text.trim().is_empty())
             }
@@ -179,7 +179,7 @@ impl Layering<'_> {
         }
     }
 
-    /// Tells of keys of the file that were written with `_`.
+    /// Warns about keys in the file that were written with `_`.
     fn snakes(&mut self) {
         let path = self.path.display().to_string();
         for key in &self.file.snakes {

@@ -1,13 +1,14 @@
-//! Where programs take their options from: built-in defaults, a TOML file, the environment, flags; what comes later wins.
+//! Where programs get their options from: built-in defaults, a TOML file, the environment, flags; later ones take
+//! precedence.
 //!
-//! A program declares its options once ([`options::options!`]) and names ([`Program`]) which section is its own and
-//! which names it had before. The rest follows from the keys. `turn_relay_ports`, of the section `turn`, is
+//! A program declares its options once ([`options::options!`]) and names ([`Program`]) its own section and former
+//! names. Everything else follows from the keys. `turn_relay_ports`, in the section `turn`, is
 //!
 //! * in every environment `SUBSPACE_TURN_RELAY_PORTS`,
-//! * as a flag `--turn-relay-ports`, or `--relay-ports` of the program whose own section `turn` is,
-//! * in a file the flag's name, where what keys begin with can also be a table: `[turn]` with `relay-ports`.
+//! * as a flag `--turn-relay-ports`, or `--relay-ports` of the program whose own section is `turn`,
+//! * in a file the flag's name, where the prefix of keys can also be a table: `[turn]` with `relay-ports`.
 //!
-//! Secrets are no flags. They are also taken from files of their own, which `…-file` names and which win.
+//! Secrets cannot be flags. They can also be in separate files, which `…-file` names and which take precedence.
 
 mod error;
 mod file;
@@ -26,18 +27,18 @@ pub use flags::Given;
 pub use reference::reference;
 pub use renamed::Renamed;
 
-/// A program, and what can be set for it.
+/// A program and its options.
 pub trait Program: Options + Clone + Send + Sync + 'static {
     /// Its name, `subspace-turn`.
     const NAME: &'static str;
     /// The section whose keys are flags and keys of files without its name; empty if there is none.
     const OWN: &'static str = "";
-    /// Names that keys had before.
+    /// Former names of keys.
     const RENAMED: &'static [Renamed] = &[];
 }
 
 options::options! {
-    /// What can be set for every program.
+    /// Options common to all programs.
     #[derive(Clone, Debug)]
     pub(crate) struct Common {
         /// TOML file with the keys of this list.
@@ -47,22 +48,22 @@ options::options! {
     }
 }
 
-/// What was read.
+/// The result of reading options.
 #[derive(Clone, Debug)]
 pub struct Loaded<P> {
     /// The options.
     pub options: P,
     /// The filter of the log, if one is set.
     pub log: Option<String>,
-    /// One sentence for each old name.
+    /// One sentence for each former name used.
     pub warnings: Vec<String>,
 }
 
 impl<P> Loaded<P> {
-    /// Begins the log, which tells of old names.
+    /// Starts the log, which warns about former names.
     ///
     /// # Errors
-    /// The filter cannot be understood.
+    /// If the filter is not valid.
     pub fn begin(self) -> Result<P, String> {
         program::log(self.log.as_deref())?;
         for warning in self.warnings {

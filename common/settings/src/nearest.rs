@@ -1,9 +1,9 @@
-//! The known name that is most like an unknown one.
+//! Finds the known name that is most similar to an unknown one.
 
-/// The longest name that others are compared with, in bytes; no key is longer.
+/// The longest name that is compared, in bytes; no key is longer.
 const LONGEST: usize = 64;
 
-/// Returns the name with the fewest letters to change; none if there are no names, or if this one is very long.
+/// Returns the name with the fewest letters to change; `None` if there are no names, or if this one is very long.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > LONGEST {
         return None;

@@ -1,9 +1,9 @@
-//! Where something stands in a file: the line, and the key on it, but never a value, which may be a secret.
+//! Positions in a file: the line, and the key on it, but never a value, which may be a secret.
 
-/// Characters of a key that is shown at most.
+/// The most characters of a key that are shown.
 const MOST_SHOWN: usize = 60;
 
-/// Says where a byte of the text is: ` (line 3, at mail-out)`.
+/// Describes the position of a byte in the text: ` (line 3, at mail-out)`.
 pub(crate) fn of(text: &str, byte: usize) -> String {
     let before = text.get(..byte).unwrap_or(text);
     let number = before.matches('\n').count() + 1;
@@ -14,8 +14,8 @@ pub(crate) fn of(text: &str, byte: usize) -> String {
     }
 }
 
-/// Returns the line on which a key stands, as it is written with those of its tables: `mail-out.tls`. Of a table that is
-/// written in one line it is that line.
+/// Returns the line of a key, which is written with those of its tables: `mail-out.tls`. For an inline table it is that
+/// table's line.
 pub(crate) fn line_of(text: &str, key: &str) -> Option<usize> {
     let (mut table, mut whole) = (String::new(), None);
     for (line, number) in text.lines().zip(1..) {
@@ -41,7 +41,7 @@ pub(crate) fn line_of(text: &str, key: &str) -> Option<usize> {
     whole
 }
 
-/// Returns the key on a line that gives it a value; none if it does not look like one.
+/// Returns the key assigned on a line; `None` if there does not seem to be one.
 fn key_on(line: &str) -> Option<String> {
     let (key, _) = line.split_once('=')?;
     let key = bare(key);

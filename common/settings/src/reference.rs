@@ -7,7 +7,7 @@ use options::Kind;
 use crate::Program;
 use crate::known::keys;
 
-/// Describes every key of a program as a table in Markdown.
+/// Describes every key of a program in a Markdown table.
 #[must_use]
 pub fn reference<P: Program>() -> String {
     let mut text = String::from(

@@ -1,20 +1,20 @@
-//! Names that keys had before.
+//! Former names of keys.
 
 use std::fmt;
 
-/// A name that a key had before. It is taken, with a warning that says the new one.
+/// A former name of a key. It is accepted, with a warning that gives the new one.
 #[derive(Clone, Copy, Debug)]
 pub struct Renamed {
     /// The old name with `_`, without `SUBSPACE_`.
     pub(crate) old: &'static str,
-    /// The key's full name, its section included.
+    /// The key's full name, including its section.
     pub(crate) new: &'static str,
     pub(crate) on: Layers,
-    /// What old values are called now; all others stay as they are.
+    /// New names of old values; all others stay the same.
     pub(crate) means: &'static [(&'static str, &'static str)],
 }
 
-/// Where a name was known.
+/// Where a name was used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Layers {
     All,
@@ -24,7 +24,7 @@ pub(crate) enum Layers {
 }
 
 impl Renamed {
-    /// A flag, a variable and a key of files that were all called so.
+    /// A flag, a variable and a key of files with the same name.
     #[must_use]
     pub const fn everywhere(old: &'static str, new: &'static str) -> Self {
         Self::on(Layers::All, old, new)
@@ -48,7 +48,7 @@ impl Renamed {
         Self::on(Layers::File, old, new)
     }
 
-    /// Says what old values are called now.
+    /// Sets new names for old values.
     #[must_use]
     pub const fn meaning(self, means: &'static [(&'static str, &'static str)]) -> Self {
         Self { means, ..self }
@@ -73,7 +73,7 @@ impl Renamed {
     }
 }
 
-/// Two cells of a table in Markdown: the old name, and the new one.
+/// Two cells of a Markdown table: the old name, and the new one.
 impl fmt::Display for Renamed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (key, variable) = (self.old.replace('_', "-"), options::variable(self.old));

@@ -1,4 +1,4 @@
-//! Each layer beats the one below, old names are taken, and what is wrong is named with its source.
+//! Each layer overrides the one below, former names are accepted, and errors name their source.
 
 use clap::Parser;
 use options::{Json, List, Secret};
@@ -82,7 +82,7 @@ fn load<P: Program>(flags: &[&str], environment: &[(&str, &str)]) -> Result<Load
     loaded.map_err(|error| error.to_string())
 }
 
-/// Loads with a file, whose path is left out of what is said.
+/// Loads with a file, whose path is removed from the messages.
 fn with_file<P: Program>(
     text: &str,
     flags: &[&str],
@@ -197,7 +197,7 @@ fn old_names_are_taken_with_a_warning() {
     let (server, said) = warned("server_limits_name = 3", &[], &[]);
     assert_eq!(server.limits_name, 3);
     assert!(said.contains("server_limits_name in x.toml is now called server-limits-name"));
-    // An old name in a stronger layer beats a new one in a weaker.
+    // A former name in a stronger layer overrides a new one in a weaker layer.
     let (server, _) = warned("server-listen = \"a\"", &["--server", "b"], &[]);
     assert_eq!(server.listen, "b");
 }
@@ -232,7 +232,7 @@ fn what_is_wrong_is_named_with_its_source() {
         wrong("", &[], &[("SUBSPACE_SERVER_OPEN", "yes")]),
         "open: found \"yes\", expected true or false (from SUBSPACE_SERVER_OPEN)"
     );
-    // What is left out of a part is unknown in the whole.
+    // Keys that a part leaves out are unknown in the whole.
     let unknown = with_file::<Whole>("[server]\nmost = 3", &[], &[]).unwrap_err();
     assert!(
         unknown.contains("server.most, which is unknown"),
@@ -289,7 +289,7 @@ fn one_key_is_given_once_in_each_layer() {
             said("SUBSPACE_SERVER_LISTEN", "SUBSPACE_SERVER")
         );
     }
-    // Whatever the old one means now.
+    // Whatever the former one means now.
     let variables = [
         ("SUBSPACE_CLOSED", "true"),
         ("SUBSPACE_SERVER_OPEN", "false"),
@@ -298,7 +298,7 @@ fn one_key_is_given_once_in_each_layer() {
         twice(&[], &variables),
         said("SUBSPACE_SERVER_OPEN", "SUBSPACE_CLOSED")
     );
-    // In two layers the stronger one wins, and an empty variable is none.
+    // Between two layers the stronger one wins, and an empty variable counts as unset.
     let variables = [("SUBSPACE_SERVER", "a"), ("SUBSPACE_SERVER_LISTEN", " ")];
     assert_eq!(loaded(&[], &variables).unwrap().listen, "a");
     let flag = ["--server-listen", "b"];

@@ -5,12 +5,12 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::provider;
 
-/// Makes a configuration that trusts the system's certificates and `extra` ones; no certificate of a client is shown.
+/// Creates a configuration that trusts the system's certificates and `extra` ones; no client certificate is sent.
 ///
-/// Certificates of the system that cannot be read do not make the others useless: the log names them.
+/// Unreadable system certificates do not affect the others: the log names them.
 ///
 /// # Errors
-/// [`rustls::Error`] if the provider has none of the versions of TLS, which ring has.
+/// [`rustls::Error`] if the provider supports none of the TLS versions; ring supports them.
 pub fn client_config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig, rustls::Error> {
     let system = rustls_native_certs::load_native_certs();
     for error in &system.errors {
@@ -22,11 +22,11 @@ pub fn client_config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig, 
     with_roots(roots)
 }
 
-/// Makes a configuration that trusts these certificates only; with none it is for connections without TLS, as libraries
-/// ask for one all the same.
+/// Creates a configuration that trusts only these certificates; with none it is for connections without TLS, for which
+/// libraries need one as well.
 ///
 /// # Errors
-/// As [`client_config`].
+/// Like [`client_config`].
 pub fn trusting(roots: &[CertificateDer<'static>]) -> Result<ClientConfig, rustls::Error> {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(roots.iter().cloned());

@@ -9,10 +9,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::provider;
 
-/// Which of the two files.
+/// One of the two files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Part {
-    /// The certificate, and those between it and a root.
+    /// The certificate, with its intermediate ones.
     Certificate,
     /// Its private key.
     Key,
@@ -24,17 +24,17 @@ pub enum Part {
 pub struct FilesError {
     /// Which of the two.
     pub part: Part,
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
 }
 
-/// Reads a chain of certificates and its key, and makes a configuration that shows them to every client; clients show no
-/// certificate.
+/// Reads a certificate chain and its key, and creates a configuration that presents them to every client; clients need
+/// no certificate.
 ///
 /// # Errors
-/// One sentence that names the file: it cannot be read, holds nothing of its kind, or the two do not belong together.
+/// One sentence that names the file: it cannot be read, contains nothing of its kind, or the two do not match.
 pub fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, FilesError> {
     let wrong = |part, path: &Path| {
         let path = path.to_owned();

@@ -1,5 +1,5 @@
-//! TLS as every program here speaks it: rustls with ring, TLS 1.2 and 1.3 (RFC 8446), the system's roots, certificates
-//! from files that are read once, at the start.
+//! TLS for all programs: rustls with ring, TLS 1.2 and 1.3 (RFC 8446), the system's roots, certificates from files that
+//! are read once, at the start.
 
 mod client;
 mod files;
@@ -11,8 +11,8 @@ use rustls::crypto::CryptoProvider;
 pub use client::{client_config, trusting};
 pub use files::{FilesError, Part, server_config};
 
-/// The cryptography. It is named in each configuration instead of being installed for the process, which can be done only
-/// once and is not a library's to decide.
+/// The cryptography provider. It is passed to each configuration instead of being installed for the process, which can
+/// only be done once and is not up to a library.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }

@@ -51,9 +51,8 @@ pub(crate) fn read(name: &str, body: &Value) -> Event {
                 },
             )
         }
-        "issue_assign" | "issue_label" | "issue_milestone" => {
-            github::read("issues", body).quiet("changes of labels, people and milestones are too frequent to announce")
-        }
+        "issue_assign" | "issue_label" | "issue_milestone" => github::read("issues", body)
+            .quiet("changes of labels, people and milestones are too frequent to announce"),
         "pull_request_assign"
         | "pull_request_label"
         | "pull_request_milestone"

@@ -237,7 +237,9 @@ impl<'a> GitLab<'a> {
             event.kind = format!("{}.{action}", self.kind);
         }
         match action {
-            "update" => event.quiet("changes of labels, people and texts are too frequent to announce"),
+            "update" => {
+                event.quiet("changes of labels, people and texts are too frequent to announce")
+            }
             _ => event,
         }
     }
@@ -300,8 +302,9 @@ impl<'a> GitLab<'a> {
         if status == "failed" {
             event
         } else {
-            event
-                .quiet("only failures are announced; name this event in the filter to get every run")
+            event.quiet(
+                "only failures are announced; name this event in the filter to get every run",
+            )
         }
     }
 

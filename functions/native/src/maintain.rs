@@ -75,11 +75,7 @@ async fn round<S: ObjectStore, H: Host>(
     }
     for (what, error) in &done.failed {
         if !failing.contains_key(what) {
-            tracing::warn!(
-                what,
-                error,
-                "maintenance failed; retrying every hour"
-            );
+            tracing::warn!(what, error, "maintenance failed; retrying every hour");
         }
     }
     done.failed

@@ -2,13 +2,13 @@
 
 import type { Folding } from './protocol.ts';
 
-/** An actor, a target, or an object's part with an id. */
+/** An actor, a target, or a part of an object with an id. */
 export type Entity = {
   /** The id, `nick@server` or a room id. */
   id: string;
   /** person, room, service, … */
   type?: string;
-  /** The name as the platform has it: the nickname, `#channel`. */
+  /** The name on the platform: the nickname, `#channel`. */
   name?: string;
 };
 
@@ -16,9 +16,9 @@ export type Entity = {
 export type TextObject = {
   /** The text. */
   content?: string;
-  /** The id that the sender's client made for the message. */
+  /** The id that the sender's client generated for the message. */
   clientId?: string;
-  /** In a `leave`: the nickname of whoever kicked the actor. */
+  /** In a `leave`: the nickname of the member who kicked the actor. */
   by?: string;
   /** In a `leave`: whether the actor quit the network. */
   quit?: boolean;
@@ -50,7 +50,7 @@ export type AddressObject = object;
 
 /** `attendance`. */
 export type AttendanceObject = {
-  /** The nicknames of everybody in the room; absent in a question. */
+  /** The nicknames of everyone in the room; absent in a request. */
   members?: Array<string>;
 };
 
@@ -77,7 +77,7 @@ export type RelationshipSubject = {
   role?: string;
 };
 
-/** `relationship`: the target of the activity gets or loses a role in a room. */
+/** `relationship`: the target of the activity is given or loses a role in a room. */
 export type RelationshipObject = {
   /** `role`. */
   relationship?: string;
@@ -97,7 +97,7 @@ export type RoomObject = {
   content?: string;
 };
 
-/** `whois`; a question has none of the fields. */
+/** `whois`; a request has none of the fields. */
 export type WhoisObject = {
   /** The nickname. */
   nick?: string;
@@ -113,17 +113,17 @@ export type WhoisObject = {
   server?: string;
   /** Whether the person is an operator of the network; absent if not. */
   operator?: boolean;
-  /** The channels that both are in, or that anybody may see. */
+  /** The channels that both have joined, or that are public. */
   channels?: Array<string>;
   /** Why the person is away; absent if not. */
   away?: string;
-  /** For how many seconds the person has said nothing. */
+  /** How many seconds the person has been idle. */
   idle?: number;
   /** Whether the person's connection is encrypted. */
   secure?: boolean;
 };
 
-/** One room in the answer to `rooms`. */
+/** One room in the response to `rooms`. */
 export type ListedRoom = {
   /** Its name. */
   name: string;
@@ -135,21 +135,21 @@ export type ListedRoom = {
 
 /** `rooms`. */
 export type RoomsObject = {
-  /** The rooms; absent in a question. */
+  /** The rooms; absent in a request. */
   items?: Array<ListedRoom>;
 };
 
 /** `credentials`. */
 export type CredentialsObject = {
-  /** The password; of a room, its key. */
+  /** The password; for a room, its key. */
   password?: string;
 };
 
 /**
- * What an activity is about, told apart by `type`.
+ * The object of an activity, distinguished by `type`.
  *
- * An object of a type that is not defined here, without a type, or with a field that is not what it should be, is kept
- * as it is in [`ActivityObject::Other`].
+ * An object of a type that is not defined here, without a type, or with an invalid field, is kept unchanged as
+ * [`ActivityObject::Other`].
  */
 export type ActivityObject = { "type": "message" } & TextObject
   | { "type": "me" } & TextObject
@@ -165,13 +165,13 @@ export type ActivityObject = { "type": "message" } & TextObject
   | { "type": "rooms" } & RoomsObject
   | { "type": "credentials" } & CredentialsObject;
 
-/** One activity. Absent parts are left out, never `null`. */
+/** An activity. Absent parts are left out, never `null`. */
 export type Activity = {
   /** `@context`; empty for the older dialect. */
   "@context"?: Array<string>;
   /** send, join, leave, update, … */
   type: string;
-  /** A stable id, that of the archived message if there is one. */
+  /** A stable id, which is the archived message's if there is one. */
   id?: string;
   /** Who does it. */
   actor?: Entity;
@@ -181,6 +181,6 @@ export type Activity = {
   object?: ActivityObject;
   /** When, ISO 8601 with milliseconds and `Z`. */
   published?: string;
-  /** In answers: what went wrong, one sentence. */
+  /** In responses: what went wrong, one sentence. */
   error?: string;
 };

@@ -7,8 +7,8 @@
 export type AccountName = string;
 
 /**
- * A mail address that mail can be sent to: an ASCII `Mailbox` of RFC 5321 section 4.1.2 without a quoted local
- * part or an address literal. The domain is in lower case.
+ * A mail address for outgoing mail: an ASCII `Mailbox` as in RFC 5321, section 4.1.2, without a quoted local part or
+ * an address literal. The domain is in lower case.
  */
 export type EmailAddress = string;
 
@@ -24,7 +24,7 @@ export type Timestamp = string;
 
 /** RFC 9457 problem details, `application/problem+json`. */
 export type Problem = {
-  /** Always `about:blank`: the status says it. */
+  /** Always `about:blank`: the status is sufficient. */
   type: string;
   /** The status in words. */
   title: string;
@@ -34,13 +34,13 @@ export type Problem = {
   detail: string;
 };
 
-/** Answer to `GET /api`: what a client has to know before anybody has signed in. */
+/** Response to `GET /api`: what a client needs before signing in. */
 export type ServerInfo = {
-  /** What the installation is called. */
+  /** The installation's name. */
   name: string;
   /** The version of the functions. */
   version: string;
-  /** Whether the first account is missing, and can be made with the set-up token. */
+  /** Whether the first account is missing, and can be created with the set-up token. */
   needs_setup: boolean;
   /** Origin of the storage. */
   storage: string;
@@ -48,9 +48,9 @@ export type ServerInfo = {
 
 /** `POST /api/accounts`. */
 export type NewAccount = {
-  /** The name wanted. */
+  /** The requested name. */
   name: string;
-  /** The password wanted. */
+  /** The new password. */
   password: string;
   /** The token of an invite; or */
   invite?: string;
@@ -66,21 +66,21 @@ export type NewSession = {
   password: string;
 };
 
-/** Answer to `POST /api/session` and `POST /api/accounts`; without `token`, to `GET /api/session`. */
+/** Response to `POST /api/session` and `POST /api/accounts`; without `token`, to `GET /api/session`. */
 export type SessionResponse = {
   /** The account. */
   account: AccountName;
-  /** May manage the installation. */
+  /** May administer the installation. */
   admin: boolean;
-  /** `alice@chat.example.org`, to connect remoteStorage apps with. */
+  /** `alice@chat.example.org`, for connecting remoteStorage apps. */
   user_address: string;
-  /** The storage root, without a slash at its end. */
+  /** The storage root, without a trailing slash. */
   storage: string;
-  /** Where chat archives are kept, if not there. */
+  /** Where chat archives are stored, if not there. */
   archive?: ArchiveView;
   /** Bearer token for `/api`. */
   token?: string;
-  /** When the token ends. */
+  /** When the token expires. */
   expires?: Timestamp;
 };
 
@@ -93,9 +93,9 @@ export type NewGrant = {
   kind: GrantKind;
   /** Who holds it: an origin or a label. */
   client: string;
-  /** What it may do; required for `app`, absent for `irc`. */
+  /** Its permissions; required for `app`, absent for `irc`. */
   scopes?: Scopes;
-  /** Whether it ends with the session that asks for it, as what the web client needs for itself does. */
+  /** Whether it is bound to the requesting session and ends with it, like the web client's own tokens. */
   with_session?: boolean;
 };
 
@@ -107,20 +107,20 @@ export type GrantView = {
   kind: GrantKind;
   /** Who holds it: an origin or a label. */
   client: string;
-  /** What it opens. */
+  /** Its permissions. */
   scopes?: Scopes;
-  /** When it was made. */
+  /** When it was created. */
   created: Timestamp;
-  /** When it ends, if it does. */
+  /** When it expires, if ever. */
   expires?: Timestamp;
-  /** Whether it is the session that asks. */
+  /** Whether it is the session of this request. */
   current: boolean;
   /**
-   * Whether the server made it, for the account's connection to the server's own network. To revoke it is to
-   * change it: the connection gets another one.
+   * Whether the server created it, for the account's connection to the server's own network. Revoking it means
+   * replacing it: the connection gets a new one.
    */
   managed: boolean;
-  /** The token; only when it has just been made. */
+  /** The token; only when it was just created. */
   token?: string;
 };
 
@@ -131,29 +131,29 @@ export type MailResult = "sent" | "undeliverable" | "failed";
 export type InviteView = {
   /** Its id. */
   id: string;
-  /** Who invites. */
+  /** Who sent the invite. */
   inviter: AccountName;
-  /** When it was made. */
+  /** When it was created. */
   created: Timestamp;
-  /** When it ends. */
+  /** When it expires. */
   expires: Timestamp;
-  /** Who came by it. */
+  /** Who used it. */
   used_by?: AccountName;
-  /** Whom it was mailed to. */
+  /** The address it was mailed to. */
   email?: EmailAddress;
-  /** What became of the mail; absent while that is not known. */
+  /** The outcome of the mail; absent while it is unknown. */
   mail?: MailResult;
-  /** Why it was not sent, one sentence. */
+  /** Why it was not sent, in one sentence. */
   mail_problem?: string;
-  /** The token; only when it has just been made. */
+  /** The token; only when it was just created. */
   token?: string;
 };
 
-/** Answer to `GET /api/invites/<token>`. */
+/** Response to `GET /api/invites/<token>`. */
 export type InviteAbout = {
-  /** Who invites. */
+  /** Who sent the invite. */
   inviter: AccountName;
-  /** When it ends. */
+  /** When it expires. */
   expires: Timestamp;
 };
 
@@ -169,43 +169,43 @@ export type ConnectorAddress = {
   ticket: string;
 };
 
-/** Answer to `POST /api/tickets`. */
+/** Response to `POST /api/tickets`. */
 export type TicketResponse = {
-  /** One entry a connector. */
+  /** One entry per connector. */
   connectors: Array<ConnectorAddress>;
-  /** When the tickets end. */
+  /** When the tickets expire. */
   expires: Timestamp;
 };
 
-/** What a network takes for the same letter; on IRC the ISUPPORT token CASEMAPPING. */
+/** A network's case mapping; on IRC the ISUPPORT token CASEMAPPING. */
 export type Folding = "ascii" | "rfc1459" | "rfc1459-strict" | "exact";
 
 /** How names of persons and channels compare. */
 export type Names = {
-  /** What is taken until the network has said something else. */
+  /** The default until the network announces another one. */
   compare: Folding;
-  /** What may stand within a name besides letters and digits: in a text it is no end of one. */
+  /** Which characters may occur within a name besides letters and digits: in a text they do not end one. */
   inside: string;
 };
 
-/** How a name shows what it is the name of: each is a set of characters. */
+/** How a name reveals what it refers to: each is a set of characters. */
 export type Conversations = {
-  /** What names of channels begin with; empty if they cannot be told by their names. */
+  /** The prefixes of channel names; empty if channels cannot be recognised by their names. */
   channels: string;
-  /** The beginning that people may leave out; empty if there is none. */
+  /** The prefix that people may omit; empty if there is none. */
   usual: string;
-  /** What may stand before the name of a channel: it is for those within it who have that rank. */
+  /** What may precede a channel's name, to address only those members who have that rank. */
   parts: string;
-  /** What only names of servers have in them. */
+  /** Characters that only occur in names of servers. */
   servers: string;
 };
 
-/** What may be in a field. */
+/** The type of a field. */
 export type FieldKind = "text" | "word" | "own-name" | "host" | "port" | "secret" | "flag" | "channels";
 
-/** A default that is another one while a flag is off. */
+/** Another default while a flag is off. */
 export type Unless = {
-  /** The field that is the flag. */
+  /** The name of the flag's field. */
   flag: string;
   /** The default while it is off. */
   default: string | number | boolean;
@@ -214,137 +214,137 @@ export type Unless = {
 /**
  * A field of a connection.
  *
- * `host`, `port` and `username` say where a connection leads to and as whom: no two connections of an account have all
- * three in common. `name`, what people call the network, is a field of every platform and is not described.
+ * `host`, `port` and `username` determine where a connection leads and as whom: no two connections of an account have
+ * all three in common. `name`, the network's name for people, is a field of every platform and is not described.
  */
 export type ConnectionField = {
   /** Its key in the record and in the API, `^[a-z0-9_]{1,64}$`. */
   name: string;
-  /** What may be in it. */
+  /** The type of its value. */
   kind: FieldKind;
-  /** What people call it. */
+  /** Its name for people. */
   label: string;
   /** One sentence below it. */
   hint?: string;
   /** An example. */
   placeholder?: string;
-  /** A connection cannot be without it. */
+  /** Whether a connection must have it. */
   required?: boolean;
-  /** Its length in bytes (of a text: characters; of channels: how many), 200 if absent. */
+  /** Its length limit in bytes (for a text: characters; for channels: their number), 200 if absent. */
   limit?: number;
-  /** What it is if it is not given. */
+  /** Its default. */
   default?: string | number | boolean;
-  /** When it is something else if it is not given. */
+  /** When there is another default. */
   unless?: Unless;
-  /** Characters that are not in it. */
+  /** Characters that it must not contain. */
   without?: string;
-  /** Characters that it does not begin with. */
+  /** Characters with which it must not begin. */
   begins_without?: string;
-  /** What is expected, for whoever gave something else. */
+  /** A description of valid values, for error messages. */
   expected?: string;
   /** Flags that a form sets as well if this is given. */
   implies?: Array<string>;
-  /** It is taken, but a form does not ask for it. */
+  /** Whether it is accepted but not shown in a form. */
   unasked?: boolean;
 };
 
-/** What a platform can do. Nothing else is offered on it, and what is asked for all the same is refused. */
+/** A feature of a platform. Others are not offered on it, and requests for them are refused. */
 export type Feature = "calls" | "channels" | "deletion" | "edits" | "history" | "reactions" | "replies" | "roles" | "services" | "topics" | "typing" | "uploads" | "unknown";
 
 /** A kind of network. */
 export type PlatformDescriptor = {
   /** Its id, `^[a-z0-9-]{1,64}$`: the platform of connections, and a part of `@context`. */
   id: string;
-  /** What people call it. */
+  /** Its name for people. */
   label: string;
   /** How names compare. */
   names: Names;
-  /** How names show what they are names of. */
+  /** How names reveal what they refer to. */
   conversations: Conversations;
   /** The scheme of its addresses, `irc` in `irc://server/channel`; absent if it has none. */
   scheme?: string;
-  /** The fields of a connection, in the order in which they are asked for. */
+  /** The fields of a connection, in the order of the form. */
   fields: Array<ConnectionField>;
-  /** What it can do. */
+  /** The supported features. */
   supports: Array<Feature>;
 };
 
-/** What a connector is, and so what its key opens. */
+/** The kind of a connector, which determines what its key permits. */
 export type ConnectorKind = "gateway" | "ircd" | "smtp";
 
 /** Body of `POST /api/connectors`. */
 export type NewConnector = {
-  /** What it is. The word `irc` of before is a gateway. */
+  /** Its kind. The former word `irc` means a gateway. */
   kind: ConnectorKind;
-  /** Of a gateway: what it connects to; `irc` if absent. */
+  /** For a gateway, its platform; `irc` if absent. */
   platform?: string;
-  /** Its id, `^[a-z0-9-]{1,32}$`; made from the platform or the kind if absent. */
+  /** Its id, `^[a-z0-9-]{1,32}$`; derived from the platform or the kind if absent. */
   id?: string;
   /**
-   * Where it will be reached: by browsers, an origin; of an IRC server, `irc://host:port` or `ircs://host:port`;
-   * of a mail connector, `smtp://` and the domain of its addresses.
+   * Where it will be reached: by browsers, an origin; for an IRC server, `irc://host:port` or `ircs://host:port`;
+   * for a mail connector, `smtp://` and the domain of its addresses.
    */
   url?: string;
 };
 
-/** How a connector is. */
+/** The state of a connector. */
 export type ConnectorState = "configured" | "waiting" | "registered" | "silent";
 
-/** One connector in answers of `/api/connectors`. */
+/** One connector in responses of `/api/connectors`. */
 export type ConnectorView = {
   /** Its id. */
   id: string;
-  /** What it is; empty for those of the configuration. */
+  /** Its kind; empty for configured ones. */
   kind: string;
-  /** How it is. */
+  /** Its state. */
   state: ConnectorState;
-  /** What it last said about itself. */
+  /** Its latest registration. */
   registration: Registration;
-  /** When it was made. */
+  /** When it was created. */
   created?: Timestamp;
-  /** When it registered last, within ten minutes. */
+  /** When it last registered, to within ten minutes. */
   seen?: Timestamp;
-  /** Its key, hexadecimal; only when it has just been made. */
+  /** Its key in hexadecimal; only when it was just created. */
   key?: string;
-  /** The command that starts it, key included; only when that has just been made. */
+  /** The command that starts it, including the key; only when that was just created. */
   command?: string;
 };
 
-/** Body of `POST /connector/register`: a connector says where it is and what it can do. */
+/** Body of `POST /connector/register`: a connector announces its address and capabilities. */
 export type Registration = {
-  /** Origin of its Sockethub server as browsers reach it; none if it has nothing for browsers. */
+  /** Origin of its Sockethub server as browsers reach it; absent if it serves no browsers. */
   url?: string;
   /** Platforms it serves, `irc`. */
   platforms: Array<string>;
-  /** What these say of themselves; one that says nothing is as `DEFAULT_DESCRIPTOR` has it, if it is that. */
+  /** Their descriptors; the default platform without one has `DEFAULT_DESCRIPTOR`. */
   descriptors?: Array<PlatformDescriptor>;
   /** The program's version. */
   version: string;
-  /** The private network that it is. */
+  /** Its private network, if it is an IRC server. */
   network?: NetworkInfo;
-  /** The mail it takes and sends. */
+  /** The mail that it receives and sends. */
   mail?: MailInfo;
 };
 
 /** A private IRC network, for other connectors. */
 export type NetworkInfo = {
-  /** What people call it. */
+  /** Its name for people. */
   name: string;
-  /** The server as in ids and archives. */
+  /** The server's name in ids and archives. */
   server: string;
   /** Host that connectors dial. */
   host: string;
   /** Port that connectors dial. */
   port: number;
-  /** TLS. */
+  /** Whether to use TLS. */
   secure: boolean;
-  /** Channels that a new account is in. */
+  /** Channels that new accounts join. */
   channels: Array<string>;
 };
 
-/** What a mail connector can do, for [`crate::Registration`]. */
+/** The capabilities of a mail connector, for [`crate::Registration`]. */
 export type MailInfo = {
-  /** The domain that channels have addresses in, lower case. */
+  /** The mail domain of channels' addresses, lower case. */
   domain: string;
   /** Whether it also sends mail. */
   sends: boolean;
@@ -360,11 +360,11 @@ export type MailAddressView = {
   connection: string;
   /** The channel. */
   channel: string;
-  /** When it was made. */
+  /** When it was created. */
   created: Timestamp;
 };
 
-/** Answer to `/api/notifications`: where missed mentions are mailed to. */
+/** Response to `/api/notifications`: where missed mentions are mailed to. */
 export type NotificationsView = {
   /** Whether this installation sends mail at all. */
   available: boolean;
@@ -374,16 +374,16 @@ export type NotificationsView = {
   confirmed: boolean;
   /** Whether mail is wanted. */
   enabled: boolean;
-  /** How long a message waits to be read. */
+  /** How many minutes a message waits to be read. */
   minutes: number;
-  /** What the mail server said when it refused the address. */
+  /** The mail server's reason for refusing the address. */
   undeliverable: string | null;
 };
 
 /** The state of writing archives to an external storage. */
 export type ArchiveState = "ok" | "unreachable" | "full" | "renew";
 
-/** An external storage as the API shows it: without its token. */
+/** An external storage as the API shows it, without its token. */
 export type ArchiveView = {
   /** The user's address there. */
   user_address: string;
@@ -391,11 +391,11 @@ export type ArchiveView = {
   root: string;
   /** The page on which the user authorises apps. */
   authorize?: string;
-  /** How it goes. */
+  /** The current state of writing there. */
   state: ArchiveState;
-  /** Why it does not go well, one sentence. */
+  /** What is wrong, if anything, in one sentence. */
   reason?: string;
-  /** Since when the state is what it is. */
+  /** The time of the last change of the state. */
   since: Timestamp;
   /** When the user connected it. */
   connected: Timestamp;
@@ -405,21 +405,21 @@ export type ArchiveView = {
 export type NewArchivePlace = {
   /** The user's address, `alice@example.org`. */
   user_address: string;
-  /** The storage as the client found it; it must be what the server's WebFinger says. */
+  /** The storage as discovered by the client; it must match the server's WebFinger response. */
   root?: string;
   /** A bearer token with the scope `chat-messages:rw`. */
   token: string;
 };
 
-/** Answer to `GET /api/archive/token`. */
+/** Response to `GET /api/archive/token`. */
 export type ArchiveToken = {
-  /** The storage's address, without a slash at its end. */
+  /** The storage's address, without a trailing slash. */
   root: string;
   /** The bearer token. */
   token: string;
 };
 
-/** Where the documents of an account are, without the secret. */
+/** Where the documents of an account are stored, without the secret. */
 export type PlaceView = { "kind": "installation" } | { "kind": "bucket",
   /** Address of the S3 server, if it is not Amazon's. */
   endpoint: string | null;
@@ -427,7 +427,7 @@ export type PlaceView = { "kind": "installation" } | { "kind": "bucket",
   region: string;
   /** Its name. */
   bucket: string;
-  /** What all keys begin with. */
+  /** The prefix of all keys. */
   prefix: string;
   /** Whether the bucket is in the path instead of the host name. */
   path_style: boolean;
@@ -435,100 +435,100 @@ export type PlaceView = { "kind": "installation" } | { "kind": "bucket",
   access_key_id: string;
 };
 
-/** How far a move is. */
+/** The phase of a move. */
 export type MovePhase = "copying" | "closed" | "marked";
 
 /** A move that is under way. */
 export type MoveView = {
-  /** Where to. */
+  /** The target. */
   to: PlaceView;
-  /** How far it is. */
+  /** Its phase. */
   phase: MovePhase;
-  /** Objects that are there. */
+  /** Objects copied so far. */
   objects: number;
   /** Their bytes. */
   bytes: number;
-  /** When it began. */
+  /** When it started. */
   started: Timestamp;
 };
 
-/** Answer to `/api/store`. */
+/** Response to `/api/store`. */
 export type StoreView = {
-  /** Where the documents are. */
+  /** Where the documents are stored. */
   place: PlaceView;
   /** The move that is under way. */
   moving?: MoveView;
-  /** Where copies are left that nobody uses. */
+  /** Where copies are left that are no longer used. */
   left: Array<PlaceView>;
-  /** Whether this installation can reach buckets of users' own. */
+  /** Whether this installation can use accounts' own buckets. */
   available: boolean;
 };
 
-/** Answer to `POST /api/store/test`. */
+/** Response to `POST /api/store/test`. */
 export type StoreTested = {
   /** Whether the bucket can be used. */
   works: boolean;
-  /** Why, or why not, one sentence. */
+  /** Why, or why not, in one sentence. */
   detail: string;
 };
 
-/** Answer to `GET /api/store/kept`: what is retained of overwritten and deleted documents. */
+/** Response to `GET /api/store/kept`: the retained overwritten and deleted documents. */
 export type KeptView = {
-  /** How many versions there are. */
+  /** The number of versions. */
   versions: number;
   /** Their bytes. */
   bytes: number;
-  /** How many bytes there may be. */
+  /** The limit in bytes. */
   most_bytes: number;
-  /** For how long they are retained. */
+  /** How many days they are retained. */
   days: number;
 };
 
-/** Answer to `POST /api/calls`. */
+/** Response to `POST /api/calls`. */
 export type CallLink = {
   /** The call's id. */
   id: string;
-  /** The token that opens it. */
+  /** The token in its link. */
   token: string;
   /** The link with the token. */
   link: string;
   /** Whether people without an account may join. */
   guests: boolean;
-  /** When the link ends. */
+  /** When the link expires. */
   expires: Timestamp;
 };
 
-/** Answer to `GET /api/calls/<token>`: what is behind a link. */
+/** Response to `GET /api/calls/<token>`: describes the call of a link. */
 export type CallAbout = {
   /** Who started it. */
   account: AccountName;
-  /** Where its link was said, for people: `#general`. */
+  /** Where its link was posted, for people: `#general`. */
   target: string;
   /** Whether people without an account may join. */
   guests: boolean;
-  /** When the link ends. */
+  /** When the link expires. */
   expires: Timestamp;
 };
 
 /** One of `RTCConfiguration.iceServers`. */
 export type IceServer = {
-  /** Where it is. */
+  /** Its addresses. */
   urls: Array<string>;
-  /** Who asks. */
+  /** The user name. */
   username: string;
-  /** What proves it. */
+  /** The password. */
   credential: string;
 };
 
-/** Answer to `POST /api/calls/<token>`: how to take part. */
+/** Response to `POST /api/calls/<token>`: how to take part. */
 export type CallAdmission = {
-  /** What one is called there. */
+  /** The participant's display name. */
   name: string;
-  /** Whether one is a guest. */
+  /** Whether the participant is a guest. */
   guest: boolean;
-  /** Whether one may remove others. */
+  /** Whether the participant may remove others. */
   moderator: boolean;
-  /** Names the device in the call. */
+  /** The device's id in the call. */
   peer: string;
   /** Origin of the connector that carries the signalling. */
   url: string;
@@ -536,13 +536,13 @@ export type CallAdmission = {
   ticket: string;
   /** The TURN servers, if there are any. */
   ice_servers: Array<IceServer>;
-  /** For how many seconds these may be used; then whoever is in the call asks again. */
+  /** How many seconds these are valid; after that, participants request new ones. */
   ice_ttl: number;
-  /** When the ticket ends. */
+  /** When the ticket expires. */
   expires: Timestamp;
 };
 
-/** What holds of a platform that says nothing of itself. */
+/** The descriptor of a platform that has not registered one. */
 export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
   "id": "irc",
   "label": "IRC",

@@ -45,7 +45,9 @@ impl Trouble {
 impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::TooMany => Self::Unavailable("R2 accepts no more writes at the moment".to_owned()),
+            Trouble::TooMany => {
+                Self::Unavailable("R2 accepts no more writes at the moment".to_owned())
+            }
             Trouble::Range => Self::refused("R2 has no such range"),
             Trouble::Denied(message) => Self::denied(message),
             Trouble::Refused(message) => Self::refused(message),

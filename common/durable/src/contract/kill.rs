@@ -1,4 +1,4 @@
-//! SIGKILL: the test starts itself as a process, and kills it while it keeps things.
+//! SIGKILL: the test starts itself as a process, and kills it while it writes.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -6,18 +6,18 @@ use std::process::{Command, Stdio};
 
 use super::{Keeper, assert_whole, open, sorted};
 
-/// Says to a test that it is the process to be killed, and on which folder.
+/// Tells a test that it is the process to be killed, and its folder.
 const FOLDER: &str = "SUBSPACE_TEST_KILLED_FOLDER";
 /// How often a process is killed.
 const ROUNDS: u32 = 4;
-/// What stands before the number of an item that was accepted.
+/// The prefix of the number of an accepted item.
 const ACCEPTED: &str = "accepted ";
 
-/// Starts this test in a process of its own, kills that while it keeps things, and looks whether all is there of which it
-/// had said so. `name` is the whole name of the test that calls this, and does nothing else.
+/// Starts this test as a separate process, kills that while it writes, and checks that everything it reported is there.
+/// `name` is the full name of the calling test, which must do nothing else.
 ///
 /// # Panics
-/// If something is missing.
+/// If an item is missing.
 pub fn a_killed_process_loses_nothing<K: Keeper>(name: &str) {
     if let Some(folder) = std::env::var_os(FOLDER) {
         keep_for_ever::<K>(Path::new(&folder));
@@ -34,13 +34,13 @@ pub fn a_killed_process_loses_nothing<K: Keeper>(name: &str) {
         let mut accepted = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
-            // The test's own name may stand before it.
+            // The test's own name may precede it.
             let Some((_, number)) = line.split_once(ACCEPTED) else {
                 continue;
             };
             accepted.push(number.parse::<u32>().unwrap());
             if accepted.len() == usize::try_from(7 * round).unwrap() {
-                // What it says until it is gone counts as well.
+                // Its output until it ends counts as well.
                 child.kill().unwrap();
             }
         }
@@ -50,7 +50,7 @@ pub fn a_killed_process_loses_nothing<K: Keeper>(name: &str) {
         assert_eq!(accepted, (next..=last).collect::<Vec<_>>());
         let keeper: K = open(folder.path());
         let there = sorted(&keeper);
-        // One more may have been accepted, or begun.
+        // One more may have been accepted, or started.
         next = u32::try_from(there.len()).unwrap();
         assert_eq!(there, (0..next).collect::<Vec<_>>());
         assert!(next == last + 1 || next == last + 2, "{next}, {last}");
@@ -58,14 +58,14 @@ pub fn a_killed_process_loses_nothing<K: Keeper>(name: &str) {
     }
 }
 
-/// What the process does.
+/// The child process.
 fn keep_for_ever<K: Keeper>(folder: &Path) -> ! {
     let mut keeper: K = open(folder);
     let mut item = u32::try_from(keeper.kept().len()).unwrap();
     let mut out = std::io::stdout();
     loop {
         keeper.keep(item).unwrap();
-        // Nobody listens any more: the test has failed.
+        // Nobody reads any more: the test has failed.
         if writeln!(out, "{ACCEPTED}{item}").is_err() {
             std::process::exit(1);
         }

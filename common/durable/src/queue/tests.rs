@@ -1,4 +1,4 @@
-//! The breaker, and a queue whose folders could not be made.
+//! The circuit breaker, and a queue whose folders could not be created.
 
 use super::*;
 use crate::Step;

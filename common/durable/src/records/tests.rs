@@ -1,4 +1,4 @@
-//! Records on a disk that fails, and in files that are damaged.
+//! Records on a disk that fails, and in damaged files.
 
 use super::*;
 use crate::contract::copied;
@@ -30,7 +30,7 @@ fn records(numbers: impl Iterator<Item = u64>) -> Vec<Vec<u8>> {
 #[test]
 fn whatever_fails_only_what_was_acknowledged_is_there_and_all_of_it() {
     for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
-        // Each operation alone, and each with the next ones after it.
+        // Each operation alone, and each with the ones after it.
         for first in 0..30 {
             for length in 1..5 {
                 let dir = tempfile::tempdir().unwrap();
@@ -39,7 +39,7 @@ fn whatever_fails_only_what_was_acknowledged_is_there_and_all_of_it() {
                 let mut store = match Records::open(plan.disk(), dir.path(), 30, |_, _| {}) {
                     Ok(store) => store,
                     Err(error) => {
-                        // Only a full disk lets it begin.
+                        // Only a full disk permits the start.
                         assert_eq!((error.kind(), kind, first), (kind, io::ErrorKind::Other, 0));
                         continue;
                     }
@@ -51,7 +51,7 @@ fn whatever_fails_only_what_was_acknowledged_is_there_and_all_of_it() {
                         Err(error) => {
                             assert_eq!(error.kind(), kind);
                             failures += 1;
-                            // A crash here: nothing of what was not acknowledged must be needed, and all else is there.
+                            // A crash here: no unacknowledged record may be needed, and everything else is there.
                             let known = copied(dir.path());
                             let seen = found(known.path());
                             assert!(seen.len() as u64 >= next, "{seen:?}");
@@ -90,7 +90,7 @@ fn a_damaged_record_stops_only_itself() {
     });
     assert_eq!(store.unwrap().damaged(), 2);
     assert_eq!(seen, good());
-    // Nothing is left out of what was not published.
+    // No unpublished record is left out.
     let store = Records::open(Disk::default(), dir.path(), 1_000, |_, _| {}).unwrap();
     assert_eq!((store.cursor(), store.end()), (2, 4));
     let mut reader = Reader::default();

@@ -15,11 +15,11 @@ pub struct TextObject {
     /// The text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// The id that the sender's client made for the message.
+    /// The id that the sender's client generated for the message.
     #[serde(rename = "clientId", default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(as = "Option<String>", optional))]
     pub client_id: Option<ClientId>,
-    /// In a `leave`: the nickname of whoever kicked the actor.
+    /// In a `leave`: the nickname of the member who kicked the actor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// In a `leave`: whether the actor quit the network.
@@ -90,7 +90,7 @@ pub struct AddressObject {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AttendanceObject {
-    /// The nicknames of everybody in the room; absent in a question.
+    /// The nicknames of everyone in the room; absent in a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<String>>,
     /// Other fields.
@@ -114,7 +114,7 @@ pub enum ConnectionStatus {
 }
 
 impl ConnectionStatus {
-    /// All of them; each is at the index that it is as a number.
+    /// All states; each one's index is its number.
     pub const ALL: [Self; 3] = [Self::Connecting, Self::Online, Self::Offline];
 
     /// Returns the name in JSON.
@@ -149,7 +149,7 @@ pub struct ConnectionObject {
     pub rest: Rest,
 }
 
-/// `relationship`: the target of the activity gets or loses a role in a room.
+/// `relationship`: the target of the activity is given or loses a role in a room.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RelationshipObject {
@@ -203,7 +203,7 @@ pub struct RoomObject {
     pub rest: Rest,
 }
 
-/// `whois`; a question has none of the fields.
+/// `whois`; a request has none of the fields.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct WhoisObject {
@@ -228,13 +228,13 @@ pub struct WhoisObject {
     /// Whether the person is an operator of the network; absent if not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<bool>,
-    /// The channels that both are in, or that anybody may see.
+    /// The channels that both have joined, or that are public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<Vec<String>>,
     /// Why the person is away; absent if not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub away: Option<String>,
-    /// For how many seconds the person has said nothing.
+    /// How many seconds the person has been idle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<u64>,
     /// Whether the person's connection is encrypted.
@@ -246,7 +246,7 @@ pub struct WhoisObject {
     pub rest: Rest,
 }
 
-/// One room in the answer to `rooms`.
+/// One room in the response to `rooms`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ListedRoom {
@@ -262,7 +262,7 @@ pub struct ListedRoom {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RoomsObject {
-    /// The rooms; absent in a question.
+    /// The rooms; absent in a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<ListedRoom>>,
     /// Other fields.
@@ -275,7 +275,7 @@ pub struct RoomsObject {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct CredentialsObject {
-    /// The password; of a room, its key.
+    /// The password; for a room, its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// Other fields: those of the platform.
@@ -285,7 +285,7 @@ pub struct CredentialsObject {
 }
 
 impl TextObject {
-    /// Makes a text.
+    /// Creates a text.
     #[must_use]
     pub fn new(content: impl Into<String>) -> Self {
         Self {

@@ -9,15 +9,15 @@ use super::fields::{
     RelationshipObject, RoomObject, RoomsObject, TextObject, TopicObject, WhoisObject,
 };
 
-/// What an activity is about, told apart by `type`.
+/// The object of an activity, distinguished by `type`.
 ///
-/// An object of a type that is not defined here, without a type, or with a field that is not what it should be, is kept
-/// as it is in [`ActivityObject::Other`].
+/// An object of a type that is not defined here, without a type, or with an invalid field, is kept unchanged as
+/// [`ActivityObject::Other`].
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ActivityObject {
-    /// A text; of `leave`, the reason.
+    /// A text; for `leave`, the reason.
     Message(TextObject),
     /// An action, `/me`.
     Me(TextObject),
@@ -33,15 +33,15 @@ pub enum ActivityObject {
     Attendance(AttendanceObject),
     /// The state of a connection.
     Connection(ConnectionObject),
-    /// A role that is given or taken.
+    /// A role that is given or taken away.
     Relationship(RelationshipObject),
     /// A room: one that somebody is invited to, or removed from.
     Room(RoomObject),
-    /// A question about a person; in its acknowledgement, the answer.
+    /// A request for information about a person; in its acknowledgement, the response.
     Whois(Box<WhoisObject>),
-    /// A question about the rooms of a network; in its acknowledgement, the answer.
+    /// A request for the rooms of a network; in its acknowledgement, the response.
     Rooms(RoomsObject),
-    /// What opens a room, or a connection.
+    /// The secret for a room, or a connection.
     Credentials(CredentialsObject),
     /// Any other JSON.
     #[serde(untagged)]
@@ -50,19 +50,19 @@ pub enum ActivityObject {
 }
 
 impl ActivityObject {
-    /// Makes a `message`.
+    /// Creates a `message`.
     #[must_use]
     pub fn message(content: impl Into<String>) -> Self {
         Self::Message(TextObject::new(content))
     }
 
-    /// Makes a `notice`.
+    /// Creates a `notice`.
     #[must_use]
     pub fn notice(content: impl Into<String>) -> Self {
         Self::Notice(TextObject::new(content))
     }
 
-    /// Makes a `topic`.
+    /// Creates a `topic`.
     #[must_use]
     pub fn topic(topic: &str) -> Self {
         Self::Topic(TopicObject {
@@ -72,7 +72,7 @@ impl ActivityObject {
         })
     }
 
-    /// Makes an `attendance` with its members.
+    /// Creates an `attendance` with its members.
     #[must_use]
     pub fn attendance(members: Vec<String>) -> Self {
         Self::Attendance(AttendanceObject {
@@ -81,7 +81,7 @@ impl ActivityObject {
         })
     }
 
-    /// Makes an `address`.
+    /// Creates an `address`.
     #[must_use]
     pub fn address() -> Self {
         Self::Address(AddressObject::default())
@@ -140,7 +140,8 @@ impl ActivityObject {
         }
     }
 
-    /// Returns a field, whatever the type is: for requests, whose fields clients may give with another type or without one.
+    /// Returns a field, whatever the type: for requests, whose fields clients may send with another type or without
+    /// one.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<Value> {
         self.to_value().get_mut(field).map(Value::take)
@@ -149,7 +150,7 @@ impl ActivityObject {
     /// Returns the JSON.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        // Strings as keys and no floating-point numbers but those of `Value`: there is nothing that cannot be written.
+        // Strings as keys and no floating-point numbers except those of `Value`: serialisation cannot fail.
         serde_json::to_value(self).unwrap_or_default()
     }
 }
@@ -166,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// Every type with all its fields, as `SOCKETHUB.md` has them.
+    /// Every type with all its fields, as documented in `SOCKETHUB.md`.
     fn all() -> Vec<Value> {
         vec![
             json!({"type": "message", "content": "hi", "clientId": "local:1", "by": "bob", "quit": true}),
@@ -217,7 +218,7 @@ mod tests {
             let object = ActivityObject::from(value.clone());
             assert!(rest(&object).is_some_and(Map::is_empty), "{value}");
             assert_eq!(object.to_value(), value);
-            // The bytes, as they are in a document of their own: keys in order, and nothing twice.
+            // The serialised bytes: keys in order, and no duplicates.
             let text = value.to_string();
             assert_eq!(object.to_value().to_string(), text);
             assert_eq!(

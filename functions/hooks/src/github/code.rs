@@ -73,7 +73,9 @@ pub(super) fn pull_request(d: &Delivery<'_>) -> Event {
     match d.action {
         "opened" | "closed" | "reopened" | "ready_for_review" => event,
         "synchronize" => event.quiet("the push is announced already"),
-        _ => event.quiet("changes of labels, people and texts of pull requests are too frequent to announce"),
+        _ => event.quiet(
+            "changes of labels, people and texts of pull requests are too frequent to announce",
+        ),
     }
 }
 

@@ -99,7 +99,8 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
             let event = d.say(&[action, &name, &discussion.title, discussion.url]);
             match d.action {
                 "created" | "answered" | "closed" | "reopened" | "deleted" | "transferred" => event,
-                _ => event.quiet("changes of labels, categories and texts are too frequent to announce"),
+                _ => event
+                    .quiet("changes of labels, categories and texts are too frequent to announce"),
             }
         }
         "discussion_comment" => {
