@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds what wrangler.toml deploys: the Worker and the web client. wrangler calls it in the project's folder.
+# Builds what wrangler.toml deploys: the Worker and the web client. wrangler runs it in the project's folder.
 set -eu
 
-# Whoever has built both already says so.
+# Set by callers that have built both already.
 if [ "${SUBSPACE_WORKER_IS_BUILT:-}" = 1 ]; then
   exit 0
 fi

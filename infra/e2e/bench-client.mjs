@@ -1,4 +1,4 @@
-// `cargo xtask bench client`: what the web client costs while people talk, in Chromium slowed down four times.
+// `cargo xtask bench client`: the web client's cost while people talk, in a Chromium slowed down four times.
 import { parseArgs } from 'node:util';
 
 import { startBrowser } from './harness/browser.mjs';

@@ -9,7 +9,7 @@ export default [
     rules: { eqeqeq: 'error', 'no-unused-vars': ['error', { argsIgnorePattern: '^_' }] },
   },
   {
-    // What is handed to page.evaluate and addInitScript runs in the browser.
+    // Code passed to page.evaluate and addInitScript runs in the browser.
     files: [
       'harness/shown.mjs',
       'harness/device.mjs',

@@ -1,4 +1,4 @@
-//! A store that counts what goes through it.
+//! A store that counts its traffic.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use storage_adapter::{
     ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError, Versions,
 };
 
-/// Requests and bytes of their bodies.
+/// Requests and the bytes of their bodies.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     /// Reads, writes, deletions and listings.

@@ -1,4 +1,4 @@
-//! Load on one server: connections that each ask as soon as they are answered.
+//! Load on one server: connections that each send the next request after a response.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -12,44 +12,44 @@ use crate::wire::{Answer, Connection, request};
 /// Size of the documents, in bytes.
 pub(crate) const DOCUMENT: usize = 1024;
 
-/// A server to ask.
+/// A server under test.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    /// Path of the folder with the documents, with a slash at its end.
+    /// Path of the folder with the documents, with a trailing slash.
     pub(crate) folder: String,
     /// Value of the Authorization header, or empty.
     pub(crate) authorization: String,
-    /// Path that a folder GET asks for; not always the folder.
+    /// Path requested by a folder GET; not always the folder.
     pub(crate) listing: String,
-    /// Paths of webhooks, of which each connection takes its own.
+    /// Paths of webhooks, one per connection.
     pub(crate) hooks: Vec<String>,
 }
 
-/// What is asked.
+/// The requested operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Operation {
     /// A document.
     Get,
-    /// A document that the asker has already.
+    /// A document that the client already has.
     Poll,
     /// The listing of the folder.
     Folder,
-    /// Writes a document, each connection its own, each time with another content.
+    /// Writes a document, one per connection, with new content each time.
     Put,
-    /// An event for a webhook, each connection its own, as often as a hook takes events at once.
+    /// An event for a webhook, one per connection, as often as a hook accepts events at once.
     Hook,
 }
 
-/// What one connection or all of them got.
+/// The results of one connection or of all.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// Right answers within the time.
+    /// Correct responses within the time.
     pub(crate) answers: u64,
     /// How long each took, in microseconds.
     pub(crate) latencies: Vec<u32>,
-    /// When the last of them came.
+    /// When the last of them arrived.
     pub(crate) last: Option<Instant>,
 }
 
@@ -62,7 +62,7 @@ impl Target {
         headers
     }
 
-    /// Writes a request to this server.
+    /// Creates a request to this server.
     pub(crate) fn request(
         &self,
         method: &str,
@@ -79,18 +79,18 @@ impl Target {
     }
 }
 
-/// Returns the content of a document: readable, and another for each `index` and `turn`.
+/// Returns the content of a document: readable, and different for each `index` and `turn`.
 pub(crate) fn content(index: usize, turn: u64) -> Vec<u8> {
     let mut content = format!("{index:03} {turn:016x} ").into_bytes();
     content.resize(DOCUMENT, b'.');
     content
 }
 
-/// Asks with `connections` connections for `warm_up` and then `time`; counts the latter.
+/// Sends requests on `connections` connections for `warm_up` and then `time`; counts the latter.
 ///
 /// # Errors
 ///
-/// An answer was wrong: then no figure means anything.
+/// If a response was incorrect: then no figure means anything.
 pub(crate) fn run(
     target: &Target,
     operation: Operation,
@@ -191,7 +191,7 @@ async fn ask(
             }
             Operation::Put => {
                 let new = answer.header("etag").unwrap_or_default();
-                // nginx answers 204 to a PUT that replaces, and names no version.
+                // nginx responds with 204 to a PUT that replaces, and returns no version.
                 let right = (matches!(answer.status, 200 | 201) && new != version)
                     || (answer.status == 204 && new.is_empty());
                 new.clone_into(&mut version);
@@ -231,10 +231,10 @@ async fn ask(
 /// The type of the documents.
 pub(crate) const TEXT: (&str, &str) = ("Content-Type", "text/plain");
 const JSON: (&str, &str) = ("Content-Type", "application/json");
-/// Events that a hook takes at once; after that it takes one a second.
+/// Events that a hook accepts at once; after that it accepts one per second.
 const EVENTS: u64 = 110;
 
-/// An event for a webhook that takes any JSON, always of one length.
+/// An event for a webhook that accepts any JSON, always of the same length.
 fn event(index: usize, turn: u64) -> Vec<u8> {
     format!("{{\"text\":\"event {turn:08} of connection {index:03}\"}}").into_bytes()
 }

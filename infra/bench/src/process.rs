@@ -1,4 +1,4 @@
-//! Servers as processes: started, measured, and stopped whatever happens.
+//! Servers as processes: started, measured, and reliably stopped.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -17,25 +17,25 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
-    /// It is a process group of its own, in which only processes of this name do the work.
+    /// It is a separate process group, in which only processes of this name do the work.
     group: Option<&'static str>,
 }
 
-/// What a server has used so far.
+/// A server's usage so far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     /// Processor time, user and system.
     pub(crate) processor: Duration,
-    /// Resident memory at this moment, in bytes.
+    /// Resident memory at the moment, in bytes.
     pub(crate) resident: u64,
 }
 
-/// What a server's processes hold at this moment.
+/// What a server's processes use at the moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
-    /// Bytes that no other process shares, also those that were swapped out.
+    /// Bytes that are not shared with other processes, including swapped-out ones.
     pub(crate) private: u64,
-    /// Open descriptors.
+    /// Open file descriptors.
     pub(crate) descriptors: u64,
 }
 
@@ -44,7 +44,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// It could not be started, or ended before it was ready.
+    /// If it could not be started, or ended before it was ready.
     pub(crate) fn start_until_line(command: &mut Command, ready: &str) -> Result<(Self, String)> {
         let mut server = Self::start(command.stdout(Stdio::piped()))?;
         let output = server.child.stdout.take().context("no standard output")?;
@@ -57,7 +57,7 @@ impl Server {
             }
             if let Some(rest) = line.trim().strip_prefix(ready) {
                 let rest = rest.trim().to_owned();
-                // Whatever it prints later must not block it.
+                // Later output must not block it.
                 std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
                 return Ok((server, rest));
             }
@@ -69,7 +69,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// It could not be started, ended, or did not listen in time.
+    /// If it could not be started, ended, or did not listen in time.
     pub(crate) fn start_until_listening(
         command: &mut Command,
         address: SocketAddr,
@@ -88,12 +88,12 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts a program with others below it, which all are stopped together, and waits for a line with `ready`
-    /// in it. Only what processes called `program` use is measured.
+    /// Starts a program with child processes, which are all stopped together, and waits for a line that contains
+    /// `ready`. Only processes called `program` are measured.
     ///
     /// # Errors
     ///
-    /// As [`Server::start_until_line`].
+    /// Like [`Server::start_until_line`].
     pub(crate) fn start_group(
         command: &mut Command,
         program: &'static str,
@@ -106,11 +106,11 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts a server that says to standard error that it is ready.
+    /// Starts a server that reports on standard error that it is ready.
     ///
     /// # Errors
     ///
-    /// As [`Server::start_until_line`].
+    /// Like [`Server::start_until_line`].
     pub(crate) fn start_until_said(command: &mut Command, ready: &str) -> Result<Self> {
         let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut server = Self::start(command)?;
@@ -128,7 +128,7 @@ impl Server {
                 bail!("a server ended before it was ready: {said}");
             }
             if said[begin..].contains(ready) {
-                // Whatever it prints later must not block it.
+                // Later output must not block it.
                 std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
                 return Ok(());
             }
@@ -143,7 +143,7 @@ impl Server {
         Ok(Self { child, group: None })
     }
 
-    /// Returns what tells how much the server uses.
+    /// Returns a meter for the server's usage.
     pub(crate) fn meter(&self) -> Meter {
         Meter {
             pid: self.child.id(),
@@ -151,20 +151,20 @@ impl Server {
         }
     }
 
-    /// Returns what the server and its worker processes have used.
+    /// Returns the usage of the server and its worker processes.
     ///
     /// # Errors
     ///
-    /// The server is not running any more.
+    /// If the server is no longer running.
     pub(crate) fn usage(&self) -> Result<Usage> {
         self.meter().usage()
     }
 
-    /// Returns what the server and its worker processes hold.
+    /// Returns the memory of the server and its worker processes.
     ///
     /// # Errors
     ///
-    /// The server is not running any more.
+    /// If the server is no longer running.
     pub(crate) fn memory(&self) -> Result<Memory> {
         let mut memory = Memory::default();
         for pid in self.meter().processes()? {
@@ -180,7 +180,7 @@ impl Server {
     }
 }
 
-/// Tells how much a server uses.
+/// Measures a server's usage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meter {
     pid: u32,
@@ -188,18 +188,18 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Returns what the server and its worker processes have used.
+    /// Returns the usage of the server and its worker processes.
     ///
     /// # Errors
     ///
-    /// The server is not running any more.
+    /// If the server is no longer running.
     pub(crate) fn usage(self) -> Result<Usage> {
         usage_of(self.pid).context("a server is gone")?;
         let mut usage = Usage {
             processor: Duration::ZERO,
             resident: 0,
         };
-        // A process may end while the list is read.
+        // A process may end while the list is being read.
         for more in self.processes()?.into_iter().filter_map(usage_of) {
             usage.processor += more.processor;
             usage.resident += more.resident;
@@ -207,7 +207,7 @@ impl Meter {
         Ok(usage)
     }
 
-    /// The processes that do the work: in a group what starts the others is not one of them.
+    /// The processes that do the work: in a group, the process that starts the others does not count.
     fn processes(self) -> Result<Vec<u32>> {
         let mut processes: Vec<u32> = Vec::new();
         if self.group.is_none() {
@@ -239,7 +239,7 @@ impl Drop for Server {
             let _gone_already = self.child.wait();
             return;
         }
-        // SIGTERM first, so that a server with workers stops them too.
+        // SIGTERM first, so that a server with workers stops them as well.
         let terminated = Command::new("kill")
             .arg(self.child.id().to_string())
             .status();
@@ -255,11 +255,11 @@ impl Drop for Server {
     }
 }
 
-/// Returns an address of loopback that is ours until this program ends.
+/// Returns a loopback address that is reserved until this program ends.
 ///
 /// # Errors
 ///
-/// There is no free port.
+/// If there is no free port.
 pub(crate) fn free_address() -> Result<SocketAddr> {
     let [port] = free_ports::free_ports()?;
     Ok(SocketAddr::from(([127, 0, 0, 1], port)))
@@ -325,7 +325,7 @@ mod tests {
         .unwrap();
         assert_eq!(rest, "now");
         let pid = server.child.id();
-        // While a program is being replaced by another it has no pages.
+        // A process has no pages while exec replaces its program.
         let begun = Instant::now();
         let memory = loop {
             if server.usage().unwrap().resident > 0

@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// The binary of nginx.
     #[arg(long, default_value = "/usr/sbin/nginx")]
     nginx: PathBuf,
-    /// A folder on the disk that is to be measured; what is made in it is deleted again.
+    /// A folder on the disk to be measured; everything created in it is deleted again.
     #[arg(long)]
     folder: Option<PathBuf>,
     /// Length of one measurement, in seconds.
@@ -48,7 +48,7 @@ pub(crate) struct Options {
 ///
 /// # Errors
 ///
-/// A server could not be started or answered wrongly.
+/// If a server could not be started or responded incorrectly.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let parent = options.folder.clone().unwrap_or_else(std::env::temp_dir);
     std::fs::create_dir_all(&parent)?;
@@ -102,7 +102,7 @@ fn operations(names: &[String]) -> Result<Vec<Operation>> {
     names.iter().map(parse).collect()
 }
 
-/// Returns what ours answers to a folder GET, so that nginx can serve the same bytes.
+/// Returns our response to a folder GET, so that nginx can serve the same bytes.
 fn listing(ours: &Ready) -> Result<Vec<u8>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -122,7 +122,7 @@ fn measure(
     connections: usize,
     time: Duration,
 ) -> Result<(Sample, u64)> {
-    // The processor time counts from the end of the warm-up, as the answers do.
+    // The processor time is counted from the end of the warm-up, like the responses.
     let before = Rc::new(Cell::new(None));
     let set = Rc::clone(&before);
     let meter = ready.server.meter();

@@ -1,4 +1,4 @@
-//! What a run found, for people.
+//! Results of a run, for people.
 #![allow(clippy::print_stdout, reason = "the tables are the program's result")]
 
 use crate::load::Operation;
@@ -7,22 +7,22 @@ use crate::servers::{DOCUMENTS, Ready};
 /// One measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// Right answers a second.
+    /// Correct responses per second.
     pub(crate) rate: f64,
-    /// Processor time of the server for one answer, in microseconds.
+    /// The server's processor time per response, in microseconds.
     pub(crate) processor: f64,
-    /// Time until the answer that 99 % stay under, in microseconds.
+    /// The 99th percentile of the response time, in microseconds.
     pub(crate) p99: f64,
 }
 
 /// All measurements of one kind.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// What was asked.
+    /// The operation.
     pub(crate) operation: Operation,
-    /// With how many connections.
+    /// The number of connections.
     pub(crate) connections: usize,
-    /// One median a server, in the order of the servers.
+    /// One median per server, in the order of the servers.
     pub(crate) medians: Vec<Sample>,
 }
 

@@ -1,4 +1,4 @@
-//! What the tree of an account costs as a module grows: requests to the store, bytes and time.
+//! The cost of an account's tree as a module grows: requests to the store, bytes and time.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use storage_fs::FsStore;
 
 use crate::counted::{Counted, Counts};
 
-/// Documents that are written in one commit while a module is made.
+/// Documents per commit while a module is being created.
 const BATCH: usize = 2000;
 /// The body of every document.
 const BODY: &[u8] = b"one hundred bytes, about, of which nobody knows what they are good for, but they are here and counted";
@@ -27,7 +27,7 @@ const BODY: &[u8] = b"one hundred bytes, about, of which nobody knows what they 
 /// Flags of `bench tree`.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// A folder on the disk that is to be measured; what is made in it is deleted again.
+    /// A folder on the disk to be measured; everything created in it is deleted again.
     #[arg(long)]
     folder: Option<PathBuf>,
     /// Documents in the module.
@@ -38,12 +38,12 @@ pub(crate) struct Options {
     times: usize,
 }
 
-/// How the documents lie.
+/// The layout of the documents.
 #[derive(Clone, Copy, Debug)]
 enum Shape {
     /// All in one folder.
     Flat,
-    /// A document a day in a folder a month, of many channels.
+    /// One document per day in a folder per month, for many channels.
     Archive,
 }
 
@@ -83,7 +83,7 @@ struct Cell {
     p95: f64,
 }
 
-/// Time and randomness of this machine; unique versions are enough here.
+/// This machine's time and randomness; unique versions are sufficient here.
 #[derive(Debug)]
 struct Clock(AtomicU64);
 
@@ -119,7 +119,7 @@ type Tree<S> = Storage<Counted<S>, Clock>;
 ///
 /// # Errors
 ///
-/// A store failed.
+/// If a store failed.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -166,7 +166,7 @@ fn folder(path: &str) -> Result<FolderPath> {
     }
 }
 
-/// Documents all over the module, in an order that is not theirs.
+/// Documents throughout the module, in a different order.
 fn pick(documents: usize, times: usize) -> Vec<usize> {
     let step = documents * 382 / 1000 + 1;
     (0..times).map(|n| (n * step + n) % documents).collect()
@@ -190,7 +190,7 @@ async fn fill(store: &Arc<Counted<MemoryStore>>, shape: Shape, documents: usize)
     Ok(())
 }
 
-/// Copies the index, and of the documents those that are asked for; the head last.
+/// Copies the index, and those documents that will be requested; the head last.
 async fn copy(
     from: &Arc<Counted<MemoryStore>>,
     to: &Arc<Counted<FsStore>>,
@@ -231,7 +231,7 @@ async fn measure<S: ObjectStore>(
     let account = account()?;
     let instance = || Storage::new(Arc::clone(store), Arc::new(Clock::new()));
     let warm = instance();
-    // What it is about to be asked is in its memory.
+    // Has what is about to be requested in its cache.
     for &n in picked {
         let path = shape.path(n);
         warm.document_info(&account, &document(&path)?).await?;

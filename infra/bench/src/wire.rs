@@ -1,4 +1,4 @@
-//! Just enough HTTP/1.1 (RFC 9112) to ask prepared questions on one connection and read the answers.
+//! Just enough HTTP/1.1 (RFC 9112) to send prepared requests on one connection and read the responses.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Longest head of an answer, in bytes.
+/// The longest head of a response, in bytes.
 const MAX_HEAD: usize = 64 << 10;
 
 /// One connection that is kept open.
@@ -16,7 +16,7 @@ pub(crate) struct Connection {
     buffer: Vec<u8>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     /// Status code.
@@ -38,7 +38,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Nobody listens there.
+    /// If nothing listens there.
     pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address)
             .await
@@ -50,11 +50,11 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads the whole answer into `answer`, whose memory is used again.
+    /// Sends a request and reads the whole response into `answer`, whose memory is reused.
     ///
     /// # Errors
     ///
-    /// The connection broke, or the answer is no HTTP/1.1.
+    /// If the connection broke, or the response is not HTTP/1.1.
     pub(crate) async fn ask(&mut self, request: &[u8], answer: &mut Answer) -> Result<()> {
         self.stream.write_all(request).await?;
         let head = loop {
@@ -121,11 +121,11 @@ impl Connection {
     }
 }
 
-/// Asks once, on a connection of its own.
+/// Sends a single request, on a separate connection.
 ///
 /// # Errors
 ///
-/// As [`Connection::ask`].
+/// Like [`Connection::ask`].
 pub(crate) async fn ask_once(address: SocketAddr, request: &[u8]) -> Result<Answer> {
     let mut answer = Answer::default();
     let mut connection = Connection::open(address).await?;
@@ -133,7 +133,7 @@ pub(crate) async fn ask_once(address: SocketAddr, request: &[u8]) -> Result<Answ
     Ok(answer)
 }
 
-/// Writes a request with a body (which may be empty).
+/// Creates a request with a body (which may be empty).
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n");
     for (name, value) in headers {
@@ -148,14 +148,14 @@ pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: 
     bytes
 }
 
-/// Returns status, length of the body, and whether it comes in chunks.
+/// Returns status, length of the body, and whether it is chunked.
 fn parse_head(head: &[u8]) -> Result<(u16, usize, bool)> {
     let status = head
         .strip_prefix(b"HTTP/1.1 ")
         .and_then(|rest| std::str::from_utf8(rest.get(..3)?).ok())
         .and_then(|status| status.parse().ok())
         .context("an answer that is no HTTP/1.1")?;
-    // RFC 9110, section 15: these have no body whatever their headers say.
+    // RFC 9110, section 15: these have no body, whatever their headers state.
     if matches!(status, 100..200 | 204 | 304) {
         return Ok((status, 0, false));
     }

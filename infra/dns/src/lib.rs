@@ -1,4 +1,4 @@
-//! A name server that tests play (RFC 1035, section 4): one question, at most one record as the answer.
+//! A name server for tests (RFC 1035, section 4): one question, at most one record in the response.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -10,18 +10,18 @@ pub const MX: u16 = 15;
 /// A text.
 pub const TXT: u16 = 16;
 
-/// What is known of a name.
+/// The data for a name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Answer {
-    /// There is no such name.
+    /// The name does not exist.
     Unknown,
-    /// There is, but no record of that kind.
+    /// It exists, but has no record of that type.
     Nothing,
-    /// The data of its record; `[0xc0, 12]` in it is the name that was asked for.
+    /// The data of its record; `[0xc0, 12]` in it refers to the requested name.
     Record(Vec<u8>),
 }
 
-/// The data of a text; none if it is too long for one piece.
+/// The data of a text record; `None` if it is too long for one string.
 #[must_use]
 pub fn text(text: &str) -> Option<Vec<u8>> {
     let mut data = vec![u8::try_from(text.len()).ok()?];
@@ -29,10 +29,10 @@ pub fn text(text: &str) -> Option<Vec<u8>> {
     Some(data)
 }
 
-/// Answers questions for names, in small letters, and kinds of records, until the process ends. Returns where.
+/// Answers questions for names, in lower case, and types of records, until the process ends. Returns its address.
 ///
 /// # Errors
-/// There is no port on loopback.
+/// If there is no free port on loopback.
 pub fn serve(answer: impl Fn(&str, u16) -> Answer + Send + 'static) -> io::Result<SocketAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = socket.local_addr()?;
@@ -40,7 +40,7 @@ pub fn serve(answer: impl Fn(&str, u16) -> Answer + Send + 'static) -> io::Resul
         let mut buffer = [0; 512];
         while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
             if let Some(out) = buffer.get(..length).and_then(|query| reply(query, &answer)) {
-                // Whoever asked asks again.
+                // The client will repeat its question.
                 let _ = socket.send_to(&out, peer);
             }
         }

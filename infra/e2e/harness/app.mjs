@@ -1,4 +1,4 @@
-// A remoteStorage app in somebody's browser, up to what it needs: the root of the storage and a token.
+// A remoteStorage app in somebody's browser, as far as it is needed: the root of the storage and a token.
 // https://datatracker.ietf.org/doc/html/draft-dejong-remotestorage
 import { until } from './until.mjs';
 
@@ -21,7 +21,7 @@ export async function allowApp(device, origin, { name, password, scope }) {
   const { root, authorize } = await discover(origin, name);
   const page = await device.context.newPage();
   try {
-    // The app's page needs no server of its own.
+    // The app's page needs no server.
     await page.route(`${APP}/**`, (route) => route.fulfill({ body: 'the app' }));
     const asked = new URL(authorize);
     const wanted = { client_id: APP, redirect_uri: `${APP}/`, response_type: 'token', scope };
@@ -29,7 +29,7 @@ export async function allowApp(device, origin, { name, password, scope }) {
     await page.goto(asked.href);
     const [entry, allow] = ['input[name="password"]', 'button[value="allow"]'];
     await page.locator(`${entry}, ${allow}`).waitFor();
-    // Who has signed in there a moment ago is not asked again.
+    // Somebody who has just signed in there is not asked again.
     if (await page.locator(entry).isVisible()) {
       await page.locator(entry).fill(password);
       await page.locator('button[value="sign-in"]').click();

@@ -1,4 +1,4 @@
-// An account's archives, read as any remoteStorage app reads them.
+// An account's archives, read as any remoteStorage app would.
 
 /** The remoteStorage of one account. */
 export class Archives {

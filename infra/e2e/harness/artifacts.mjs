@@ -1,4 +1,4 @@
-// Where pictures and logs are kept for whoever looks at a run afterwards.
+// Where pictures and logs are kept for inspection after a run.
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

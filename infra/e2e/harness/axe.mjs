@@ -1,4 +1,4 @@
-// What axe-core finds wrong with a page, by day and by night.
+// axe-core's findings about a page, in the light and the dark theme.
 import assert from 'node:assert/strict';
 
 import axe from 'axe-core';
@@ -7,7 +7,7 @@ import axe from 'axe-core';
 export async function accessible(page, what) {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
-    // Not by a tag, which the page's policy would refuse.
+    // Not through a script tag, which the page's policy would refuse.
     await page.evaluate(axe.source);
     const found = await page.evaluate(async () => {
       const { violations } = await globalThis.axe.run({ resultTypes: ['violations'] });

@@ -1,4 +1,4 @@
-// Chromium, started once for a test file.
+// Chromium, started once per test file.
 import { chromium } from 'playwright-core';
 
 import { findProgram } from './processes.mjs';
@@ -16,7 +16,7 @@ const FLAGS = [
 export function startBrowser(flags = []) {
   return chromium.launch({
     executablePath: findProgram('chromium', 'chromium-browser', 'google-chrome'),
-    // Chromium refuses to sandbox what root starts.
+    // Chromium refuses to run its sandbox as root.
     args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), ...FLAGS, ...flags],
   });
 }

@@ -1,4 +1,4 @@
-// A call, as the people in it use and see it.
+// A call, from its participants' point of view.
 import assert from 'node:assert/strict';
 
 import { until } from './until.mjs';

@@ -1,4 +1,4 @@
-// A story in chapters: each is a test of its own, and none is told after one that went wrong.
+// A story in chapters: each is a separate test, and none runs after a failed one.
 
 /**
  * Makes the function that tells a chapter. `devices()` are those whose pictures explain a failure.

@@ -1,5 +1,5 @@
-// A browser on somebody's device, and what a person does and sees there. The only file that knows
-// how the page is built: the data-test-* attributes, described in static-client/README.md.
+// A browser on somebody's device, and what a person does and sees there. The only file that depends on the page's
+// structure: the data-test-* attributes, described in static-client/README.md.
 import { artifact } from './artifacts.mjs';
 import { rememberShown } from './shown.mjs';
 
@@ -32,7 +32,7 @@ export class Device {
   #watch() {
     this.page.on('pageerror', (error) => this.troubles.push(`script error: ${error.stack}`));
     this.page.on('console', (message) => {
-      // A refused or failed request is an answer that the page deals with.
+      // A refused or failed request is a response that the page handles.
       if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text())) {
         this.troubles.push(`console: ${message.text()}`);
       }
@@ -169,7 +169,7 @@ export class Device {
   async online(network) {
     const name = network ? `[data-test-network=${quoted(network)}]` : '[data-test-network]';
     const online = this.#at(`${name}[data-test-connection-state="online"]`).first();
-    // On a telephone it is in a drawer.
+    // On a phone it is in a drawer.
     await online.waitFor({ state: 'attached' });
   }
 

@@ -1,5 +1,5 @@
-// What stands in front of servers that do not do everything: the web server of an installation, and one that
-// speaks TLS.
+// What runs in front of servers that do not do everything: the web server of an installation, and one that terminates
+// TLS.
 import { execFileSync } from 'node:child_process';
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer, request } from 'node:http';

@@ -122,7 +122,7 @@ async function workers(internal) {
     CLOUDFLARE_CF_FETCH_ENABLED: 'false',
     SUBSPACE_WORKER_IS_BUILT: '1',
   });
-  // workerd is a child of wrangler's: all are stopped together.
+  // workerd is a child of wrangler: all are stopped together.
   const program = new Program('host-workers', join(ROOT, 'node_modules/.bin/wrangler'), args, {
     cwd: ROOT,
     env,

@@ -1,4 +1,4 @@
-// InspIRCd, the second network: an IRC server that is not ours.
+// InspIRCd, the second network: an IRC server by others.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

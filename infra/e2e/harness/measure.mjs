@@ -1,18 +1,18 @@
-// What a page does while something happens in it: nodes that change, frames, long tasks, shifts. Runs in the browser.
+// Measures a page while something happens in it: changed nodes, frames, long tasks, layout shifts. Runs in the browser.
 
 /** Starts counting; for `addInitScript` and `evaluate`. */
 export function startMeasuring() {
   const seen = { nodes: 0, changes: 0, frames: [], tasks: [], shift: 0, shifts: [] };
   window.measured = seen;
-  // Weak, or what is measured would keep every row that was ever taken away.
+  // Weak, or else the measurement would keep every removed row alive.
   const known = new WeakSet();
   const within = (node, found) => {
     found.add(node);
     node.childNodes.forEach((child) => within(child, found));
   };
   const mutations = new MutationObserver((records) => {
-    // A row is put into the page before what is in it, so that its parts are told of again: each counts once. What is
-    // moved is both taken away and put in.
+    // A row is inserted into the page before its children, so that its parts are reported again: each counts once. A
+    // moved node is both removed and added.
     const [added, removed, changed] = [new Set(), new Set(), new Set()];
     for (const { type, target, addedNodes, removedNodes } of records) {
       if (type === 'characterData') changed.add(target);

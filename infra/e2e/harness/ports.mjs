@@ -1,6 +1,6 @@
-// Ports for the programs that tests start and that cannot choose one themselves, as infra/ports has them: below the range
-// from which the system takes local ends, and locked by the same files until this process ends, so that nobody else who
-// asks for one gets it before the program binds it.
+// Ports for programs started by tests that cannot choose one themselves, as in infra/ports: below the range of
+// ephemeral ports, and locked by the same files until this process ends, so that nobody else is given one before the
+// program binds it.
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdirSync } from 'node:fs';
@@ -36,7 +36,7 @@ export async function freePort() {
 
 /** Locks a port; returns what gives it back, or nothing if another process has it. */
 function lock(port) {
-  // Node has no flock. Whoever has the lock reads until this process closes the pipe, or ends.
+  // Node has no flock. The holder of the lock reads until this process closes the pipe, or ends.
   const holder = spawn('flock', ['--nonblock', lockOf(port), 'sh', '-c', 'echo held; exec cat'], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });

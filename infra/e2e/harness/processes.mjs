@@ -134,10 +134,10 @@ export class Program {
   signal(name) {
     if (!this.#detached) return this.#child.kill(name);
     try {
-      // The group has the number of its first process.
+      // The group's id is that of its first process.
       process.kill(-this.pid, name);
     } catch {
-      // It has ended already, or never began.
+      // It has already ended, or never started.
     }
   }
 

@@ -1,4 +1,4 @@
-// Remembers every archived message that a page has ever shown, as it is shown.
+// Records every archived message that a page has ever shown, as it is shown.
 
 /** Runs in the page: reports each message element once, when it has the id of the archive. */
 function watch() {

@@ -1,4 +1,4 @@
-// Waiting for what should happen, with a limit.
+// Waits for an expected event, with a time limit.
 
 const POLL_MS = 50;
 

@@ -1,4 +1,4 @@
-// A way to a server that can be blocked: UDP and TCP of one port, from 127.0.0.2 to 127.0.0.1.
+// A path to a server that can be blocked: UDP and TCP of one port, from 127.0.0.2 to 127.0.0.1.
 import { createSocket } from 'node:dgram';
 import { createServer, connect } from 'node:net';
 
@@ -47,7 +47,7 @@ export class Way {
       socket.on('message', (message) => {
         if (!this.blocked) this.#udp.send(message, port, address);
       });
-      // A server that is away is no reason to end.
+      // An unreachable server is no reason to end.
       socket.on('error', () => {});
       this.#peers.set(key, socket);
       socket.unref();

@@ -1,5 +1,5 @@
-// WeeChat without a screen: a plain IRC client that is not ours. Commands go in through its fifo,
-// what it shows comes out through its logs.
+// WeeChat without a screen: a plain IRC client by others. Commands go in through its fifo, and its logs show what it
+// displays.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-// Every main view, as axe sees it, by day and by night, with the real server behind it.
+// Every main view, checked by axe, in the light and the dark theme, with the real server.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 

@@ -1,4 +1,4 @@
-// Whoever changes the password, or signs out everywhere else, is signed out in every other browser within seconds.
+// Changing the password, or signing out everywhere else, signs out every other browser within seconds.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 

@@ -1,4 +1,4 @@
-// What people and the world do wrong, and what they are told.
+// Mistakes by people and the outside world, and the error messages.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 

@@ -1,4 +1,4 @@
-// Calls that change: another device, the screen, a network that blocks and lets through again.
+// Calls that change: another device, the screen, a network that blocks and then works again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -27,7 +27,7 @@ const way = new Way();
 
 const come = async (name) => {
   const device = await Device.open(browser, name);
-  // Everybody's pictures are made and shown on this one machine.
+  // Everyone's video is encoded and decoded on this one machine.
   device.context.setDefaultTimeout(PATIENCE * 2);
   devices.push(device);
   return device;
@@ -87,7 +87,7 @@ test('a call that changes', { timeout: 400_000 }, async (t) => {
       const ids = await choice
         .locator('option')
         .evaluateAll((options) => options.map((option) => option.value));
-      // The last one: the second camera is one for depth, whose pictures are not for calls.
+      // The last one: the second camera is a depth camera, whose pictures are not for calls.
       assert.notEqual(ids.at(-1), now);
       await choice.selectOption(ids.at(-1));
       await arrives(bob, 'alice', what);

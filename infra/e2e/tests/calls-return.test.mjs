@@ -1,5 +1,6 @@
-// A network that goes for a moment: afterwards a camera that is switched off and on is seen again, whoever's network it
-// was, directly and through the relay. What counts is the picture: frames are counted of pictures that nobody sees.
+// After a short network failure, a camera that is switched off and on is visible again, whoever's network failed, both
+// directly and through the relay. What counts is the displayed picture: frames are also counted for pictures that
+// nobody sees.
 import { after, before, test } from 'node:test';
 
 import { startBrowser } from '../harness/browser.mjs';
@@ -100,7 +101,7 @@ for (const relay of [true, false]) {
       for (const { page } of [bob, alice]) {
         await page.locator('[data-test-call-hang-up]').click();
         await page.locator('[data-test-call-again]').waitFor();
-        // The same link again would be no other page.
+        // The same link would not reload the page.
         await page.goto('about:blank');
       }
     });

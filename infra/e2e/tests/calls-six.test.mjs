@@ -1,4 +1,4 @@
-// Six people in one call, as many as there can be, through the TURN server only: everybody sees and hears everybody.
+// Six people in one call, the maximum, through the TURN server only: everyone sees and hears everyone.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -122,11 +122,11 @@ test('six people in a call', { timeout: 400_000 }, async (t) => {
       assert.equal((await received(device)).length, NAMES.length - 1);
     }
 
-    // Whoever leaves makes room.
+    // Somebody who leaves makes room.
     const fay = people.pop();
     await fay.page.locator('[data-test-call-hang-up]').click();
     await fay.page.getByText('You left the call').waitFor();
-    // Her page says so at once; the seat is free when the others are told.
+    // Her page says so at once; the seat is free when the others have been notified.
     await person(people[0], 'Fay').waitFor({ state: 'detached' });
     await enter(gus, { name: 'Gus' });
     await gus.page.locator('[data-test-call]').waitFor();

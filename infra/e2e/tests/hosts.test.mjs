@@ -1,4 +1,4 @@
-// The same first day on every host of the functions: nothing is there but the host, and what talks to networks is
+// The same first day on every host of the functions: only the host exists, and everything that talks to networks is
 // started elsewhere with the commands that the page shows.
 import assert from 'node:assert/strict';
 import { createHmac, randomUUID } from 'node:crypto';
@@ -56,7 +56,7 @@ async function tell(t, name) {
   const devices = [];
   t.after(() => Promise.all(devices.map((device) => device.close())));
   const come = async (who) => {
-    // The connector's certificate is signed by nobody.
+    // The connector's certificate is self-signed.
     const device = await Device.open(browser, `${name}-${who}`, { ignoreHTTPSErrors: true });
     devices.push(device);
     return device;
@@ -65,7 +65,7 @@ async function tell(t, name) {
   const elsewhere = temporaryFolder('elsewhere');
   /** Runs a command as it was shown; what this test alone knows are free ports. */
   const run = async (id, command, more) => {
-    // The shell becomes the program, which is then stopped with it.
+    // The shell is replaced by the program, which is then stopped with it.
     const [, settings, program] = /^(.*) (\S+)$/.exec(command);
     const options = { cwd: elsewhere, env: installed(more) };
     const line = `export ${settings}; exec ${program}`;
@@ -134,7 +134,7 @@ async function tell(t, name) {
     assert.ok(hook.url.startsWith(`${host.origin}/hooks/alice.`), hook.url);
     await alice.closeDialog();
     assert.equal((await ping({ ...hook, secret: 'not it' }, 'Forged')).status, 403);
-    // By itself the connector asks every 10 s only.
+    // On its own the connector only polls every 10 s.
     const begun = Date.now();
     for (const zen of ['Anything added dilutes everything else.', 'Half measures', 'Design']) {
       assert.equal((await ping(hook, zen)).status, 200);

@@ -1,5 +1,5 @@
-// What people see and do first, at a desk and on a telephone, by day and by night: measured where it can be measured,
-// and as pictures in artifacts/ for whoever looks.
+// What people see and do first, on a desktop and on a phone, in the light and the dark theme: measured where possible,
+// and as pictures in artifacts/ for inspection.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -84,7 +84,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       const picture = (name) => device.picture(`pictures-${name}-${size}-${colorScheme}`);
       const narrow = size === 'phone';
 
-      // Where one is, and what kind of message is what.
+      // The current place, and the kind of each message.
       assert.equal(
         await page.locator(`[data-test-room-link="${GENERAL}"]`).getAttribute('aria-current'),
         'page',
@@ -106,7 +106,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       await picture('composer');
       await page.locator(COMPOSER).fill('');
 
-      // Everything that can be done with a channel is within reach.
+      // Every action on a channel is within reach.
       await page.locator('[data-test-room-menu]').click();
       for (const item of ['call', 'topic', 'mute', 'webhooks', 'mail', 'leave']) {
         const box = await whole(page, `[data-test-menu="${item}"]`);
@@ -131,7 +131,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       await picture('call-bar');
       await page.locator('[data-test-call-bar] .danger').click();
 
-      // No hole in the sidebar.
+      // No gap in the sidebar.
       if (narrow) await page.locator('[data-test-open-navigation]').click();
       const before = await page.locator('[data-test-room-link]').first().boundingBox();
       assert.ok(before.height <= 48, `${before.height} px`);
@@ -175,7 +175,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     await device.inRoom('#elsewhere');
     await whole(page, '[data-test-outside]');
     await whole(page, COMPOSER);
-    // Seen from another one: where one is looks different.
+    // Seen from another one: the current place looks different.
     await device.goTo(here);
     await device.inRoom(GENERAL);
     if (size === 'phone') await page.locator('[data-test-open-navigation]').click();
@@ -206,7 +206,7 @@ test('on a telephone Back closes the drawer and the dialog, and stays in the cha
   await page.goBack();
   await page.locator('[data-test-dialog="topic"]').waitFor({ state: 'detached' });
   assert.equal(page.url(), here);
-  // A page that is opened from the drawer is one step, not two.
+  // A page opened from the drawer is one step back, not two.
   await page.locator('[data-test-open-navigation]').click();
   await page.locator('[data-test-network-link]').click();
   await page.locator('[data-test-network-card]').waitFor();
@@ -247,7 +247,7 @@ test('a page that is gone to while a dialog is closed stays, in either order', a
         close();
         return;
       }
-      // The very moment in which the browser takes the entry of the dialog away.
+      // The very moment in which the browser removes the dialog's history entry.
       const back = history.back.bind(history);
       history.back = () => {
         delete history.back;
@@ -258,7 +258,7 @@ test('a page that is gone to while a dialog is closed stays, in either order', a
     }, order);
     await page.locator('[data-test-network-card]').waitFor();
     await page.locator('dialog[open]').waitFor({ state: 'detached' });
-    // One step back is where one was: nothing was undone, and nothing is left of the dialog.
+    // One step back leads to the previous place: nothing was undone, and nothing is left of the dialog.
     await page.goBack();
     await device.inRoom(GENERAL);
     assert.equal(page.url(), here, order);

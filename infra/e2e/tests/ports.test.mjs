@@ -1,4 +1,4 @@
-// Ports that the suite chooses are nobody else's.
+// Ports that the suite chooses are exclusive.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -12,7 +12,7 @@ test('a port is kept from the moment it is chosen', async () => {
   assert.equal(new Set(ports).size, ports.length);
   for (const port of ports) {
     assert.ok(port >= 20_000 && port < 32_768, `${port} may be the local end of a connection`);
-    // As the Rust tests ask, and other processes of this suite.
+    // Like the Rust tests and other processes of this suite.
     const asked = spawnSync('flock', ['--nonblock', lockOf(port), 'true']);
     assert.equal(asked.status, 1, `${port} is nobody's`);
   }

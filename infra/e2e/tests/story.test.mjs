@@ -13,7 +13,7 @@ import { WeeChat } from '../harness/weechat.mjs';
 
 const PASSWORDS = { alice: 'correct horse battery', bob: 'staple of my diet' };
 const GENERAL = '#general';
-// Whoever closed the browser may only be reloading the page: it takes half a minute to be away.
+// Somebody who closed the browser may only be reloading the page: it takes half a minute until they are away.
 const GONE = { away: true, limitMs: 60_000 };
 const SECOND = { name: 'Example', channel: '#harbour' };
 

@@ -1,4 +1,4 @@
-// A webhook: made in the browser, told of a push by a service, read by everybody in the channel.
+// A webhook: created in the browser, called by a service with a push, and read by everyone in the channel.
 import assert from 'node:assert/strict';
 import { createHmac, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
@@ -96,7 +96,7 @@ test('a push reaches the channel', { timeout: 180_000 }, async (t) => {
     await alice.reads(DETAIL);
     await carol.sees(GENERAL, /octo pushed 1 new commit to main/);
     await carol.sees(GENERAL, /Mend the sails @ channel/);
-    // What comes after it is read after it, so by then nothing more of it can come.
+    // A later event is read after it, so by then nothing more of it can come.
     const last = JSON.stringify({ ...PUSH, ref: 'refs/heads/last' });
     assert.equal((await post(hook.url, hook.secret, randomUUID(), last)).status, 200);
     await alice.reads('pushed 1 new commit to last');

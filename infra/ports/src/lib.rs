@@ -1,8 +1,8 @@
-//! Ports for the programs that tests start and that cannot choose one themselves.
+//! Ports for programs started by tests that cannot choose one themselves.
 //!
-//! A port that was free a moment ago may be taken by the next test, or become the local end of somebody's connection,
-//! before the program binds it. So these are below the range from which the system takes local ends, and no other
-//! process that asks here is given one before this process has ended: each is a locked file.
+//! A port that was free a moment ago may be taken by the next test, or become the local end of a connection, before the
+//! program binds it. So these are below the range of ephemeral ports, and no other process that uses this package is
+//! given one before this process has ended: each is a locked file.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -11,22 +11,22 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Linux takes local ends from 32,768 on, unless told otherwise.
+/// By default, Linux uses ephemeral ports from 32,768 on.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
-/// Returns ports that are this process's own until it ends, and on which nobody listens on 127.0.0.1, neither with TCP nor
-/// with UDP.
+/// Returns ports that belong to this process until it ends, and on which nothing listens on 127.0.0.1, neither with TCP
+/// nor with UDP.
 ///
 /// # Errors
 ///
-/// The files that keep others away cannot be made, or there are not enough ports.
+/// If the lock files cannot be created, or there are not enough ports.
 pub fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let folder = std::env::temp_dir().join("subspace-test-ports");
     std::fs::create_dir_all(&folder)?;
-    // Each process begins elsewhere, so that it does not try what others hold.
+    // Each process starts at a different port, so that it does not try those that others hold.
     let begin = (std::process::id() % u32::from(COUNT)) as u16;
     let mut numbers = [0; N];
     let mut locks = Vec::with_capacity(N);

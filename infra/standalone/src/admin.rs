@@ -1,4 +1,4 @@
-//! Commands that work on the data folder, also while the server runs.
+//! Commands that work on the data folder, even while the server runs.
 
 use anyhow::bail;
 use protocol::{AccountName, Scopes};
@@ -11,13 +11,13 @@ use crate::router::Functions;
 use crate::serve;
 use crate::settings::{self, Flags, Settings};
 
-/// Makes an account with a password from standard input.
+/// Creates an account with a password from standard input.
 ///
 /// # Errors
 /// One sentence: a bad name or password, or a name that is taken.
 pub(crate) fn add_account(name: &str, admin: bool, flags: Flags) -> anyhow::Result<()> {
     let settings = settings::read(flags)?;
-    // An installation may begin with its accounts.
+    // An installation may start with its accounts.
     let folder = DataFolder::open(&settings.options.data)?;
     let password = password::read()?;
     within(&settings, &folder, async |functions| {
@@ -27,11 +27,11 @@ pub(crate) fn add_account(name: &str, admin: bool, flags: Flags) -> anyhow::Resu
             .await
             .map_err(anyhow::Error::from)
     })?;
-    say(&format!("account {name} is made"));
+    say(&format!("account {name} was created"));
     Ok(())
 }
 
-/// Gives an account the password that is on standard input.
+/// Sets an account's password, read from standard input.
 ///
 /// # Errors
 /// One sentence: no such account, or a bad password.
@@ -44,7 +44,7 @@ pub(crate) fn set_password(name: &str, flags: Flags) -> anyhow::Result<()> {
         changed.map_err(anyhow::Error::from)
     })?;
     say(&format!(
-        "account {account} has another password, and its sessions are over"
+        "account {account} has a new password, and its sessions have ended"
     ));
     Ok(())
 }
@@ -79,7 +79,7 @@ pub(crate) fn enable_account(name: &str, flags: Flags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes an account and all that it had.
+/// Removes an account and all its data.
 ///
 /// # Errors
 /// One sentence: no such account, the only admin, or what could not be removed; repeating it resumes.
@@ -92,7 +92,7 @@ pub(crate) fn remove_account(
     let account: AccountName = name.parse()?;
     if !yes {
         bail!(
-            "this removes account {account} with all that it stored, for good; say `--yes` if you mean it"
+            "this permanently removes account {account} with all its data; add `--yes` to confirm"
         );
     }
     let removed = with_functions(flags, async |functions| {
@@ -103,7 +103,7 @@ pub(crate) fn remove_account(
         removed.map_err(anyhow::Error::from)
     })?;
     say(&format!(
-        "account {account} is removed: {} objects here, {} in buckets of its own. Its name stays taken",
+        "account {account} was removed: {} objects here, {} in its own buckets. Its name stays taken",
         removed.objects, removed.in_buckets
     ));
     Ok(())
@@ -135,7 +135,7 @@ pub(crate) fn print_token(
 /// Moves an account's documents to another store.
 ///
 /// # Errors
-/// One sentence; repeating the command goes on.
+/// One sentence; repeating the command resumes.
 pub(crate) fn move_account(name: &str, wanted: &Wanted, flags: Flags) -> anyhow::Result<()> {
     with_functions(flags, async |functions| {
         relocate::run(functions, name, wanted, say).await
@@ -150,7 +150,7 @@ fn with_functions<T>(
     within(&settings, &folder, act)
 }
 
-/// Where the accounts are; a folder made here would be an installation of its own, and nobody's.
+/// The existing accounts; a folder created here would be a separate, empty installation.
 fn existing(flags: Flags) -> anyhow::Result<(Settings, DataFolder)> {
     let settings = settings::read(flags)?;
     let folder = DataFolder::existing(&settings.options.data)?;
@@ -162,7 +162,7 @@ fn within<T>(
     folder: &DataFolder,
     act: impl AsyncFnOnce(&Functions) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    // Where one process decides what may be written, this one may only do it while that one does not run.
+    // If the server process decides what may be written, this process must only do so while the server is stopped.
     let alone = settings
         .bucket
         .as_ref()

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-/// What this program writes.
+/// The version that this program writes.
 const VERSION: u32 = 1;
 
 /// An open data folder.
@@ -28,17 +28,18 @@ pub(crate) struct DataFolder {
     path: PathBuf,
 }
 
-/// Held as long as the server runs; the lock ends with the process, however it ends.
+/// Held as long as the server runs; the lock ends with the process, in whatever way.
 #[derive(Debug)]
 pub(crate) struct ServerLock {
     file: File,
 }
 
 impl ServerLock {
-    /// Notes where the parts of the server meet, for commands that run beside it ([`DataFolder::running`]).
+    /// Records where the parts of the server listen for each other, for commands that run next to it
+    /// ([`DataFolder::running`]).
     ///
     /// # Errors
-    /// One sentence if that cannot be written.
+    /// One sentence if it cannot be written.
     pub(crate) fn note(&mut self, inner: SocketAddr) -> anyhow::Result<()> {
         let write = |file: &mut File| {
             file.set_len(0)?;
@@ -49,10 +50,10 @@ impl ServerLock {
 }
 
 impl DataFolder {
-    /// Opens a folder that is there, for commands about what is in it.
+    /// Opens an existing folder, for commands about its content.
     ///
     /// # Errors
-    /// As [`DataFolder::open`], and one sentence if there is none.
+    /// Like [`DataFolder::open`], and one sentence if there is none.
     pub(crate) fn existing(path: &Path) -> anyhow::Result<Self> {
         if !path.join("version").exists() {
             bail!(
@@ -63,7 +64,7 @@ impl DataFolder {
         Self::open(path)
     }
 
-    /// Opens the folder, making it if it does not exist.
+    /// Opens the folder, creating it if it does not exist.
     ///
     /// # Errors
     /// One sentence if it cannot be used or belongs to a newer version.
@@ -92,7 +93,7 @@ impl DataFolder {
         }
     }
 
-    /// Takes the lock that keeps a second server away.
+    /// Takes the lock that prevents a second server.
     ///
     /// # Errors
     /// One sentence if another server runs on the folder.
@@ -113,18 +114,18 @@ impl DataFolder {
         Ok(ServerLock { file })
     }
 
-    /// Returns where the parts of the server meet that runs on this folder, if one does.
+    /// Returns where the parts of the server that runs on this folder listen for each other, if one does.
     pub(crate) fn running(&self) -> Option<SocketAddr> {
         let path = self.path.join("lock");
         let file = File::open(&path).ok()?;
-        // Nobody who holds it, nobody who runs; what is written there is of another time.
+        // If nobody holds the lock, no server runs, and the recorded address is outdated.
         if file.try_lock_shared().is_ok() {
             return None;
         }
         fs::read_to_string(&path).ok()?.trim().parse().ok()
     }
 
-    /// Returns the master key, making it at first start.
+    /// Returns the master key, creating it at the first start.
     ///
     /// # Errors
     /// If the key cannot be read or is damaged.
@@ -138,10 +139,10 @@ impl DataFolder {
         })
     }
 
-    /// Returns the token that makes the first account.
+    /// Returns the token for creating the first account.
     ///
     /// # Errors
-    /// If it cannot be read or made.
+    /// If it cannot be read or created.
     pub(crate) fn setup_token(&self) -> anyhow::Result<String> {
         Ok(self
             .read_or_create("setup-token", random_hex::<16>)?
@@ -149,12 +150,12 @@ impl DataFolder {
             .to_owned())
     }
 
-    /// Returns the path of a folder inside.
+    /// Returns the path of a folder inside it.
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Reads a small file; if it does not exist, makes it whole and durable, for this user only.
+    /// Reads a small file; if it does not exist, creates it completely and durably, for this user only.
     fn read_or_create(
         &self,
         name: &str,
@@ -182,7 +183,7 @@ impl DataFolder {
                 .open(&fresh)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            // A link fails if somebody else was first; a rename would overwrite their key.
+            // A link fails if another process was first; a rename would overwrite its key.
             match fs::hard_link(&fresh, &path) {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
                 _ => Ok(()),

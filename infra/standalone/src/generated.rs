@@ -1,5 +1,5 @@
-//! The page that lists every key of every program. With `SUBSPACE_GENERATE=write` (`cargo xtask generate`) it is written,
-//! else it is compared.
+//! The page that lists every key of every program. With `SUBSPACE_GENERATE=write` (`cargo xtask generate`) it is
+//! written, otherwise it is compared.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -46,7 +46,7 @@ fn program<P: Program>(text: &mut String, what: &str) {
     }
 }
 
-/// A section for hosts that have variables only.
+/// A section for hosts that only have variables.
 fn variables(text: &mut String, title: &str, what: &str, keys: &[Key]) {
     let _ = write!(
         text,

@@ -1,4 +1,4 @@
-//! The IRC server inside: its settings, its name, its start.
+//! The built-in IRC server: its settings, its name, its start.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -38,10 +38,10 @@ pub(crate) fn name(settings: &Settings, origin: &str) -> String {
     }
 }
 
-/// Starts the server on a port that is open already.
+/// Starts the server on an open port.
 ///
 /// # Errors
-/// One sentence that says why it cannot start.
+/// One sentence about why it cannot start.
 pub(crate) async fn start(
     settings: &Settings,
     folder: &DataFolder,

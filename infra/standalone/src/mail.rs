@@ -1,4 +1,4 @@
-//! The mail connector inside the one process.
+//! The mail connector inside the single process.
 
 use std::net::Ipv4Addr;
 
@@ -16,7 +16,7 @@ pub(crate) const SMTP: &str = "smtp";
 /// Domain of mail addresses if the origin gives none.
 const LOCAL_DOMAIN: &str = "mail.localhost";
 
-/// What the functions know about mail.
+/// The mail service as configured for the functions.
 pub(crate) fn service(mail: &Options, origin: &str) -> Option<MailService> {
     mail.listen.0.map(|_| MailService {
         domain: domain(mail, origin),
@@ -46,7 +46,7 @@ pub(crate) fn start(
     Ok(Smtp::start(config, listener)?)
 }
 
-/// The domain of addresses: as configured, or the origin's host if that is a domain name.
+/// The mail domain: as configured, or the origin's host if that is a domain name.
 fn domain(mail: &Options, origin: &str) -> String {
     if let Some(DomainName(domain)) = &mail.domain {
         return domain.clone();

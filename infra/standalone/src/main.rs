@@ -43,7 +43,7 @@ enum Command {
         /// The account's name.
         #[arg(value_name = "NAME")]
         account: String,
-        /// What the token opens, `notes:rw` or `*:rw`; several are separated by blanks.
+        /// The token's scopes, `notes:rw` or `*:rw`; several are separated by blanks.
         #[arg(long)]
         scope: String,
         /// Label in the list of grants.
@@ -56,35 +56,35 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum AccountCommand {
-    /// Makes an account; the password is read from standard input.
+    /// Creates an account; the password is read from standard input.
     Add {
         /// The account's name.
         #[arg(value_name = "NAME")]
         account: String,
-        /// May manage the installation.
+        /// May administer the installation.
         #[arg(long)]
         admin: bool,
         #[command(flatten)]
         flags: Flags,
     },
-    /// Gives an account another password, read from standard input, and ends all its sessions.
+    /// Sets an account's password, read from standard input, and ends all its sessions.
     Password(Named),
-    /// Closes an account: nobody signs in, no token opens anything, no mail is taken. What it stored stays.
+    /// Disables an account: nobody can sign in, none of its tokens work, its addresses accept no mail. Its data stays.
     Disable(Named),
-    /// Opens an account that was disabled, with the tokens that it had.
+    /// Enables a disabled account, with its existing tokens.
     Enable(Named),
-    /// Removes an account for good, with all that it stored. Its name stays taken, so that nobody inherits its mail.
+    /// Removes an account permanently, with all its data. Its name stays taken, so that nobody inherits its mail.
     Remove {
         #[command(flatten)]
         named: Named,
-        /// Says that you mean it: there is no way back.
+        /// Confirms the removal, which cannot be undone.
         #[arg(long)]
         yes: bool,
-        /// Leaves what is in a bucket of the account's own.
+        /// Leaves the content of the account's own buckets.
         #[arg(long)]
         leave_bucket: bool,
     },
-    /// Moves an account's documents to a bucket, or back; works while the server runs, and goes on where it was
+    /// Moves an account's documents to a bucket, or back; works while the server runs, and resumes where it was
     /// interrupted. The bucket is named by SUBSPACE_TO_S3_BUCKET, _REGION, _ENDPOINT, _PREFIX, _PATH_STYLE,
     /// _ACCESS_KEY_ID and _SECRET_ACCESS_KEY (or _SECRET_ACCESS_KEY_FILE).
     Move {
@@ -98,7 +98,7 @@ enum AccountCommand {
     },
 }
 
-/// An account, and where it is.
+/// An account, and the data folder's flags.
 #[derive(Debug, Args)]
 struct Named {
     /// The account's name.
@@ -152,7 +152,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the one sentence that says why a command did not work.
+/// Prints the one sentence about why a command failed.
 #[allow(clippy::print_stderr, reason = "a command's own voice")]
 fn complain(error: &anyhow::Error) {
     eprintln!("subspace: {error:#}");

@@ -1,4 +1,4 @@
-//! What an operator can set for `subspace`: its own keys, and those of the parts that it has inside.
+//! The operator's settings for `subspace`: its own keys, and those of its built-in parts.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Passwords that somebody types, or that a program hands in.
+//! Passwords typed by a person, or passed in by a program.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use anyhow::Context as _;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-/// Reads a line from standard input. At a terminal it is asked for, and not shown.
+/// Reads a line from standard input. On a terminal there is a prompt, and no echo.
 ///
 /// # Errors
 /// One sentence: standard input cannot be read.
@@ -16,7 +16,7 @@ pub(crate) fn read() -> anyhow::Result<String> {
         let quiet =
             Quiet::begin(stdin.as_fd()).context("cannot keep the password off the terminal")?;
         let mut err = io::stderr().lock();
-        // Whoever closed standard error knows what is wanted.
+        // Standard error may be closed.
         drop(write!(err, "Password: ").and_then(|()| err.flush()));
         Some(quiet)
     } else {
@@ -29,7 +29,7 @@ pub(crate) fn read() -> anyhow::Result<String> {
     Ok(password.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// As long as it lives a terminal shows nothing of what is typed but the end of the line.
+/// As long as this lives the terminal does not echo, except the line break.
 struct Quiet<'a> {
     terminal: BorrowedFd<'a>,
     before: Termios,
@@ -48,7 +48,7 @@ impl<'a> Quiet<'a> {
 
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing.
+        // A terminal that is gone needs no restoring.
         let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
     }
 }

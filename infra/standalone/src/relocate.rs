@@ -1,4 +1,4 @@
-//! `subspace account move`: an account's documents to another store.
+//! `subspace account move`: moves an account's documents to another store.
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -7,33 +7,33 @@ use protocol::AccountName;
 
 use crate::router::Functions;
 
-/// What the variables of a destination begin with.
+/// The prefix of a destination's variables.
 const VARIABLES: &str = "SUBSPACE_TO_S3_";
-/// Milliseconds after which it says how far it is.
+/// How often it reports progress, in milliseconds.
 const STEP_MS: u64 = 10_000;
 
-/// Where to, or what else to do.
+/// The destination, or what else to do.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Wanted {
-    /// To `bucket` or back to `installation`; a move that was interrupted goes on.
+    /// To `bucket` or back to `installation`; an interrupted move resumes.
     #[arg(long, value_name = "WHERE")]
     to: Option<String>,
-    /// Goes on with a move that was begun.
+    /// Resumes a move that was started.
     #[arg(long)]
     resume: bool,
-    /// Gives up a move that is not done; the account stays where it is.
+    /// Cancels an unfinished move; the account stays where it is.
     #[arg(long)]
     cancel: bool,
-    /// Removes what an earlier move left at the old place, for good.
+    /// Permanently removes what an earlier move left in the old location.
     #[arg(long)]
     remove_old: bool,
 }
 
-/// Does it.
+/// Runs the command.
 ///
 /// # Errors
-/// One sentence; repeating the command goes on.
+/// One sentence; repeating the command resumes.
 pub(crate) async fn run(
     functions: &Functions,
     name: &str,
@@ -67,8 +67,8 @@ pub(crate) async fn run(
         let report = functions.files().move_on(&account, Some(STEP_MS)).await?;
         if report.done {
             say(&format!(
-                "account {account} is moved: {} documents compared, {} objects of {} bytes copied and read back. What was at \
-                 the old place is still there; `subspace account move {account} --remove-old` removes it",
+                "account {account} was moved: {} documents compared, {} objects of {} bytes copied and read back. The data in \
+                 the old location is still there; `subspace account move {account} --remove-old` removes it",
                 report.documents, report.objects, report.bytes
             ));
             return Ok(());
@@ -80,7 +80,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Reads the destination; a secret can also be in a file that the variable with `_FILE` behind its name names.
+/// Reads the destination; a secret can also be in a file named by the variable with the suffix `_FILE`.
 fn destination(get: impl Fn(&str) -> Option<String>) -> anyhow::Result<BucketSettings> {
     let secret = format!("{VARIABLES}SECRET_ACCESS_KEY");
     let file = get(&format!("{secret}_FILE")).filter(|path| !path.is_empty());

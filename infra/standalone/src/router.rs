@@ -1,4 +1,4 @@
-//! Which part answers a request: functions, gateway or the client's files.
+//! Routes a request to a part: functions, gateway or the client's files.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use crate::statics::StaticFiles;
 /// The functions over files or a bucket, natively.
 pub(crate) type Functions = functions_core::Functions<NativeStore, NativeHost>;
 
-/// The body of answers.
+/// The body of responses.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// All parts behind the web port. Clones share everything.
@@ -37,7 +37,7 @@ struct Parts {
 }
 
 impl Router {
-    /// Makes a router; the gateway comes later, because it needs functions that answer.
+    /// Creates a router; the gateway is added later, because it needs running functions.
     pub(crate) fn new(functions: Arc<Functions>, files: StaticFiles, limits: Limits) -> Self {
         Self {
             parts: Arc::new(Parts {
@@ -51,11 +51,11 @@ impl Router {
 
     /// Adds the gateway.
     pub(crate) fn mount(&self, gateway: GatewayService) {
-        // Mounted once, at start; a second one would change nothing.
+        // Mounted once, at the start; a second one would change nothing.
         let _ = self.parts.gateway.set(gateway);
     }
 
-    /// Answers one request of another part of this process.
+    /// Handles a request from another part of this process.
     pub(crate) async fn answer_within(
         self,
         request: Request<Lingering<Incoming>>,
@@ -70,7 +70,7 @@ impl Router {
         response
     }
 
-    /// Answers one request.
+    /// Handles a request.
     pub(crate) async fn answer(
         self,
         mut request: Request<Lingering<Incoming>>,
@@ -125,7 +125,7 @@ async fn with_own_metrics(
     let mut own = Exposition::new("subspace_");
     own.gauge(
         "damaged_records",
-        "Records of the functions that could not be read when they were looked at last.",
+        "Records of the functions that could not be read at the last attempt.",
         damaged,
     );
     own.counter(

@@ -24,7 +24,7 @@ use crate::shares::Shares;
 use crate::statics::StaticFiles;
 use crate::turn;
 
-/// Milliseconds of a day.
+/// Milliseconds per day.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Id of the gateway among the connectors.
 const GATEWAY: &str = "irc";
@@ -32,7 +32,7 @@ const GATEWAY: &str = "irc";
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// One sentence that says why it cannot start.
+/// One sentence about why it cannot start.
 pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
     let settings = settings::begin(flags)?;
     let folder = DataFolder::open(&settings.options.data)?;
@@ -43,19 +43,19 @@ pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
     runtime.block_on(serve(&settings, &folder, &mut lock))
 }
 
-/// Where the IRC server is, once its port is open.
+/// The addresses of the IRC server and others, once their ports are open.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Addresses {
     web: SocketAddr,
-    /// Where the parts of this process meet.
+    /// Where the parts of this process reach each other.
     inner: SocketAddr,
     irc: Option<SocketAddr>,
     turn: Option<SocketAddr>,
     turn_tls: Option<SocketAddr>,
 }
 
-/// Makes the functions over the data folder. Commands that open no port give no addresses; what they
-/// make knows the configured ones, and reaches the server that runs on the folder, wherever it listens.
+/// Creates the functions over the data folder. Commands that open no port pass no addresses; their functions know the
+/// configured ones, and reach the server that runs on the folder, wherever it listens.
 ///
 /// # Errors
 /// One sentence: the store or a key cannot be used.
@@ -90,7 +90,7 @@ pub(crate) async fn functions(
     .map(|(id, kind, platforms)| Connector {
         id: id.to_owned(),
         kind,
-        // The mail connector has no web port: it looks into its queue by itself.
+        // The mail connector has no web port: it polls its queue.
         url: if id == mail::SMTP {
             String::new()
         } else {
@@ -101,7 +101,7 @@ pub(crate) async fn functions(
     })
     .into();
     config.mail = mail::service(&options.mail, &config.origin);
-    // The public origin may lead around half the world, or not be reachable from here at all.
+    // The public origin may be far away, or unreachable from here.
     let inner = format!("http://{}", dialable(addresses.inner));
     config.internal.insert(GATEWAY.to_owned(), inner);
     config.network = addresses.irc.map(|address| {
@@ -114,7 +114,7 @@ pub(crate) async fn functions(
             port: address.port(),
             secure: false,
             channels: options.channels.0.clone(),
-            // One that the system chooses is not known yet.
+            // A port chosen by the system is not known yet.
             other_ports: tls.filter(|port| *port != 0).into_iter().collect(),
         }
     });
@@ -149,7 +149,7 @@ async fn serve(
     let stopped = program::stop_signal()?;
     let shares = Shares::new(settings, program::raise_descriptors()?);
     let web = bind("listen", settings.options.listen).await?;
-    // However many strangers hold the web port, the parts of this process reach each other.
+    // However many connections strangers hold on the web port, the parts of this process reach each other.
     let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     lock.note(inner.local_addr()?)?;
     let irc_listener = match settings.irc_listen() {
@@ -266,12 +266,12 @@ async fn serve(
         // Everything else that a call needs stops too, so it does not wait for calls to end.
         turn.stop();
     }
-    // The gateway publishes its spool to the functions, so they go last.
+    // The gateway publishes its spool to the functions, so they stop last.
     gateway.shutdown().await;
     if let Some(ircd) = ircd {
         ircd.shutdown().await;
     }
-    // A sweep may stop anywhere.
+    // A sweep may be interrupted anywhere.
     sweeping.abort();
     drop(stop_web);
     web.await??;
@@ -316,7 +316,7 @@ async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
-/// Where a listener is reached from this machine: an unspecified address listens on loopback too.
+/// The address at which a listener is reached from this machine: an unspecified address includes loopback.
 fn dialable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() {
@@ -328,7 +328,7 @@ fn dialable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// What to say if links lead nowhere: every address of a machine is none that a browser elsewhere can open.
+/// A warning if links cannot work: an unspecified address cannot be opened by a browser elsewhere.
 fn nowhere(origin: Option<&str>, web: SocketAddr) -> Option<String> {
     (origin.is_none() && web.ip().is_unspecified()).then(|| {
         format!(
@@ -338,7 +338,7 @@ fn nowhere(origin: Option<&str>, web: SocketAddr) -> Option<String> {
     })
 }
 
-/// Tells whoever started the server; they may have gone away, which is no reason to stop.
+/// Prints a line for the parent process; it may be gone, which is no reason to stop.
 fn say(line: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();

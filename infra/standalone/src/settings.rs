@@ -1,4 +1,4 @@
-//! The options, checked, with what follows from them.
+//! The validated options, with derived values.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,29 +12,29 @@ use storage_s3::S3Settings;
 
 use crate::options::Options;
 
-/// What was given on the command line.
+/// The flags from the command line.
 pub(crate) type Flags = Given<Options>;
 
-/// The configuration, checked.
+/// The validated configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// What is set.
+    /// The options that are set.
     pub(crate) options: Options,
-    /// The bucket that accounts are kept in, if it is not the folder.
+    /// The bucket for the accounts, if they are not in the folder.
     pub(crate) bucket: Option<S3Settings>,
     /// Public address, if configured.
     pub(crate) origin: Option<String>,
     /// Built web client.
     pub(crate) client: PathBuf,
-    /// Whether members may add networks at addresses that are not public.
+    /// Whether members may add networks at non-public addresses.
     pub(crate) any_network: bool,
-    /// What is configured of the IRC server.
+    /// The IRC server's configuration.
     pub(crate) ircd: IrcdConfig,
-    /// What is configured of the TURN server.
+    /// The TURN server's configuration.
     pub(crate) turn: turn_server::Config,
 }
 
-/// Reads the options, and begins the log.
+/// Reads the options, and starts the log.
 ///
 /// # Errors
 /// One sentence: which key, what was found, what is expected.
@@ -42,7 +42,7 @@ pub(crate) fn begin(flags: Flags) -> anyhow::Result<Settings> {
     Settings::new(flags.begin()?)
 }
 
-/// Reads the options for a command that has no log.
+/// Reads the options for a command without a log.
 ///
 /// # Errors
 /// One sentence: which key, what was found, what is expected.
@@ -51,7 +51,7 @@ pub(crate) fn read(flags: Flags) -> anyhow::Result<Settings> {
 }
 
 impl Settings {
-    /// Checks every key, and adds what follows from others.
+    /// Validates every key, and derives further values.
     ///
     /// # Errors
     /// One sentence: which key, what was found, what is expected.
@@ -90,7 +90,7 @@ impl Settings {
         self.options.ircd.listen.0
     }
 
-    /// Where mail is taken.
+    /// Where mail is received.
     pub(crate) const fn mail_listen(&self) -> Option<SocketAddr> {
         self.options.mail.listen.0
     }
@@ -106,7 +106,7 @@ impl Settings {
     }
 }
 
-/// Browsers are told one address of each kind.
+/// Browsers get one address of each kind.
 fn check_turn(turn: &turn_server::Config) -> anyhow::Result<()> {
     for (key, found) in [
         ("turn-listen", &turn.listen),
@@ -204,7 +204,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Reads flags alone.
+    /// Reads only flags.
     pub(crate) fn settings(flags: &[(&str, &str)]) -> anyhow::Result<Settings> {
         Settings::new(load(flags, &[])?.options)
     }

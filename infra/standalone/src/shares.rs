@@ -1,4 +1,4 @@
-//! What each port gets of the process's descriptors.
+//! How the process's file descriptors are divided among its ports.
 
 use http_server::Limits;
 use program::{Share, share_out};
@@ -6,14 +6,14 @@ use smtp_connector::Limits as MailLimits;
 
 use crate::settings::Settings;
 
-/// Connections of the parts of this process to each other, at most.
+/// The most connections between the parts of this process.
 const INNER: usize = 256;
 
 /// How many connections each port may have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shares {
     pub(crate) web: Share,
-    /// Where the parts of this process meet: strangers on this machine may find it.
+    /// Where the parts of this process reach each other: strangers on this machine may find it.
     pub(crate) inner: Share,
     pub(crate) irc: Share,
     pub(crate) smtp: Share,
@@ -22,7 +22,7 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    /// Shares out what the process has.
+    /// Divides the available descriptors.
     pub(crate) fn new(settings: &Settings, descriptors: u64) -> Self {
         let open = |is_open: bool, share| if is_open { share } else { Share::default() };
         let turn = settings.turn_listen().is_some();
@@ -39,7 +39,7 @@ impl Shares {
                 relays,
             ],
         );
-        // Both ends of an inner connection are in this process, and belong to what is not shared out.
+        // Both ends of an inner connection are in this process, and count towards the undivided half.
         let inner = usize::try_from(descriptors / 8).map_or(INNER, |most| most.clamp(1, INNER));
         Self {
             web,

@@ -9,19 +9,19 @@ use http::{Request, Response};
 const NOT_BUILT: &str =
     "The web client is not built. Run `cargo xtask client`, or name its folder with --client.\n";
 
-/// Answers requests for the client's files.
+/// Serves the client's files.
 #[derive(Clone, Debug)]
 pub(crate) struct StaticFiles {
     folder: PathBuf,
 }
 
 impl StaticFiles {
-    /// Serves a folder. It is read at each request, so a rebuilt client shows at once.
+    /// Serves a folder. It is read at each request, so a rebuilt client is visible at once.
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
 
-    /// Answers GET and HEAD.
+    /// Handles GET and HEAD.
     pub(crate) async fn answer<B>(&self, request: &Request<B>) -> Response<Bytes> {
         let wanted = match Wanted::by(request) {
             Ok(wanted) => wanted,

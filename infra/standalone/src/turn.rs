@@ -1,4 +1,4 @@
-//! The TURN server inside: its secret, and where browsers find it.
+//! The built-in TURN server: its secret, and where browsers find it.
 
 use std::net::SocketAddr;
 
@@ -12,10 +12,10 @@ use crate::data::DataFolder;
 use crate::options::Host;
 use crate::settings::Settings;
 
-/// Starts the server, if there is to be one.
+/// Starts the server, if it is enabled.
 ///
 /// # Errors
-/// One sentence that says why it cannot start.
+/// One sentence about why it cannot start.
 pub(crate) fn start(
     settings: &Settings,
     folder: &DataFolder,
@@ -34,7 +34,7 @@ pub(crate) fn start(
     }
 }
 
-/// Says by its names here what is wrong.
+/// Describes an error by the names of the keys here.
 fn named(error: StartError) -> anyhow::Error {
     match error {
         StartError::InUse { key, address } => {
@@ -63,7 +63,7 @@ fn named(error: StartError) -> anyhow::Error {
     }
 }
 
-/// What the functions tell browsers: the address it listens on, or under which the installation is reached.
+/// The browsers' configuration: the address it listens on, or the one of the installation.
 pub(crate) fn config(
     settings: &Settings,
     master: &[u8; 32],
@@ -90,10 +90,10 @@ pub(crate) fn config(
     }
 }
 
-/// A secret of its own, so that what leaks from here opens nothing else.
+/// A separate secret, so that a leak here opens nothing else.
 fn secret(master: &[u8; 32]) -> String {
     let mut key = [0; 32];
-    // HKDF-SHA256 fails above 255 * 32 bytes only (RFC 5869, section 2.3).
+    // HKDF-SHA256 only fails above 255 * 32 bytes (RFC 5869, section 2.3).
     let expanded =
         hkdf::Hkdf::<sha2::Sha256>::new(None, master).expand(b"subspace turn v1", &mut key);
     debug_assert!(expanded.is_ok());

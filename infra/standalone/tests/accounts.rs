@@ -1,4 +1,4 @@
-//! The operator's commands about accounts, beside a server that runs: what they end ends at once.
+//! The operator's account commands, next to a running server: whatever they end, ends at once.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -40,7 +40,7 @@ fn session(server: &Server, token: &str) -> u16 {
     server.request(&head, "").0
 }
 
-/// How many connections the gateway keeps, or how many of them are in a state.
+/// How many connections the gateway maintains, or how many of them are in a state.
 fn gauge(server: &Server, state: Option<&str>) -> usize {
     let (_, metrics) = server.request("GET /metrics", "");
     let lines = metrics.lines().filter(|line| match state {
@@ -87,7 +87,7 @@ fn accounts_are_changed_closed_and_removed_while_the_server_runs() {
     let (status, token) = sign_in(&server, "bob", NEW);
     assert_eq!((status, session(&server, &token)), (201, 200));
 
-    // The gateway knows at once, wherever the server listens: no connection of bob's stays to be refused.
+    // The gateway is told at once, wherever the server listens: none of bob's connections is left to be refused.
     done(&account(&data, &["password", "alice"], OLD));
     until_online(&server, 2);
     let said = done(&account(&data, &["disable", "bob"], ""));

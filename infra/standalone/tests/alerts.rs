@@ -1,4 +1,4 @@
-//! A webhook with its real sender: Prometheus' Alertmanager, from Debian, brings an alert into a channel.
+//! A webhook with its real sender: Prometheus' Alertmanager, from Debian, posts an alert to a channel.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,7 +20,7 @@ struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// Starts it with one receiver, and waits until it takes alerts.
+    /// Starts it with one receiver, and waits until it accepts alerts.
     fn start(url: &str, secret: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = json!({
@@ -104,7 +104,7 @@ fn alertmanager_tells_the_channel() {
         (deliveries.len() == 2 && deliveries.iter().all(said)).then_some(())
     });
 
-    // Who does not know the secret says nothing.
+    // A sender without the secret posts nothing.
     let other = Alertmanager::start(&hook.url, "another-secret");
     other.post(&json!([{"labels": {"alertname": "Forged"}}]));
     until("the forged one is refused", || {

@@ -1,4 +1,4 @@
-//! What archives cost over the wire: a publisher, the functions as a process of their own, and an S3 server that counts.
+//! The cost of archives over the wire: a publisher, the functions as a separate process, and an S3 server that counts.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 /// Messages of half a run.
 const HALF: usize = 1_000;
-/// Each so often one is said: a hundredth of a second where people take a second, as all times here.
+/// The interval of messages: a hundredth of a second where people take a second, like all times here.
 const EVERY: Duration = Duration::from_millis(10);
 const CONFIG: PublisherConfig = PublisherConfig {
     batch_events: 500,
@@ -63,7 +63,7 @@ fn event(number: usize) -> Event {
     }
 }
 
-/// Functions with alice, over the bucket; what a connector has to know of them.
+/// Functions with alice, over the bucket; and what a connector needs to know about them.
 fn functions(bucket: &Bucket, folder: &std::path::Path) -> (Process, String, FunctionsClient) {
     let web = server::free_address();
     let mut command = std::process::Command::new(programs().join("subspace-functions"));
@@ -97,13 +97,13 @@ fn functions(bucket: &Bucket, folder: &std::path::Path) -> (Process, String, Fun
     (process, token, client)
 }
 
-/// PUT and GET, and the rest; bytes that were put.
+/// PUT and GET, and the rest; bytes written.
 fn spent(bucket: &Bucket) -> (u64, u64) {
     let state = bucket.state.lock().unwrap();
     (state.requests.values().sum(), state.written)
 }
 
-/// The day's document as the store has it: its size, and whether it has this message.
+/// The day's document in the store: its size, and whether it contains this message.
 fn documents(bucket: &Bucket) -> (u64, String) {
     let state = bucket.state.lock().unwrap();
     let days = state.objects.iter();
@@ -152,7 +152,7 @@ async fn two_thousand_messages_cost_twice_what_a_thousand_do() {
                 requests * 10 <= messages,
                 "{requests} requests for {messages} messages"
             );
-            // A message is some 130 bytes of its day.
+            // A message takes some 130 bytes of its day.
             assert!(
                 written <= messages * 130 * 10,
                 "{written} bytes for {messages} messages"

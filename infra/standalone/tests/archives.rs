@@ -1,5 +1,5 @@
-//! Archives on an external server, through the whole: said in a channel, kept in the spool while that server
-//! is down or the token is revoked, and written there once.
+//! Archives on an external server, end to end: posted in a channel, kept in the spool while that server is down or the
+//! token is revoked, and written there once.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,8 +30,8 @@ fn online(space: &Space, nick: &str, session: &str) -> Socket {
     socket
 }
 
-/// All texts of #general that alice's storage elsewhere has, in order. Nothing while that server writes there: what it lists
-/// it may deny for a moment.
+/// All texts of #general that alice's external storage has, in order. Nothing while that server is writing: for a
+/// moment it may deny what it lists.
 fn archived(away: &Armadietto, token: &str) -> Option<Vec<String>> {
     let mut texts = Vec::new();
     let folder = format!("chat-messages/{IRC}/channels/general/");
@@ -55,7 +55,7 @@ fn read_below(away: &Armadietto, token: &str, folder: &str, texts: &mut Vec<Stri
     Some(())
 }
 
-/// The same once it holds still.
+/// The same once it is at rest.
 fn settled(away: &Armadietto, token: &str) -> Vec<String> {
     until("that server holds still", || archived(away, token))
 }
@@ -84,7 +84,7 @@ fn archives_elsewhere_wait_for_that_server_and_for_the_user() {
     let token = away.authorise(SCOPE);
     connect(&away, &token);
 
-    // While all is well.
+    // While everything works.
     let alice = online(&space, "alice", &sessions[0]);
     let bob = online(&space, "bob", &sessions[1]);
     alice.done(&say("alice", room("#general"), "one"));
@@ -93,7 +93,7 @@ fn archives_elsewhere_wait_for_that_server_and_for_the_user() {
         (archived(&away, &token)? == ["one"]).then_some(())
     });
 
-    // That server is down; this one is killed meanwhile.
+    // That server is down; this one is killed in the meantime.
     away.stop();
     alice.done(&say("alice", room("#general"), "two"));
     bob.done(&say("bob", room("#general"), "three"));

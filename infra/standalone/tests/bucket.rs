@@ -21,11 +21,11 @@ use common::{Space, until};
 use s3::{Abilities, Server as Bucket};
 use tokio::runtime::Runtime;
 
-/// Documents that are there before the move.
+/// Documents that exist before the move.
 const DOCUMENTS: usize = 300;
 /// How often the move is killed.
 const KILLS: usize = 6;
-/// The longest that a whole move takes, interruptions included.
+/// The longest duration of a whole move, including interruptions.
 const LIMIT: Duration = Duration::from_secs(120);
 
 fn bucket() -> (Runtime, Bucket) {
@@ -118,7 +118,7 @@ fn a_move_is_killed_and_goes_on_while_others_write() {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                // New modules too: no head is there that could be marked.
+                // New modules too: they have no head that could be marked.
                 let path = format!("/m{}/{n}", n % 5);
                 match storage(&space, &token, "PUT", &path, &n.to_string()) {
                     (200 | 201, _) => accepted.push((path, n.to_string())),
@@ -187,7 +187,7 @@ fn a_move_is_killed_and_goes_on_while_others_write() {
     let mut again = Vec::new();
     read_all(&space, &token, "/", &mut again);
     assert_eq!(all, again, "nothing was read at the old place");
-    // And back, the same in every version.
+    // And back, with every version unchanged.
     let back = relocate(&space, &bucket, &["--to", "installation"])
         .output()
         .unwrap();
@@ -233,7 +233,7 @@ fn a_whole_installation_is_served_from_a_bucket() {
             201
         );
     }
-    // Its folder holds nothing of it: another process finds all in the bucket.
+    // Its folder contains nothing of it: another process finds everything in the bucket.
     server.kill();
     let _server = space.start();
     for n in 0..20 {

@@ -1,5 +1,5 @@
-//! One address, or several, that take all the connections they can get: everybody else, and the parts of the server
-//! among themselves, notice nothing.
+//! One address, or several, that take all the connections they can get: everyone else, and the parts of the server
+//! among themselves, are not affected.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,9 +17,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// As few as an old system gives.
+/// As few as old systems allow.
 const DESCRIPTORS: u32 = 256;
-/// More than there are.
+/// More than are available.
 const CONNECTIONS: usize = 300;
 
 async fn connect(from: &str, to: SocketAddr) -> TcpStream {
@@ -40,7 +40,7 @@ async fn idle_connections_of_one_address_stop_nobody_else() {
     for number in 0..CONNECTIONS {
         let mut stream = connect("127.0.0.3:0", web).await;
         if number % 2 == 0 {
-            // Those that are closed as they come may be so already.
+            // Those closed immediately may be closed already.
             drop(stream.write_all(b"GET / HTTP/1.1\r\nX: ").await);
         }
         idle.push(stream);
@@ -53,7 +53,7 @@ async fn idle_connections_of_one_address_stop_nobody_else() {
     reading.await.unwrap().unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 
-    // The IRC server asks the functions whether the password is right.
+    // The IRC server asks the functions to verify the password.
     let irc = server.line("irc").unwrap().to_owned();
     let signed_in = tokio::task::spawn_blocking(move || {
         let password = format!("alice:{PASSWORD}");
@@ -77,7 +77,7 @@ struct Crowd<'a> {
 }
 
 impl Crowd<'_> {
-    /// Comes, and reads until the server closes; done when no more are left than may be.
+    /// Connects, and reads until the server closes; done when no more are left than allowed.
     async fn come(&self, reading: &mut JoinSet<()>) {
         let to: SocketAddr = self.port.parse().unwrap();
         let (gone, mut told) = watch::channel(0);
@@ -87,7 +87,7 @@ impl Crowd<'_> {
                 let (says, gone) = ((self.says)(last), gone.clone());
                 reading.spawn(async move {
                     let mut some = [0; 1024];
-                    // Those that are closed as they come may be so already.
+                    // Those closed immediately may be closed already.
                     if stream.write_all(says.as_bytes()).await.is_ok() {
                         while let Ok(1..) = stream.read(&mut some).await {}
                     }
@@ -106,7 +106,7 @@ impl Crowd<'_> {
 async fn crowds_of_many_addresses_at_all_ports_stop_no_part_of_the_server() {
     let temp = tempfile::tempdir().unwrap();
     let data = temp.path().join("data");
-    // The IRC server does not count by address whoever is on this machine, unless he comes through a proxy.
+    // The IRC server does not count clients on this machine by address, unless they come through a proxy.
     let flags = ["--ircd-proxies", "127.0.0.0/8"];
     let server = Server::start_with_few(&data, &flags, DESCRIPTORS);
     assert!(add(&data, "alice", PASSWORD, &[]).status.success());

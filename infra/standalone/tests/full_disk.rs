@@ -1,4 +1,4 @@
-//! A server whose disk takes nothing more: what it says to whom, and that it goes on when there is room.
+//! A server whose disk accepts nothing more: its errors, and that it continues when there is space.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

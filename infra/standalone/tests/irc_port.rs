@@ -1,4 +1,4 @@
-//! The IRC port as strangers, members and proxies meet it.
+//! The IRC port from the point of view of strangers, members and proxies.
 
 mod common;
 
@@ -92,7 +92,7 @@ fn no_member_is_a_guest_by_way_of_the_gateway() {
         let sentence = alice.refused(&act("connect", json!({})));
         assert!(sentence.contains("own network"), "{host}: {sentence}");
     }
-    // Who uses an IRC program on this machine is welcome.
+    // An IRC program on this machine is welcome.
     Plain::register(&space.irc, "carol", None, "").unwrap();
 }
 
@@ -114,7 +114,7 @@ fn wrong_passwords_for_one_account_keep_nobody_else_out() {
         let password = format!("{name}:{PASSWORD}");
         Plain::register(&space.irc, name, Some(&password), "").unwrap();
     }
-    // More of them slow down that account, and that is what is said.
+    // More of them slow down that account, and the error says so.
     let guess = |guess: u32| {
         let client = Plain::connect(&space.irc).unwrap();
         client.say(&format!("PASS alice:wrong {guess}"));
@@ -132,7 +132,7 @@ fn wrong_passwords_for_one_account_keep_nobody_else_out() {
 fn clients_behind_a_proxy_are_who_and_where_they_are() {
     let space = Space::new(&["--ircd-proxies", "127.0.0.1"]);
     let _server = space.start();
-    // A stranger through the proxy is no local guest.
+    // A stranger behind the proxy is not a local guest.
     let mut stream = TcpStream::connect(&space.irc).unwrap();
     stream
         .write_all(
@@ -145,7 +145,7 @@ fn clients_behind_a_proxy_are_who_and_where_they_are() {
         seen.contains(" 464 carol :This server is for its members"),
         "{seen}"
     );
-    // Whoever is on this machine still is.
+    // A client on this machine still is.
     Plain::register(&space.irc, "carol", None, "").unwrap();
 }
 
@@ -166,7 +166,7 @@ fn admins_end_the_connections_of_others_and_members_do_not() {
     alice.expect(" PONG ");
     alice.say("KILL bob :spam");
     bob.expect("ERROR :Killed (alice (spam))");
-    // So does an admin who shows a token, as the account's own connection does.
+    // So does an admin who uses a token, like the account's own connection.
     let wanted = json!({"kind": "irc", "client": "phone"});
     let session = space.sign_in("alice");
     let (status, grant) = space.call("POST /api/grants", &session, &wanted);

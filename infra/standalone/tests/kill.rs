@@ -1,4 +1,4 @@
-//! SIGKILL at any moment: whatever anybody was shown is in the archives of those it concerned, exactly once.
+//! SIGKILL at any moment: everything shown to anyone is in the archives of those concerned, exactly once.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,17 +26,17 @@ const ROUNDS: u32 = 6;
 /// The accounts whose archives are checked; `carol` is a guest with a plain client.
 const ACCOUNTS: [&str; 2] = ["alice", "bob"];
 
-/// What was shown to anybody: by conversation of an account, texts with their ids as far as these were shown.
+/// Everything that was shown: by conversation of an account, texts with their ids as far as these were shown.
 #[derive(Default)]
 struct Shown {
     conversations: BTreeMap<(String, String), BTreeMap<String, Option<String>>>,
-    /// Everything, repeats included, of this round.
+    /// The number of items in this round, including repeats.
     count: u64,
-    /// Channels of which it was shown that alice is in them, or not.
+    /// Channels for which it was shown that alice is in them, or not.
     channels: BTreeMap<String, bool>,
 }
 
-/// Shared by everybody who looks.
+/// Shared by all observers.
 #[derive(Clone, Default)]
 struct Ledger(Arc<(Mutex<Shown>, Condvar)>);
 
@@ -71,7 +71,7 @@ impl Ledger {
         self.0.1.notify_all();
     }
 
-    /// Takes a message event or an ack.
+    /// Records a message event or an ack.
     fn note_activity(&self, value: &Value) {
         if value["type"] == "send"
             && let Some(text) = value["object"]["content"].as_str()
@@ -83,7 +83,7 @@ impl Ledger {
         }
     }
 
-    /// Takes a line that a plain client got.
+    /// Records a line that a plain client received.
     fn note_line(&self, line: &str) {
         let (tags, line) = match line.strip_prefix('@') {
             Some(tagged) => tagged.split_once(' ').unwrap(),
@@ -109,7 +109,7 @@ impl Ledger {
             .insert(channel.to_owned(), inside);
     }
 
-    /// Waits until so much was shown since [`Ledger::begin`].
+    /// Waits until this much was shown since [`Ledger::begin`].
     fn reach(&self, count: u64) {
         let shown = self.0.0.lock().unwrap();
         let waited = self
@@ -129,7 +129,7 @@ impl Ledger {
     }
 }
 
-/// Says numbered things until the server is gone.
+/// Sends numbered messages until the server is gone.
 fn talk(
     socket: &Socket,
     ledger: &Ledger,
@@ -149,14 +149,14 @@ fn talk(
             return;
         };
         match ack["error"].as_str() {
-            // Whom the server does not know yet after its start cannot be written to.
+            // Somebody whom the server does not know yet after its start cannot be written to.
             Some(error) => assert!(error.starts_with("There is nobody called"), "{ack}"),
             None => ledger.note_activity(&ack),
         }
     }
 }
 
-/// A socket of an account until the server is gone; tells who it is once it is in the channel.
+/// A socket of an account until the server is gone; announces itself once it is in the channel.
 fn person_at_a_browser(
     space: &Space,
     ledger: &Ledger,
@@ -194,7 +194,7 @@ fn person_at_a_browser(
     });
 }
 
-/// Joins a channel in each round, and leaves that of the round before.
+/// Joins a channel in each round, and leaves that of the previous round.
 fn come_and_go(socket: &Socket, ledger: &Ledger, round: u32) {
     let new = format!("#round{round}");
     match socket.ask(&act("join", "alice", json!({"target": room(&new)}))) {
@@ -224,7 +224,7 @@ fn come_and_go(socket: &Socket, ledger: &Ledger, round: u32) {
     }
 }
 
-/// The guest, until the server is gone. In every other round the client knows nothing of IRCv3.
+/// The guest, until the server is gone. In every other round the client does not support IRCv3.
 fn guest(space: &Space, ledger: &Ledger, round: u32) {
     let caps = if round.is_multiple_of(2) {
         ""
@@ -258,7 +258,7 @@ fn guest(space: &Space, ledger: &Ledger, round: u32) {
     });
 }
 
-/// Says what is not as it must be.
+/// Describes everything that is not as it must be.
 fn faults(shown: &Shown, found: &BTreeMap<&str, Archives>) -> Vec<String> {
     let mut faults = Vec::new();
     for (account, archives) in found {
@@ -282,7 +282,7 @@ fn faults(shown: &Shown, found: &BTreeMap<&str, Archives>) -> Vec<String> {
                 ));
             }
         }
-        // What nobody was shown may be there, but not twice either.
+        // Messages that nobody was shown may be there, but not twice either.
         let mut texts = BTreeSet::new();
         for message in messages.iter().filter(|message| message["type"] == "text") {
             if !texts.insert(message["text"].as_str()) {
@@ -302,7 +302,7 @@ fn nothing_that_was_shown_is_lost_or_doubled() {
     let mut sessions = Vec::new();
     for round in 0..ROUNDS {
         if random.below(3) == 0 {
-            // Killed while it starts.
+            // Killed during its start.
             let mut child = server::spawn(&space.data(), &space.flags());
             std::thread::sleep(Duration::from_millis(random.below(400)));
             child.kill().unwrap();

@@ -1,4 +1,4 @@
-//! Mail for a channel, brought by real senders: swaks and Postfix.
+//! Mail for a channel, sent by real senders: swaks and Postfix.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -98,7 +98,7 @@ fn swaks_meets_every_refusal() {
         assert!(said.contains(answer), "{answer}: {said}");
     };
     let here = inbox.address.as_str();
-    // What swaks ends with is in its manual: 24 is RCPT, 23 is MAIL, 26 is the mail.
+    // The exit codes of swaks are in its manual: 24 is RCPT, 23 is MAIL, 26 is the mail.
     says(&["--to", "bob@elsewhere.example"], 24, "550 5.7.1");
     says(
         &["--to", "postmaster@mail.localhost", "--quit-after", "RCPT"],
@@ -188,14 +188,14 @@ fn what_cannot_be_taken_apart_is_put_aside_and_others_arrive() {
             inbox.address
         )
     };
-    // As a server without bounds kept it.
+    // As kept by a server without limits.
     let hostile = "Content-Type: message/rfc822\r\n\r\n".repeat(40_000);
     let (old, twice, once) = ("a".repeat(32), "b".repeat(32), "c".repeat(32));
     let write = |path: String, id: &str, mail: &str| {
         std::fs::write(incoming.join(path), format!("{}{mail}", envelope(id))).unwrap();
     };
     write(format!("queue/{old}.mail"), &old, &hostile);
-    // As processes leave them that ended while they worked on it.
+    // As left by processes that ended while working on it.
     write(
         format!("trying/{twice}.2.mail"),
         &twice,

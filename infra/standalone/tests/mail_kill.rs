@@ -1,4 +1,4 @@
-//! Every mail that was answered 250 arrives, exactly once, however the server ends.
+//! Every mail that got the response 250 arrives, exactly once, however the server ends.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -32,7 +32,7 @@ fn what_was_answered_250_arrives_once_though_the_server_is_killed() {
                 while !stop.load(Ordering::SeqCst) {
                     number += 1;
                     let subject = format!("mail-{sender}-{number}");
-                    // As every mail server does: the same bytes again until there is an answer.
+                    // Like every mail server: the same bytes again until there is a response.
                     while Client::send(&smtp, &to, &subject) != Some(true) {
                         if stop.load(Ordering::SeqCst) {
                             return;

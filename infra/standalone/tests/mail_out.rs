@@ -1,4 +1,4 @@
-//! Outgoing mail: invites, digests of what was missed, and what comes back; with Postfix and its smtp-sink.
+//! Outgoing mail: invites, digests of missed messages, and bounces; with Postfix and its smtp-sink.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,7 +22,7 @@ fn sending_to(smarthost: &str) -> Inbox {
         "1",
         "--mail-poll",
         "1",
-        // Of each mail that cannot be sent, and not of one a minute.
+        // For each mail that cannot be sent, not only one a minute.
         "--log",
         "warn,smtp_connector=debug",
     ])
@@ -37,7 +37,7 @@ fn invite(inbox: &Inbox, email: &str) -> Value {
     made
 }
 
-/// What became of the invite for an address, once that is known.
+/// The outcome of the invite for an address, once it is known.
 fn outcome(inbox: &Inbox, email: &str) -> (String, String) {
     wait_for(|| {
         let (_, listed) = inbox
@@ -101,7 +101,7 @@ fn direct_mail_finds_the_server_of_the_domain() {
         problem.contains("there is no domain unknown.example"),
         "{problem}"
     );
-    // Nobody's address leads into the network of the installation.
+    // No address leads into the installation's network.
     let inbox = with(&[]);
     invite(&inbox, "eve@b.example");
     let (_, problem) = outcome(&inbox, "eve@b.example");
@@ -139,7 +139,7 @@ fn an_address_that_is_refused_is_marked() {
 fn whatever_goes_wrong_it_is_tried_again() {
     let at = free_address();
     let inbox = sending_to(&at);
-    // Nobody there, refused for now at every step, broken off at every step, the end of the mail included.
+    // Nothing listening, temporarily refused at every step, broken off at every step, including the end of the mail.
     let mut emails = Vec::new();
     for flags in [
         None,
@@ -169,7 +169,7 @@ fn whatever_goes_wrong_it_is_tried_again() {
     assert_eq!(sink.mails().len(), emails.len());
 }
 
-/// Mails that could not be sent at once.
+/// The number of mails that could not be sent at once.
 fn delayed(inbox: &Inbox) -> usize {
     let log = inbox.log();
     let ids = log
@@ -182,7 +182,7 @@ fn delayed(inbox: &Inbox) -> usize {
 #[test]
 fn a_mail_that_comes_back_later_marks_its_address() {
     let (at, smarthost) = (free_address(), free_address());
-    // Postfix takes it, the next server does not, and Postfix reports.
+    // Postfix accepts it, the next server does not, and Postfix sends a bounce.
     let sink = Sink::start(&at, &["-f", "RCPT", "-B", "550 5.1.1 no such user"]);
     let inbox_at = free_address();
     let route = format!(
@@ -214,7 +214,7 @@ fn a_mail_that_comes_back_later_marks_its_address() {
     });
     assert!(problem.contains("no such user"), "{problem}");
     assert!(sink.mails().is_empty());
-    // A return path that was never made is no address.
+    // A forged return path is not an address.
     let sent = swaks(&inbox.smtp)
         .args(["--to", "bounce.aaaaaaaaaaaaaaaaaaaa@mail.localhost"])
         .output()
@@ -249,7 +249,7 @@ fn what_somebody_missed_comes_by_mail_until_one_click_ends_it() {
     .unwrap();
     assert_eq!(status, 200, "{page}");
     let digest = wait_for(|| {
-        // Until the gateway knows that the browser is gone.
+        // Until the gateway notices that the browser is gone.
         guest.say("PRIVMSG #general :alice: Grüße, are you there?");
         std::thread::sleep(std::time::Duration::from_millis(200));
         sink.mails()

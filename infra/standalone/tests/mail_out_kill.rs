@@ -1,4 +1,4 @@
-//! Every mail whose sending was promised leaves, however the server ends.
+//! Every promised mail is sent, however the server ends.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use common::server::free_address;
 use common::sink::Sink;
 use serde_json::json;
 
-/// Mails that one account may have sent in a day.
+/// Mails that one account may send in a day.
 const MAILS: usize = 18;
 const ROUNDS: usize = 6;
 
@@ -42,7 +42,7 @@ fn what_was_promised_is_sent_though_the_server_is_killed() {
             assert_eq!(status, 201, "{made}");
             promised.push(email);
         }
-        // In the middle of taking them over, of a dialogue, of noting the end.
+        // In the middle of accepting them, of a dialogue, of recording the outcome.
         thread::sleep(Duration::from_millis(
             [0, 400, 900, 1_400, 2_100, 3_300][round],
         ));
@@ -64,8 +64,8 @@ fn what_was_promised_is_sent_though_the_server_is_killed() {
             .all(|email| arrived.contains_key(email))
             .then_some(arrived)
     });
-    // SMTP cannot tell a server that was killed between the 250 and the note of it: at most what was on its
-    // way at a kill comes twice.
+    // SMTP cannot detect a server that was killed between the 250 and recording it: at most what was in progress at a
+    // kill arrives twice.
     let twice = arrived.values().map(|count| count - 1).sum::<usize>();
     assert!(twice <= ROUNDS * 4, "{arrived:?}");
 }

@@ -1,4 +1,4 @@
-//! Outgoing mail with TLS, a password and a signature: Postfix as the smarthost, OpenDKIM as who checks.
+//! Outgoing mail with TLS, a password and a signature: Postfix as the smarthost, OpenDKIM as the verifier.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -52,7 +52,7 @@ fn invite(inbox: &Inbox, email: &str) {
     assert_eq!(status, 201, "{made}");
 }
 
-/// What the server said of mails that could not be sent yet.
+/// The server's reports about mails that could not be sent yet.
 fn problems(inbox: &Inbox) -> Vec<String> {
     let log = inbox.log();
     let lines = log.lines();
@@ -60,7 +60,7 @@ fn problems(inbox: &Inbox) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// Waits for why a mail could not be sent yet.
+/// Waits for the reason why a mail could not be sent yet.
 fn problem(inbox: &Inbox) -> String {
     wait_for(|| problems(inbox).pop())
 }
@@ -82,7 +82,7 @@ fn a_smarthost_gets_mail_by_starttls_with_user_and_password() {
     assert!(!inbox.log().contains(SECRET));
 }
 
-/// What Postfix logs of a mail from its user.
+/// What Postfix logs about a mail from its user.
 fn signed_in(mechanism: &str) -> String {
     format!("sasl_method={mechanism}, sasl_username={USER}")
 }
@@ -100,7 +100,7 @@ fn a_smarthost_that_offers_only_login() {
     let secret = text(&file(temp.path(), "password", "another"));
     let mut inbox = sending(&server, &secret, &["--mail-out-ca", &authority]);
     invite(&inbox, "bob@b.example");
-    // The wrong password is tried again, and the operator is told once, in one sentence.
+    // The wrong password is retried, and the operator is told once, in one sentence.
     wait_for(|| {
         let log = host.log();
         let refused = log.matches("SASL LOGIN authentication failed").count();
@@ -153,7 +153,7 @@ fn who_cannot_prove_to_be_the_smarthost_gets_neither_mail_nor_password() {
         invite(&inbox, "bob@b.example");
         problem(&inbox)
     };
-    // A certificate for somebody else's name, trusted or not.
+    // A certificate for another name, trusted or not.
     let other = Setup {
         name: Some("other.example"),
         ..Setup::SMARTHOST
@@ -165,12 +165,12 @@ fn who_cannot_prove_to_be_the_smarthost_gets_neither_mail_nor_password() {
     assert!(said.contains("UnknownIssuer"), "{said}");
     assert!(!host.log().contains("sasl_username"), "{}", host.log());
     drop(host);
-    // No STARTTLS: somebody on the way may have taken it away.
+    // No STARTTLS: a man in the middle may have removed it.
     let host = Postfix::start(&at, &target, Setup::default());
     let said = with(&[]);
     assert!(said.contains("does not offer STARTTLS"), "{said}");
     drop(host);
-    // Passwords by a way of signing in that we do not speak.
+    // Passwords through an authentication mechanism that we do not support.
     let unknown = Setup {
         mechanisms: Some("SCRAM-SHA-256"),
         ..Setup::SMARTHOST
@@ -182,7 +182,7 @@ fn who_cannot_prove_to_be_the_smarthost_gets_neither_mail_nor_password() {
         "{said}"
     );
     drop(host);
-    // The wrong password waits as well: it is ours to mend.
+    // A wrong password waits as well: it is ours to correct.
     let host = Postfix::start(&at, &target, Setup::SMARTHOST);
     let wrong = text(&file(temp.path(), "wrong", "another"));
     let authority = text(&host.certificate());
@@ -191,7 +191,7 @@ fn who_cannot_prove_to_be_the_smarthost_gets_neither_mail_nor_password() {
     let said = problem(&inbox);
     assert!(said.contains("refused our user and password"), "{said}");
     assert!(sink.mails().is_empty());
-    // Once it is mended, the mail that waited leaves.
+    // Once it is corrected, the waiting mail is sent.
     std::fs::write(&wrong, SECRET).unwrap();
     inbox.kill_and_start();
     wait_for(|| sink.mails().pop());
@@ -202,7 +202,7 @@ fn direct_mail_is_protected_where_it_can_be_and_signed() {
     let (at, target, temp) = (free_address(), free_address(), tempfile::tempdir().unwrap());
     let folder = temp.path();
     let sink = Sink::start(&at, &[]);
-    // Nobody asks other mail servers for a certificate of their name.
+    // Other mail servers need no certificate for their name.
     let setup = Setup {
         name: Some("whatever.example"),
         ..Setup::default()
@@ -237,7 +237,7 @@ fn direct_mail_is_protected_where_it_can_be_and_signed() {
     assert!(mail.whole.contains("with ESMTPS "), "{}", mail.whole);
     assert!(postfix.log().contains("TLS connection established"));
 
-    // OpenDKIM reads keys from a file in its tests; this one is openssl's writing of the public half.
+    // In its tests OpenDKIM reads keys from a file; this one is openssl's form of the public half.
     let record = record(Path::new(&key));
     let keys = file(
         folder,

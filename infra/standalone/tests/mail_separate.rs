@@ -1,4 +1,4 @@
-//! The mail connector as a process of its own, with nothing but the command that the API shows to an admin.
+//! The mail connector as a separate process, with nothing but the command that the API shows to an admin.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,7 +17,7 @@ use common::sink::Sink;
 use common::{PASSWORD, Space};
 use serde_json::{Value, json};
 
-/// A process that is killed with the test, and what it logged.
+/// A process that is killed with the test, and its log.
 struct Process {
     child: Child,
     log: Arc<Mutex<String>>,
@@ -53,7 +53,7 @@ fn program() -> PathBuf {
     program
 }
 
-/// Runs the command that the API showed, with further flags, until it is ready.
+/// Runs the command shown by the API, with further flags, until it is ready.
 fn shown(view: &Value, folder: &Path, flags: &[&str]) -> Process {
     let text = view["command"].as_str().unwrap();
     let (variables, program_name) = text.rsplit_once(' ').unwrap();
@@ -142,7 +142,7 @@ fn it_takes_and_sends_mail_and_counts() {
         mail.whole
     );
     assert!(mail.whole.contains("DKIM-Signature: v=1; a=rsa-sha256"));
-    // The record that it logs has the public half, in pieces that fit.
+    // The record that it logs contains the public half, in strings that fit.
     let log = process.log.lock().unwrap().clone();
     let line = log
         .lines()

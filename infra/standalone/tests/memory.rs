@@ -1,4 +1,4 @@
-//! Memory that is used for a moment goes back to the system: a password is hashed in 19 MiB, on whichever thread is free.
+//! Memory used for a moment is returned to the system: a password is hashed in 19 MiB, on whichever thread is free.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,16 +11,16 @@ mod common;
 use common::server::Server;
 use common::{Space, until_or};
 
-/// Who signs in at the same time.
+/// Concurrent sign-ins.
 const AT_ONCE: usize = 8;
-/// How often each of them does.
+/// How often each of them signs in.
 const TIMES: usize = 25;
-/// What may be left of it, in kB. An allocator that keeps an arena a thread leaves 158 MB.
+/// How much of it may be left, in kB. An allocator that keeps an arena per thread leaves 158 MB.
 const MOST: u64 = 64_000;
-/// What it takes meanwhile at least, in kB: the hashes of two at a time.
+/// The least that it takes in between, in kB: the hashes of two at a time.
 const LEAST_PEAK: u64 = 2 * 19_456;
 
-/// A line of what the system knows of the server's memory, in kB.
+/// A line of the system's report about the server's memory, in kB.
 fn memory(server: &Server, line: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find_map(|found| found.strip_prefix(line));
@@ -45,7 +45,7 @@ fn what_200_sign_ins_took_is_given_back() {
     });
     let (after, peak) = (memory(&server, "VmRSS"), memory(&server, "VmHWM"));
     let left = until_or(|| {
-        // Something goes on, as it does in every server.
+        // There is some activity, as in every server.
         assert_eq!(server.request("GET /healthz", "").0, 200);
         let now = memory(&server, "VmRSS");
         (now <= before + MOST).then_some(now)

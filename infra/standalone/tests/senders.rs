@@ -1,4 +1,4 @@
-//! Webhooks with their real senders: the libraries of the services, from npm and PyPI, make, sign and send them.
+//! Webhooks with their real senders: the services' libraries, from npm and PyPI, create, sign and send them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use common::hooks::{Channel, Hook};
 use serde_json::{Value, json};
 
-/// What `cargo xtask setup` puts below the cache.
+/// What `cargo xtask setup` puts into the cache.
 fn cached(name: &str) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty());
     let cache = cache.map_or_else(
@@ -27,7 +27,7 @@ fn cached(name: &str) -> PathBuf {
     path
 }
 
-/// Runs a command with a text on standard input; returns what it said.
+/// Runs a command with a text on standard input; returns its output.
 fn run(command: &mut Command, input: &str) -> String {
     let mut child = command
         .stdin(Stdio::piped())
@@ -47,7 +47,7 @@ fn run(command: &mut Command, input: &str) -> String {
     said.trim().to_owned()
 }
 
-/// Sends a message with a service's library from npm; returns the answer.
+/// Sends a message with a service's library from npm; returns the response.
 fn send(kind: &str, hook: &Hook<'_>, secret: &str, message: &Value) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/senders");
     let modules = folder.join("node_modules");
@@ -65,11 +65,11 @@ fn send(kind: &str, hook: &Hook<'_>, secret: &str, message: &Value) -> String {
     run(&mut node, &message.to_string())
 }
 
-/// Sends with Apprise's command to an address of its own kind.
+/// Sends with Apprise's command to one of its address types.
 fn apprise(address: &str, title: &str, body: &str) {
     let mut command = Command::new(cached("apprise-2.3.0/bin/apprise"));
     command.args(["-vv", "--title", title, "--body", body, address]);
-    // Nobody's own configuration.
+    // Without the developer's configuration.
     command.env("HOME", "/nonexistent");
     run(&mut command, "");
 }
@@ -117,7 +117,7 @@ fn slack_s_library() {
         "2 failed · QUIT :injected",
         "Branch: main · CI",
     ]);
-    // What it is told of a mistake is for whoever called it.
+    // Its error messages are for the sender.
     let answer = send(
         "slack",
         &hook,
@@ -136,7 +136,7 @@ fn apprise_to_what_takes_slack_s_and_to_json() {
     let channel = Channel::start();
     let hook = channel.hook("slack", None);
     let place = |hook: &Hook<'_>| hook.url.strip_prefix("http://").unwrap().to_owned();
-    // It puts `hooks` before the token, which is the last of its address.
+    // It puts `hooks` before the token, which is the last part of its URL.
     let whole = place(&hook).replace("/hooks/", "/");
     let (mattermost, _name) = whole.rsplit_once('/').unwrap();
     apprise(
@@ -146,7 +146,7 @@ fn apprise_to_what_takes_slack_s_and_to_json() {
     );
     hook.says(&["Backup", "db1 is done & safe", "in 3 s"]);
 
-    // Its code for Slack itself, but for the address.
+    // Its code for Slack itself, except the address.
     let script = "import sys\n\
         from apprise import Apprise\n\
         from apprise.plugins.slack import NotifySlack\n\
@@ -198,7 +198,7 @@ fn signatures_of_their_own_libraries() {
         .to_owned();
     assert!(said.contains("Grüße, it's 100 %"), "{said}");
     hook.says(&[&said]);
-    // The same again is the same.
+    // A repeat is recognised.
     let answer = send("github", &hook, secret, &ping);
     assert!(answer.contains("\"repeated\":true"), "{answer}");
     forbidden(&send("github", &hook, "another-secret", &ping));
@@ -257,7 +257,7 @@ fn twilio_s_library() {
     let empty = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>";
     let ways = [
         ("SM1", port.as_str(), Value::Null),
-        // Twilio leaves out the port, or does not.
+        // Twilio may or may not leave out the port.
         ("SM2", "/", json!("HMAC_SHA1")),
         ("SM3", &port, json!("HMAC_SHA256")),
     ];

@@ -1,5 +1,5 @@
-//! Functions, IRC server and connector as processes of their own, which know of each other only what the API gave
-//! on a fresh installation: set-up, connectors that register, a message that is archived.
+//! Functions, IRC server and connector as separate processes, which only know of each other what the API returned on a
+//! fresh installation: set-up, connectors that register, a message that is archived.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking and says why")]
 
@@ -14,7 +14,7 @@ use common::socket::{Socket, act_on};
 use common::{PASSWORD, server, until};
 use serde_json::{Value, json};
 
-/// Runs a command that the API showed, where programs are looked for in `programs`.
+/// Runs a command shown by the API, with programs from `programs`.
 fn shown(view: &Value, programs: &Path, folder: &Path, more: &[(&str, &str)]) -> Process {
     let text = view["command"].as_str().unwrap();
     let (variables, program) = text.rsplit_once(' ').unwrap();
@@ -86,7 +86,7 @@ fn three_processes_find_each_other() {
     let _connector = shown(&connector, &programs, temp.path(), &more);
     registered("irc");
 
-    // As a browser does it.
+    // Like a browser.
     let (_, tickets) = call("POST /api/tickets", token, &Value::Null);
     let found = &tickets["connectors"][0];
     assert_eq!(found["url"], format!("http://{sockets}"));

@@ -1,4 +1,4 @@
-//! The binary as an operator meets it: ready lines, commands beside the server, clear refusals, a clean stop.
+//! The binary from an operator's point of view: ready lines, commands next to the server, clear refusals, a clean stop.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

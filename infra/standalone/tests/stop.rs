@@ -1,4 +1,4 @@
-//! SIGTERM: the functions stop last, so nothing of what was said waits for the next start.
+//! SIGTERM: the functions stop last, so no message waits for the next start.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,11 +17,11 @@ use common::{Space, archives};
 use gateway::{Spool, SpoolConfig};
 use serde_json::Value;
 
-/// Accounts, each with a connection of its own.
+/// Accounts, each with its own connection.
 const MEMBERS: usize = 10;
-/// Plain clients that speak.
+/// Plain clients that send.
 const GUESTS: usize = 50;
-/// What each of them says.
+/// Messages of each.
 const LINES: usize = 6;
 
 /// How often the archives in the store were written so far: each commit of a module counts in its head.
@@ -32,7 +32,7 @@ fn commits(folder: &Path) -> u64 {
         if path.is_dir() {
             return commits(&path);
         }
-        // What is being written may be gone again.
+        // A file being written may disappear again.
         let head = std::fs::read(&path).unwrap_or_default();
         let head: Value = serde_json::from_slice(&head).unwrap_or_default();
         head["serial"].as_u64().unwrap_or_default()
@@ -65,7 +65,7 @@ fn what_was_said_is_published_before_the_end() {
             guest.say(&format!("PRIVMSG #general :line {line} of {number}"));
         }
     }
-    // Everybody has been shown everything.
+    // Everyone has been shown everything.
     for socket in &sockets {
         let mut next = 0;
         for _ in 0..GUESTS * LINES {
@@ -84,8 +84,8 @@ fn what_was_said_is_published_before_the_end() {
     assert!(server.stop());
     let commits = commits(&store) - before;
     println!("it took {:?}, for {commits} commits", begun.elapsed());
-    // That is what the end waits for: all that is left of an account goes in one commit, and a batch may have been on its
-    // way.
+    // That is what stopping waits for: everything left of an account goes in one commit, and a batch may have been
+    // under way.
     let most = 2 * MEMBERS;
     assert!(
         commits <= most as u64,

@@ -1,5 +1,4 @@
-//! Two accounts with browsers and somebody with a plain client meet: who comes, who goes, what is said, what is
-//! told of trouble.
+//! Two accounts with browsers and somebody with a plain client meet: joins, parts, messages, and errors.
 
 #![allow(
     clippy::unwrap_used,
@@ -52,7 +51,7 @@ fn people_meet() {
         socket.wait("carol comes", is("join", "carol", "#general"));
     }
 
-    // What one says, the others hear, under one id.
+    // What one sends, the others receive, under one id.
     let ack = alice.done(&say("alice", room("#general"), "hello, all"));
     let heard = bob.wait("heard by bob", says("hello, all"));
     assert_eq!(
@@ -117,7 +116,7 @@ fn people_meet() {
         (&json!(3), &json!("plans"))
     );
 
-    // A channel of one's own, and who is shown the door there.
+    // A private channel, and who is removed from it.
     alice.done(&act("join", "alice", json!({"target": room("#team")})));
     bob.done(&act("join", "bob", json!({"target": room("#team")})));
     alice.wait("bob comes", is("join", "bob", "#team"));
@@ -136,7 +135,7 @@ fn people_meet() {
     let sentence = bob.refused(&say("bob", room("#team"), "still here?"));
     assert!(sentence.starts_with("You are not in #team"), "{sentence}");
 
-    // Going: of a channel, and for good.
+    // Leaving: a channel, and for good.
     carol.say("PART #general :lunch");
     let gone = alice.wait("carol leaves", is("leave", "caroline", "#general"));
     assert_eq!(gone["object"]["content"], "lunch");
@@ -196,7 +195,7 @@ fn a_browser_that_returns_gets_the_state_and_what_it_missed_once() {
     );
     assert_eq!(said.len(), 21);
 
-    // The state, then the room, then what was missed.
+    // The state, then the room, then the missed messages.
     let kinds: Vec<String> = got
         .iter()
         .take_while(|value| value["type"] != "send")
@@ -290,7 +289,7 @@ fn plain_clients_sign_in_to_accounts() {
     signed_in.expect(" 001 alice ");
     sasl(&space, "not the password").expect(" 904 ");
 
-    // An app's own password, until it is revoked.
+    // An app password, until it is revoked.
     let grant = json!({"kind": "irc", "client": "phone"});
     let (status, grant) = space.call("POST /api/grants", &session, &grant);
     assert_eq!(status, 201, "{grant}");
@@ -303,7 +302,7 @@ fn plain_clients_sign_in_to_accounts() {
     sasl(&space, token).expect(" 904 ");
     welcomed(&space, "alice", PASSWORD);
 
-    // The nickname of an account is not for guests.
+    // An account's nickname is not for guests.
     let guest = Plain::connect(&space.irc).unwrap();
     guest.say("NICK alice");
     guest.say("USER guest 0 * :guest");
@@ -335,7 +334,7 @@ fn what_cannot_be_is_said_in_one_sentence() {
     let sentence = alice.refused(&act("update", "alice", target));
     assert!(sentence.contains("bob"), "{sentence}");
 
-    // A network that does not answer, and one that speaks something else.
+    // A network that does not answer, and one that speaks another protocol.
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -1,4 +1,4 @@
-//! Tasks of the functions' queue reach their channel exactly once, whatever is killed meanwhile, and soon.
+//! Tasks from the functions' queue reach their channel exactly once, whatever is killed in the meantime, and soon.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 
 /// How often the server is killed.
 const ROUNDS: u64 = 10;
-/// Tasks of which the time is taken.
+/// Tasks whose delay is measured.
 const TIMED: usize = 60;
 
 /// Functions of another process over the same store: they queue and wake, and are never killed.
@@ -95,7 +95,7 @@ impl Queue {
     }
 }
 
-/// Texts of the channel's history, with how often each is there.
+/// Texts in the channel's history, with their counts.
 fn history(space: &Space) -> BTreeMap<String, usize> {
     let caps = "batch message-tags server-time draft/chathistory draft/relaymsg";
     let plain = Plain::register(&space.irc, "bob", Some(PASSWORD), caps).unwrap();
@@ -141,7 +141,7 @@ fn every_line_is_said_once_however_often_the_server_is_killed() {
     let space = Space::new(&[]);
     space.add("alice");
     space.add("bob");
-    // The first start makes the channel.
+    // The first start creates the channel.
     assert!(space.start().stop());
     let queue = Queue::open(&space);
     let stop = AtomicBool::new(false);

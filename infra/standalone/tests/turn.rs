@@ -1,4 +1,4 @@
-//! The TURN server inside: what browsers are told, and coturn's client over UDP, TCP and TLS with just that.
+//! The built-in TURN server: what browsers are told, and coturn's client over UDP, TCP and TLS with exactly that.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

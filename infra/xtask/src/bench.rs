@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what is measured and what it is measured against.
+//! `cargo xtask bench`: builds what is measured and what it is compared with.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ const ARMADIETTO: &str = "armadietto@0.6.6";
 ///
 /// # Errors
 ///
-/// Something could not be installed or built, or a server answered wrongly.
+/// If something could not be installed or built, or a server responded incorrectly.
 pub(crate) fn storage(places: &Places, flags: &[String]) -> Result<()> {
     use install::{CC, LIBC, NGINX, NODE, NPM};
     install::packages(&[CC, LIBC, NODE, NPM, NGINX])?;
@@ -46,7 +46,7 @@ pub(crate) fn storage(places: &Places, flags: &[String]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Something could not be installed or built, or a store failed.
+/// If something could not be installed or built, or a store failed.
 pub(crate) fn tree(places: &Places, flags: &[String]) -> Result<()> {
     install::packages(&[install::CC, install::LIBC])?;
     timed("Building the benchmark", || {
@@ -62,7 +62,7 @@ pub(crate) fn tree(places: &Places, flags: &[String]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Something could not be installed or built, or a host answered wrongly.
+/// If something could not be installed or built, or a host responded incorrectly.
 pub(crate) fn edge(places: &Places, flags: &[String]) -> Result<()> {
     install::packages(&[install::CC, install::LIBC, install::NODE, install::NPM])?;
     let built = spin::for_suite(places)?;
@@ -88,11 +88,11 @@ pub(crate) fn edge(places: &Places, flags: &[String]) -> Result<()> {
     process::run(bench.args(flags))
 }
 
-/// Measures the web client in a Chromium that is slowed down, with a real server.
+/// Measures the web client in a slowed-down Chromium, with a real server.
 ///
 /// # Errors
 ///
-/// Something could not be installed or built, or the page did not show what was said.
+/// If something could not be installed or built, or the page did not show the messages.
 pub(crate) fn client(places: &Places, flags: &[String]) -> Result<()> {
     use install::{CC, CHROMIUM, LIBC};
     install::packages(&[CC, LIBC, CHROMIUM])?;
@@ -116,7 +116,7 @@ pub(crate) fn client(places: &Places, flags: &[String]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Something could not be installed or built, or a server did not start.
+/// If something could not be installed or built, or a server did not start.
 pub(crate) fn turn(places: &Places, flags: &[String]) -> Result<()> {
     install::packages(&[install::CC, install::LIBC, install::COTURN])?;
     timed("Building the TURN server and the benchmark", || {

@@ -1,4 +1,4 @@
-//! `cargo xtask chaos`: the tests that let everything go wrong, for longer than in the suite.
+//! `cargo xtask chaos`: the fault-injection tests, for longer than in the suite.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -7,7 +7,7 @@ use crate::places::Places;
 use crate::report::say;
 use crate::{client, install, process, spin, worker};
 
-/// Where the writers are.
+/// What the writers use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Where {
     /// In one process, over the store in memory.
@@ -42,11 +42,11 @@ impl Where {
     }
 }
 
-/// Ten writers over two instances of each host in turn, for this long altogether.
+/// Ten writers over two instances of each host in turn, for this long in total.
 ///
 /// # Errors
 ///
-/// No order of the operations explains what was answered; the seed was printed.
+/// If no order of the operations explains the responses; the seed has been printed.
 pub(crate) fn storage(
     places: &Places,
     minutes: u64,
@@ -85,7 +85,7 @@ pub(crate) fn storage(
     Ok(())
 }
 
-/// Seconds for each of so many.
+/// The seconds for each of this many.
 fn share(minutes: u64, hosts: usize) -> String {
     let hosts = u64::try_from(hosts.max(1)).unwrap_or(1);
     (60 * minutes).div_ceil(hosts).max(1).to_string()

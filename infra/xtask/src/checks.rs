@@ -11,13 +11,13 @@ use crate::{
     client, generate, install, invariants, npm, process, python, spin, stamp, tools, worker,
 };
 
-/// CI's builds are thrown away when they have grown beyond this, in bytes.
+/// CI's builds are discarded once they exceed this, in bytes.
 const MAX_CI_TARGET: u64 = 20 << 30;
 
 /// Flags of `cargo xtask test`.
 #[derive(Args, Debug)]
 pub(crate) struct TestOptions {
-    /// Run the steps after a failed one too.
+    /// Also run the steps after a failed one.
     #[arg(long)]
     keep_going: bool,
     /// Leave out the end-to-end suite.
@@ -29,7 +29,7 @@ pub(crate) struct TestOptions {
 ///
 /// # Errors
 ///
-/// Names the steps that failed.
+/// The names of the steps that failed.
 pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
     let mut steps = Steps::new(options.keep_going);
     if in_ci() {
@@ -52,8 +52,8 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
         Ok(())
     });
     steps.step("Workers: build", || worker::build_for_tests(places));
-    // Some tests start programs of other packages. The development build has overflow checks and assertions; of the
-    // whole workspace, since cargo would build a part of it with other features, from anew.
+    // Some tests start programs of other packages. The development build has overflow checks and assertions; it is of
+    // the whole workspace, since cargo would rebuild a part of it with other features.
     steps.step("Rust: programs", || programs(places));
     steps.step("Rust: tests", || {
         let mut cargo = places.cargo();
@@ -86,7 +86,7 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Names the steps that failed.
+/// The names of the steps that failed.
 pub(crate) fn lint(places: &Places) -> Result<()> {
     let mut steps = Steps::new(true);
     steps.step("install what is missing", || {
@@ -95,7 +95,7 @@ pub(crate) fn lint(places: &Places) -> Result<()> {
         npm::install_all(places)
     });
     lint_steps(places, &mut steps);
-    // Among the tests it is one of them.
+    // The tests include this check.
     steps.step("generated files", || generate::check(places));
     steps.finish()
 }
@@ -104,7 +104,7 @@ pub(crate) fn lint(places: &Places) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Something could not be built, or the suite failed.
+/// If something could not be built, or the suite failed.
 pub(crate) fn e2e(places: &Places, flags: &[String]) -> Result<()> {
     install::packages(&[install::CC, install::LIBC])?;
     install::packages(install::TEST_PEERS)?;
@@ -127,7 +127,7 @@ fn lint_steps(places: &Places, steps: &mut Steps) {
     steps.step("licences and sources", || {
         let deny = tools::cargo_tool(places, &tools::CARGO_DENY)?;
         let mut deny = process::command(deny);
-        // Advisories would need a download from outside the package registries: see deny.toml.
+        // Advisories would require a download from outside the package registries: see deny.toml.
         deny.current_dir(&places.root).args(["--workspace"]);
         deny.args(["check", "--hide-inclusion-graph"]);
         process::run(deny.args(["bans", "licenses", "sources"]))

@@ -8,17 +8,17 @@ use crate::places::Places;
 use crate::report::timed;
 use crate::{install, npm, process, stamp};
 
-/// Builds the web client, unless what is built is of these sources.
+/// Builds the web client, unless the existing build is of these sources.
 ///
 /// # Errors
 ///
-/// A tool is missing and could not be installed, or the build failed.
+/// If a tool is missing and could not be installed, or the build failed.
 pub(crate) fn build(places: &Places) -> Result<()> {
     install::packages(&[install::NODE, install::NPM])?;
     let folder = places.client();
     let stamp = folder.join("node_modules/.subspace-build");
     let sources = fingerprint_of_sources(&folder)?;
-    // The client's tests build to the same folder, so what is built counts too.
+    // The client's tests build to the same folder, so the output counts too.
     let current = |built: String| stamp::is_current(&stamp, &format!("{sources} {built}"));
     if fingerprint_of_build(&folder).is_ok_and(current) {
         return Ok(());

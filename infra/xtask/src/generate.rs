@@ -1,28 +1,28 @@
-//! Files that are written from the sources of others: lists, the keys of the configuration, and what the web client knows of
-//! the functions.
+//! Files generated from other sources: lists, the keys of the configuration, and the functions' API as the web client
+//! knows it.
 
 use anyhow::{Context, Result};
 
 use crate::places::Places;
 use crate::process;
 
-/// Packages whose tests named `generated` write files, or compare them.
+/// Packages with tests named `generated` that write the files, or compare them.
 const PACKAGES: &[&str] = &["functions-core", "protocol", "subspace"];
 
 /// Writes them.
 ///
 /// # Errors
 ///
-/// A file cannot be written.
+/// If a file cannot be written.
 pub(crate) fn write(places: &Places) -> Result<()> {
     run(places, "write")
 }
 
-/// Compares them with what would be written.
+/// Compares them with their expected content.
 ///
 /// # Errors
 ///
-/// Some differ.
+/// If some differ.
 pub(crate) fn check(places: &Places) -> Result<()> {
     run(places, "check").context("run `cargo xtask generate`")
 }

@@ -1,4 +1,4 @@
-//! Debian packages: those that are missing are installed, and nothing else.
+//! Debian packages: installs those that are missing, and nothing else.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::places::find_program;
 use crate::process;
 use crate::report::timed;
 
-/// A Debian package, and what shows that it (or something as good) is there.
+/// A Debian package, and how to detect that it (or an equivalent) is installed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Package {
     name: &'static str,
@@ -42,7 +42,7 @@ pub(crate) const LIBC: Package = Package {
 };
 /// Python.
 pub(crate) const PYTHON: Package = program("python3", &["python3"]);
-/// What makes environments for its packages.
+/// Creates environments for its packages.
 pub(crate) const PYTHON_VENV: Package = documented("python3-venv", "/usr/share/doc/python3-venv");
 /// Node.js.
 pub(crate) const NODE: Package = program("nodejs", &["node"]);
@@ -51,14 +51,14 @@ pub(crate) const NPM: Package = program("npm", &["npm"]);
 /// The upper bound of the benchmarks; their own tests measure it too.
 pub(crate) const NGINX: Package = program("nginx-light", &["nginx"]);
 
-/// What Debian's LLVM is linked with.
+/// The libraries that Debian's LLVM is linked with.
 pub(crate) const LLVM_LIBRARIES: &[Package] = &[
     documented("libedit2", "/usr/share/doc/libedit2"),
     documented("libxml2", "/usr/share/doc/libxml2"),
     documented("libz3-4", "/usr/share/doc/libz3-4"),
 ];
 
-/// The TURN server that ours is measured against, and its clients, which test ours.
+/// The TURN server that ours is compared with, and its clients, which test ours.
 pub(crate) const COTURN: Package = program("coturn", &["turnutils_uclient"]);
 
 /// The browser of the client's tests.
@@ -66,7 +66,7 @@ pub(crate) const CHROMIUM: Package = program(
     "chromium",
     &["chromium", "chromium-browser", "google-chrome"],
 );
-/// What the tests talk to: programs that are not ours.
+/// Peers of the tests: programs by others.
 pub(crate) const TEST_PEERS: &[Package] = &[
     CHROMIUM,
     Package {
@@ -87,7 +87,7 @@ pub(crate) const TEST_PEERS: &[Package] = &[
     },
     program("irssi", &["irssi"]),
     program("swaks", &["swaks"]),
-    // With it swaks speaks TLS.
+    // It enables TLS in swaks.
     Package {
         name: "libnet-ssleay-perl",
         shown_by: Sign::Path("/usr/share/doc/libnet-ssleay-perl"),
@@ -96,7 +96,7 @@ pub(crate) const TEST_PEERS: &[Package] = &[
         name: "postfix",
         shown_by: Sign::Path("/usr/sbin/postfix"),
     },
-    // With these Postfix asks for passwords.
+    // These enable password authentication in Postfix.
     Package {
         name: "sasl2-bin",
         shown_by: Sign::Path("/usr/sbin/saslpasswd2"),
@@ -105,7 +105,7 @@ pub(crate) const TEST_PEERS: &[Package] = &[
         name: "libsasl2-modules",
         shown_by: Sign::Path("/usr/share/doc/libsasl2-modules"),
     },
-    // It checks signatures of mails.
+    // It verifies signatures of mails.
     Package {
         name: "opendkim",
         shown_by: Sign::Path("/usr/sbin/opendkim"),
@@ -114,7 +114,7 @@ pub(crate) const TEST_PEERS: &[Package] = &[
     program("openssl", &["openssl"]),
     // The real sender of a webhook.
     program("prometheus-alertmanager", &["prometheus-alertmanager"]),
-    // What GitLab sends, as its documentation has it.
+    // GitLab's payloads, from its documentation.
     Package {
         name: "golang-github-xanzy-go-gitlab-dev",
         shown_by: Sign::Path("/usr/share/gocode/src/github.com/xanzy/go-gitlab/testdata/webhooks"),
@@ -126,8 +126,8 @@ pub(crate) const TEST_PEERS: &[Package] = &[
 ///
 /// # Errors
 ///
-/// This is not Debian or a relative, nobody here may install, or apt-get failed: each with the
-/// names of the packages.
+/// If this is not Debian or a relative, the user may not install, or apt-get failed: each with the names of the
+/// packages.
 pub(crate) fn packages(wanted: &[Package]) -> Result<()> {
     let missing: Vec<_> = wanted
         .iter()
@@ -167,7 +167,7 @@ pub(crate) fn packages(wanted: &[Package]) -> Result<()> {
     Ok(())
 }
 
-/// The servers are peers for tests: a policy file keeps the packages from starting them as services.
+/// The servers are peers for tests: a policy file prevents the packages from starting them as services.
 fn install_script(packages: &[&str]) -> String {
     let policy = "/usr/sbin/policy-rc.d";
     format!(

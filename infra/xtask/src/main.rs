@@ -1,7 +1,7 @@
 //! Set-up, run, test and bench of the whole project: `cargo xtask help`.
 //!
-//! Every command installs what it needs and is missing, and says so. Debian's packages, crates.io
-//! and the npm registry are the only sources.
+//! Every command installs whatever it needs and is missing, and reports that. Debian's packages, crates.io and the npm
+//! registry are the only sources.
 
 mod bench;
 mod chaos;
@@ -54,9 +54,9 @@ enum Action {
     },
     /// Run everything that must pass.
     Test(TestOptions),
-    /// Run what needs no test: formatting, lints, licences, invariants.
+    /// Run everything except tests: formatting, lints, licences, invariants.
     Lint,
-    /// Write the files that follow from the sources of others: lists of requests, the web client's types.
+    /// Write the files generated from other sources: lists of requests, the web client's types.
     Generate,
     /// Build the web client.
     Client,
@@ -75,7 +75,7 @@ enum Action {
     },
     /// Build what `wrangler.toml` deploys: the Worker and the web client.
     Worker {
-        /// Build also the Worker that tests the store on R2.
+        /// Also build the Worker that tests the store on R2.
         #[arg(long)]
         tests: bool,
     },
@@ -85,17 +85,17 @@ enum Action {
         #[arg(last = true)]
         node: Vec<String>,
     },
-    /// Let everything go wrong for a while, and check all answers against a simple model.
+    /// Inject faults for a while, and check all responses against a simple model.
     Chaos {
         /// What to try.
         what: Chaos,
-        /// For how long, altogether.
+        /// The total duration in minutes.
         #[arg(long, default_value_t = 20)]
         minutes: u64,
-        /// Only these; all of them unless given.
+        /// Only these hosts; all of them by default.
         #[arg(long, value_delimiter = ',')]
         host: Vec<chaos::Where>,
-        /// Where to begin; each history says its seed when it fails.
+        /// The first seed; a failing history reports its own.
         #[arg(long)]
         seed: Option<u64>,
     },
@@ -117,7 +117,7 @@ enum Chaos {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Benchmark {
-    /// The web client while people talk: changed nodes, frames, long tasks, memory, in a slowed down Chromium.
+    /// The web client while people talk: changed nodes, frames, long tasks, memory, in a slowed-down Chromium.
     Client,
     /// The functions on the edge and natively: sizes, first request, rates, processor time.
     Edge,

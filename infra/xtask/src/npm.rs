@@ -12,11 +12,11 @@ use crate::{process, stamp};
 /// The oldest major version of Node.js that builds the client.
 const OLDEST_NODE: u32 = 20;
 
-/// Installs the packages of one folder, unless its lock file is the one installed last.
+/// Installs the packages of one folder, unless its lock file is unchanged since the last time.
 ///
 /// # Errors
 ///
-/// The folder has no lock file, Node.js is too old, or npm failed.
+/// If the folder has no lock file, Node.js is too old, or npm failed.
 pub(crate) fn install(places: &Places, folder: &Path) -> Result<()> {
     let name = folder.strip_prefix(&places.root).unwrap_or(folder);
     let lock = folder.join("package-lock.json");
@@ -46,7 +46,7 @@ pub(crate) fn install(places: &Places, folder: &Path) -> Result<()> {
 ///
 /// # Errors
 ///
-/// As [`install`].
+/// Like [`install`].
 pub(crate) fn install_all(places: &Places) -> Result<()> {
     for folder in folders(places)? {
         install(places, &folder)?;
@@ -54,16 +54,16 @@ pub(crate) fn install_all(places: &Places) -> Result<()> {
     Ok(())
 }
 
-/// A package of which only the files are wanted, without all that it depends on.
+/// A package of which only the files are needed, without its dependencies.
 #[derive(Clone, Copy, Debug)]
 struct Unpacked {
     package: &'static str,
     version: &'static str,
-    /// What npm says of its archive.
+    /// The checksum of its archive, from npm.
     integrity: &'static str,
 }
 
-/// Everything of this kind that the tests need: Uptime Kuma, for what it sends.
+/// Everything of this kind that the tests need: Uptime Kuma, for its payloads.
 const UNPACKED: [Unpacked; 1] = [Unpacked {
     package: "uptime-kuma",
     version: "2.0.0-dev.0",
@@ -74,7 +74,7 @@ const UNPACKED: [Unpacked; 1] = [Unpacked {
 ///
 /// # Errors
 ///
-/// A package could not be fetched, or is not the one that it was.
+/// If a package could not be fetched, or has changed.
 pub(crate) fn unpack_all(places: &Places) -> Result<()> {
     for wanted in &UNPACKED {
         unpack(places, wanted)?;
@@ -99,7 +99,7 @@ fn unpack(places: &Places, wanted: &Unpacked) -> Result<()> {
         pack.args(["pack", "--json", "--ignore-scripts"])
             .arg(format!("{package}@{version}"));
         let said = process::output(&mut pack)?;
-        // npm itself sees whether the archive is what the registry says of it.
+        // npm verifies the archive against the registry's checksum.
         if !said.contains(wanted.integrity) {
             bail!("{package} {version} is not the package that it was");
         }
@@ -112,18 +112,18 @@ fn unpack(places: &Places, wanted: &Unpacked) -> Result<()> {
     stamp::write(&stamp, wanted.integrity)
 }
 
-/// Makes an npm command that works in `folder`.
+/// Creates an npm command that works in `folder`.
 pub(crate) fn npm(folder: &Path) -> Command {
     let mut npm = process::command("npm");
     npm.current_dir(folder)
         .env("NO_UPDATE_NOTIFIER", "1")
-        // No package here may bring its own browser: the suites use the one that is installed.
+        // No package here may download its own browser: the suites use the installed one.
         .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
         .env("PUPPETEER_SKIP_DOWNLOAD", "1");
     npm
 }
 
-/// Returns whether the package.json of `folder` has a script of that name.
+/// Returns whether the package.json of `folder` has a script of this name.
 pub(crate) fn has_script(folder: &Path, script: &str) -> bool {
     let list = process::output(npm(folder).args(["pkg", "get", &format!("scripts.{script}")]));
     list.is_ok_and(|value| value.trim().starts_with('"'))
@@ -133,7 +133,7 @@ pub(crate) fn has_script(folder: &Path, script: &str) -> bool {
 ///
 /// # Errors
 ///
-/// Node.js or npm is missing or too old.
+/// If Node.js or npm is missing or too old.
 pub(crate) fn node_version() -> Result<String> {
     if find_program(&["npm"]).is_none() {
         bail!("npm was not found; install Node.js {OLDEST_NODE} or newer with npm");

@@ -1,4 +1,4 @@
-//! Where things are on this machine.
+//! Locations on this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::process;
 pub(crate) struct Places {
     /// The project's root.
     pub(crate) root: PathBuf,
-    /// What may be deleted at any time and is made again: tools, peers, CI's builds.
+    /// Everything that can be recreated, and may be deleted at any time: tools, peers, CI's builds.
     pub(crate) cache: PathBuf,
     /// Where cargo builds.
     pub(crate) target: PathBuf,
@@ -21,12 +21,12 @@ pub(crate) struct Places {
 impl Places {
     /// Finds the project that this program was built from.
     ///
-    /// CI works in a fresh clone each time: there cargo builds in the user's cache folder, so
-    /// that the next run is quicker. `CARGO_TARGET_DIR` always decides if it is set.
+    /// CI works in a fresh clone each time: there cargo builds in the user's cache folder, so that the next run is
+    /// faster. `CARGO_TARGET_DIR` takes precedence.
     ///
     /// # Errors
     ///
-    /// The project is not there any more, or no cache folder is known.
+    /// If the project no longer exists, or no cache folder is known.
     pub(crate) fn find() -> Result<Self> {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
@@ -70,14 +70,14 @@ impl Places {
         self.root.join("static-client")
     }
 
-    /// Makes a cargo command that works in the project.
+    /// Creates a cargo command that works in the project.
     pub(crate) fn cargo(&self) -> Command {
         let mut cargo = process::command("cargo");
         cargo
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.target);
         if in_ci() {
-            // Incremental builds only help who builds the same folder again.
+            // Incremental builds only help when the same folder is built again.
             cargo.env("CARGO_INCREMENTAL", "0");
         }
         cargo
@@ -89,7 +89,7 @@ pub(crate) fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-/// Returns where the first of `names` is that can be found, looking also where Debian keeps servers.
+/// Returns the path of the first of `names` that can be found, including where Debian keeps servers.
 pub(crate) fn find_program(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from);

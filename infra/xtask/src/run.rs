@@ -8,11 +8,11 @@ use crate::places::Places;
 use crate::report::{say, timed};
 use crate::{client, install, process};
 
-/// Builds what is missing and becomes `subspace serve`.
+/// Builds whatever is missing and executes `subspace serve`.
 ///
 /// # Errors
 ///
-/// Something could not be installed, built or started; returns only then.
+/// If something could not be installed, built or started; returns only then.
 pub(crate) fn run(places: &Places, mut flags: Vec<String>) -> Result<()> {
     if flags.iter().any(|flag| flag == "--help" || flag == "-h") {
         return help(places);
@@ -33,7 +33,7 @@ pub(crate) fn run(places: &Places, mut flags: Vec<String>) -> Result<()> {
     Err(error).context("cannot start subspace")
 }
 
-/// Says what the flags are, without building anything for it.
+/// Shows the flags, without building anything for that.
 fn help(places: &Places) -> Result<()> {
     let subspace = places.target.join("release/subspace");
     if subspace.exists() {

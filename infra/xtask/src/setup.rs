@@ -1,4 +1,4 @@
-//! Installing everything that any command needs.
+//! Installs everything that any command needs.
 
 use anyhow::Result;
 
@@ -12,7 +12,7 @@ use crate::{npm, python, tools};
 ///
 /// # Errors
 ///
-/// Something could not be installed.
+/// If something could not be installed.
 pub(crate) fn everything(places: &Places) -> Result<()> {
     let mut all = vec![CC, LIBC, NODE, NPM];
     all.extend_from_slice(TEST_PEERS);

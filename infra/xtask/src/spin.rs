@@ -17,15 +17,15 @@ use crate::{client, install, npm, process};
 pub(crate) struct Built {
     /// The component.
     pub(crate) component: PathBuf,
-    /// What runs it.
+    /// The runtime.
     pub(crate) wasmtime: PathBuf,
 }
 
-/// Builds the component that imports WASI alone, and installs wasmtime.
+/// Builds the component that imports only WASI, and installs wasmtime.
 ///
 /// # Errors
 ///
-/// A tool is missing and could not be installed, or the build failed.
+/// If a tool is missing and could not be installed, or the build failed.
 pub(crate) fn for_suite(places: &Places) -> Result<Built> {
     let wasmtime = tools::cargo_tool(places, &tools::WASMTIME)?;
     let component = component(places, &[])?;
@@ -35,11 +35,11 @@ pub(crate) fn for_suite(places: &Places) -> Result<Built> {
     })
 }
 
-/// Builds the component for the suite and prints where it and wasmtime are; or builds what `spin.toml` names.
+/// Builds the component for the suite and prints its path and wasmtime's; or builds what `spin.toml` names.
 ///
 /// # Errors
 ///
-/// As [`for_suite`].
+/// Like [`for_suite`].
 pub(crate) fn run(places: &Places, deploy: bool) -> Result<()> {
     if deploy {
         client::build(places)?;
@@ -85,9 +85,9 @@ fn component(places: &Places, flags: &[&str]) -> Result<PathBuf> {
     Ok(built)
 }
 
-/// Folder of the package that has jco, which runs Binaryen's `wasm-opt` on what is in a component.
+/// The folder of the package with jco, which runs Binaryen's `wasm-opt` on the modules of a component.
 const JCO: &str = "functions/spin/jco";
-/// The features that Rust's target has, so that nothing else is made of them.
+/// The features of Rust's target, so that no others are used.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-sign-ext",
@@ -97,7 +97,7 @@ const FEATURES: [&str; 6] = [
     "--enable-reference-types",
 ];
 
-/// Returns the component with its modules optimised for size, made anew if it was built since.
+/// Returns the component with its modules optimised for size, recreated if it was built since.
 fn smaller(places: &Places, component: &Path) -> Result<PathBuf> {
     let optimised = component.with_extension("opt.wasm");
     let made = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified());
@@ -109,7 +109,7 @@ fn smaller(places: &Places, component: &Path) -> Result<PathBuf> {
     npm::install(places, &folder)?;
     timed("Making the component smaller (a minute)", || {
         let mut jco = process::command("node");
-        // An output that is only half written must not look as if it were made.
+        // A partial output must not look complete.
         let unfinished = component.with_extension("part.wasm");
         jco.arg(folder.join("node_modules/@bytecodealliance/jco/dist/jco.js"))
             .args(["opt", "--quiet"])

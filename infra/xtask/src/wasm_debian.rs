@@ -1,7 +1,7 @@
-//! A Rust for WebAssembly out of Debian's packages, unpacked into the cache; nothing is installed.
+//! A Rust for WebAssembly from Debian's packages, unpacked into the cache; nothing is installed.
 //!
-//! Debian's rustc-web is kept as new as browsers need it. It brings no standard library for
-//! WebAssembly, but its source: cargo builds that along (`build-std`).
+//! Debian's rustc-web is kept as new as browsers need it. It has no standard library for WebAssembly, only its source:
+//! cargo builds it as well (`build-std`).
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::report::timed;
 use crate::wasm_target::Target;
 use crate::{install, process, stamp, tools};
 
-/// Changes when the folder has to be made in another way.
+/// Changes when the folder has to be created differently.
 const LAYOUT: &str = "layout 1";
 
 /// The folder that the packages were unpacked into.
@@ -24,11 +24,11 @@ pub(crate) struct DebianRust {
 }
 
 impl DebianRust {
-    /// Returns the unpacked Rust, made if it is not there.
+    /// Returns the unpacked Rust, created if missing.
     ///
     /// # Errors
     ///
-    /// Debian's packages could not be found, fetched or unpacked.
+    /// If Debian's packages could not be found, fetched or unpacked.
     pub(crate) fn find(places: &Places) -> Result<Self> {
         let folder = places.cache.join("wasm-rust");
         let stamp = folder.join(".subspace-install");
@@ -46,14 +46,14 @@ impl DebianRust {
     ///
     /// # Errors
     ///
-    /// `PATH` holds something that cannot be part of it.
+    /// If `PATH` contains something that cannot be part of it.
     pub(crate) fn prepare(&self, command: &mut Command) -> Result<()> {
         let lib = self.folder.join("usr/lib");
         let libraries = [multiarch(&lib)?, lib.clone()];
         command
             .env("RUSTC", self.folder.join("usr/bin/rustc"))
             .env("LD_LIBRARY_PATH", std::env::join_paths(libraries)?)
-            // What is needed of an unstable cargo is build-std alone.
+            // The only unstable feature of cargo that is needed is build-std.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
             .env("PATH", self.path()?);
@@ -125,8 +125,7 @@ fn make(places: &Places, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds what the packages do not have: names that linkers look for, folders of the targets and the C
-/// library's start files.
+/// Adds what the packages lack: names that linkers look for, folders of the targets and the C library's start files.
 fn complete(root: &Path, linker: &Path) -> Result<()> {
     use std::os::unix::fs::symlink;
     let lib = root.join("usr/lib");
@@ -142,7 +141,7 @@ fn complete(root: &Path, linker: &Path) -> Result<()> {
         let folder = lib.join("rustlib").join(target.triple()).join("lib");
         std::fs::create_dir_all(folder.join("self-contained"))?;
     }
-    // A C library of WASI 0.1: wasm-component-ld adds what translates.
+    // A C library for WASI 0.1: wasm-component-ld adds the adapter.
     let own = lib.join("rustlib").join(Target::Wasi.triple());
     for file in ["crt1-command.o", "crt1-reactor.o", "libc.a"] {
         let from = lib.join("wasm32-wasi").join(file);
@@ -193,7 +192,7 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         .map(str::trim)
 }
 
-/// Returns the first package with that start that `text` depends on.
+/// Returns the first package with this prefix that `text` depends on.
 fn first_with(text: &str, start: &str) -> Option<String> {
     let mut names = field(text, "Depends")?.split([',', '|']);
     names
@@ -212,7 +211,7 @@ fn update_lists() -> Result<()> {
     }
 }
 
-/// Returns rustup's own linker of components, or one from crates.io.
+/// Returns rustup's own component linker, or one from crates.io.
 fn component_linker(places: &Places) -> Result<PathBuf> {
     let mut rustc = process::command("rustc");
     let sysroot = process::output(rustc.args(["--print", "sysroot"]))?;
@@ -224,7 +223,7 @@ fn component_linker(places: &Places) -> Result<PathBuf> {
     }
 }
 
-/// The folder in `rustlib` of the machine itself.
+/// The folder in `rustlib` for this machine.
 fn host_folder(lib: &Path) -> Result<PathBuf> {
     child(&lib.join("rustlib"), |name| name.ends_with("-linux-gnu"))
 }

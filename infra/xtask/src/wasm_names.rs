@@ -1,10 +1,10 @@
-//! Removes the names of functions from a WebAssembly module.
+//! Removes function names from a WebAssembly module.
 
 use anyhow::{Context, Result, ensure};
 
 /// Magic number and version of a module.
 const HEADER: &[u8; 8] = b"\0asm\x01\0\0\0";
-/// The id of sections that mean nothing to who runs the module.
+/// The id of sections that have no effect at run time.
 const CUSTOM: u8 = 0;
 
 /// Returns the module without its section `name`
@@ -12,7 +12,7 @@ const CUSTOM: u8 = 0;
 ///
 /// # Errors
 ///
-/// It is no module, or ends too early.
+/// If it is not a module, or ends too early.
 pub(crate) fn without_names(module: &[u8]) -> Result<Vec<u8>> {
     let mut rest = module
         .strip_prefix(HEADER)
@@ -32,7 +32,7 @@ pub(crate) fn without_names(module: &[u8]) -> Result<Vec<u8>> {
     Ok(kept)
 }
 
-/// Reads an unsigned LEB128 number of at most 32 bits.
+/// Parses an unsigned LEB128 number of at most 32 bits.
 fn length(bytes: &[u8]) -> Result<(usize, &[u8])> {
     let mut value = 0;
     for (at, byte) in bytes.iter().take(5).enumerate() {

@@ -1,6 +1,6 @@
-//! What WebAssembly is built for.
+//! Build targets for WebAssembly.
 
-/// What is built for.
+/// A build target.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Target {
     /// A component with WASI, for Spin and wasmtime.

@@ -1,4 +1,4 @@
-//! The Workers: built by worker-build, with the tools that are pinned here.
+//! The Workers: built by worker-build, with the tools pinned here.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,12 @@ use crate::wasm::WasmRust;
 use crate::wasm_names::without_names;
 use crate::{client, install, npm, process, stamp, tools};
 
-/// The profile of Cargo.toml.
+/// The profile in Cargo.toml.
 const PROFILE: &str = "edge";
 /// The packages that are Workers: the functions, and the one that tests the store.
 const FUNCTIONS: &str = "functions/cloudflare";
 const CONTRACT: &str = "storage-adapter/r2/contract";
-/// What they are made of.
+/// Their sources.
 const SOURCES: [&str; 4] = [
     "storage-adapter",
     "functions/core",
@@ -28,7 +28,7 @@ const SOURCES: [&str; 4] = [
 ///
 /// # Errors
 ///
-/// A tool is missing and could not be installed, or a build failed.
+/// If a tool is missing and could not be installed, or a build failed.
 pub(crate) fn build(places: &Places, tests: bool) -> Result<()> {
     client::build(places)?;
     if tests {
@@ -41,7 +41,7 @@ pub(crate) fn build(places: &Places, tests: bool) -> Result<()> {
 ///
 /// # Errors
 ///
-/// As [`build`].
+/// Like [`build`].
 pub(crate) fn build_for_tests(places: &Places) -> Result<()> {
     workers(places, &[FUNCTIONS, CONTRACT])
 }
@@ -59,7 +59,7 @@ fn workers(places: &Places, packages: &[&str]) -> Result<()> {
         }
         timed(&format!("Building the Worker {package}"), || {
             worker_build(places, &folder)?;
-            // wasm-bindgen needs the names; nobody does afterwards, and they are a fifth of what is sent.
+            // wasm-bindgen needs the names; afterwards they are useless, and a fifth of the upload.
             let built = folder.join("build/index_bg.wasm");
             let whole = std::fs::read(&built).with_context(|| format!("{}", built.display()))?;
             Ok(std::fs::write(&built, without_names(&whole)?)?)

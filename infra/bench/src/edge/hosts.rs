@@ -19,14 +19,14 @@ const SETUP: &str = "the-set-up-token";
 const PASSWORD: &str = "a long enough password";
 /// 16 connections and 1.
 const HOOKS: usize = 17;
-/// Requests of one kind that are sent one after the other.
+/// Requests of one kind, sent sequentially.
 const ROUNDS: u32 = 50;
 /// The same for large documents and for passwords.
 const FEW_ROUNDS: u32 = 5;
 /// Bytes of a large document.
 const LARGE: usize = 10 << 20;
 
-/// A host that listens.
+/// A listening host.
 pub(super) struct Host {
     pub(super) name: &'static str,
     pub(super) server: Server,
@@ -38,20 +38,20 @@ pub(super) struct Host {
     _store: Store,
 }
 
-/// What a host keeps its objects in.
+/// The store of a host.
 struct Store {
     folder: tempfile::TempDir,
     bucket: Option<Bucket>,
 }
 
-/// An S3 server in this process. The server goes first.
+/// An S3 server in this process. The server is dropped first.
 struct Bucket {
     server: s3::Server,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Host {
-    /// Returns hooks that had no event yet.
+    /// Returns hooks without any event yet.
     pub(super) fn hooks(&self, count: usize) -> Vec<String> {
         let used = self.used_hooks.replace(self.used_hooks.get() + count);
         let fresh = self.target.hooks.iter().skip(used).take(count);
@@ -59,11 +59,11 @@ impl Host {
     }
 }
 
-/// Starts one by the name that the flag `--hosts` has for it.
+/// Starts one by its name in the flag `--hosts`.
 ///
 /// # Errors
 ///
-/// There is none of that name, it does not start, or it answers wrongly.
+/// If there is none of that name, it does not start, or it responds incorrectly.
 pub(super) fn start(name: &str, options: &Options) -> Result<Host> {
     let name = match name {
         "fs" => "native, fs",
@@ -130,7 +130,7 @@ fn variables(address: SocketAddr, store: &Store) -> Result<Vec<(&'static str, St
         ("SUBSPACE_MASTER_KEY", "0f".repeat(32)),
         ("SUBSPACE_SETUP_TOKEN", SETUP.to_owned()),
     ];
-    // The one that hooks speak over; nobody listens there, so that events wait in its queue.
+    // The connector of the hooks' connection; nothing runs there, so events wait in its queue.
     let connector = json!([{
         "id": "irc-1", "url": "http://127.0.0.1:1", "platforms": ["irc"], "key": "0e".repeat(32),
     }]);
@@ -217,7 +217,7 @@ fn launch(
     }
 }
 
-/// Whoever measures may have settings of their own.
+/// Whoever runs this may have personal settings.
 fn clean(command: &mut Command) {
     for (name, _) in std::env::vars() {
         if ["SUBSPACE_", "CLOUDFLARE_", "CF_", "WRANGLER_", "MINIFLARE_"]
@@ -229,7 +229,7 @@ fn clean(command: &mut Command) {
     }
 }
 
-/// Makes the account, a token and the hooks.
+/// Creates the account, a token and the hooks.
 fn set_up(address: SocketAddr) -> Result<Target> {
     let api = |path: &str, token: &str, body: &Value| -> Result<Value> {
         let authorization = format!("Bearer {token}");
@@ -277,11 +277,11 @@ fn set_up(address: SocketAddr) -> Result<Target> {
     })
 }
 
-/// Sends what nobody sends often, one after the other; returns processor time and time of one, in milliseconds.
+/// Sends infrequent kinds of requests, sequentially; returns processor time and elapsed time of each, in milliseconds.
 ///
 /// # Errors
 ///
-/// It was answered wrongly.
+/// If a response was incorrect.
 pub(super) fn singles(host: &Host) -> Result<Vec<(&'static str, f64, f64)>> {
     let target = &host.target;
     let large = vec![7_u8; LARGE];

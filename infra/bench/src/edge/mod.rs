@@ -1,4 +1,4 @@
-//! The functions on the edge and natively: sizes, times and what a request costs.
+//! The functions on the edge and natively: sizes, times and the cost of a request.
 
 mod hosts;
 mod table;
@@ -24,7 +24,7 @@ const OPERATIONS: [Operation; 5] = [
     Operation::Poll,
     Operation::Hook,
 ];
-/// The largest Worker and the largest component that are aimed at, compressed, in bytes.
+/// The target for the size of the Worker and of the component, compressed, in bytes.
 const AIM_WORKER: u64 = 1_000_000;
 const AIM_COMPONENT: u64 = 1_500_000;
 
@@ -49,35 +49,35 @@ pub(crate) struct Options {
     /// Only these hosts: fs, s3, spin, workers.
     #[arg(long, value_delimiter = ',', default_values = ["fs", "s3", "spin", "workers"])]
     hosts: Vec<String>,
-    /// What a password costs at the edge, `usual` or `light`; natively always `usual`.
+    /// The cost of a password at the edge, `usual` or `light`; natively always `usual`.
     #[arg(long, default_value = "usual")]
     password_cost: String,
 }
 
-/// What was found out about requests of one kind.
+/// Measurements of one kind of request.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    /// Right answers a second.
+    /// Correct responses per second.
     rate: f64,
-    /// Processor time of the host for one answer, in microseconds.
+    /// The host's processor time per response, in microseconds.
     processor: f64,
-    /// Median and 99th percentile of the time until an answer, in microseconds.
+    /// Median and 99th percentile of the response time, in microseconds.
     median: u32,
     p99: u32,
 }
 
-/// All that was found out about a host.
+/// All measurements of a host.
 #[derive(Debug)]
 struct Found {
     name: &'static str,
-    /// From its start until it says that it is ready.
+    /// From its start until it reports that it is ready.
     start: Duration,
-    /// The first request after that, which makes what is kept; and the second.
+    /// The first request after that, which creates cached state; and the second.
     first: Duration,
     second: Duration,
     /// By operation, then by connections.
     samples: Vec<[Sample; 2]>,
-    /// What one request costs, sent one after the other, in milliseconds: processor, time.
+    /// The cost of one request, sent sequentially, in milliseconds: processor, elapsed.
     single: Vec<(&'static str, f64, f64)>,
     /// In bytes, after all of that.
     resident: u64,
@@ -87,7 +87,7 @@ struct Found {
 ///
 /// # Errors
 ///
-/// Something could not be started or answered wrongly.
+/// If something could not be started or responded incorrectly.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let time = Duration::try_from_secs_f64(options.seconds).context("--seconds")?;
     let worker = options.project.join("functions/cloudflare/build");
@@ -116,7 +116,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The bytes of files, and what `gzip -9` makes of them.
+/// The size of files, and of their output from `gzip -9`.
 fn packed(files: &[PathBuf]) -> Result<(u64, u64)> {
     let mut sum = (0, 0);
     for file in files {
@@ -160,7 +160,7 @@ fn sample(host: &Host, operation: Operation, connections: usize, time: Duration)
     if operation == Operation::Hook {
         target.hooks = host.hooks(connections);
     }
-    // Hooks take few events at once: none is wasted on warming up.
+    // Hooks accept few events at once: none is wasted on warming up.
     let warm_up = match operation {
         Operation::Hook => Duration::ZERO,
         _ => WARM_UP,

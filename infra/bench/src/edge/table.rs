@@ -1,11 +1,11 @@
-//! What a run found, for people.
+//! Results of a run, for people.
 #![allow(clippy::print_stdout, reason = "the tables are the program's result")]
 
 use super::{CONNECTIONS, Found, OPERATIONS, Sample};
 use crate::load::Operation;
 use crate::servers::DOCUMENTS;
 
-/// Prints sizes, in bytes: as they are and compressed, and what is aimed at.
+/// Prints sizes in bytes, uncompressed and compressed, and the target.
 pub(super) fn sizes(sizes: &[(&str, (u64, u64), u64)]) {
     println!("Sizes, kB:                              whole  gzipped      aim");
     for (name, (whole, gzipped), aim) in sizes {
@@ -18,7 +18,7 @@ pub(super) fn sizes(sizes: &[(&str, (u64, u64), u64)]) {
     }
 }
 
-/// Says how busy the machine is: the figures mean little otherwise.
+/// Prints the machine's load: without it the figures mean little.
 pub(super) fn load(when: &str) {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: Vec<_> = load.split(' ').take(3).collect();

@@ -1,4 +1,4 @@
-//! armadietto with file storage, as its own start script runs it.
+//! armadietto with file storage, started like its own start script does.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,14 +17,14 @@ const PASSWORD: &str = "a-long-enough-password";
 ///
 /// # Errors
 ///
-/// It could not be started or answered wrongly.
+/// If it could not be started or responded incorrectly.
 pub(crate) fn start(package: &Path, folder: &Path) -> Result<Ready> {
     let address = free_address()?;
     let folder = folder.join("armadietto");
     let (storage, logs) = (folder.join("storage"), folder.join("logs"));
     std::fs::create_dir_all(&storage)?;
     std::fs::create_dir_all(&logs)?;
-    // Logging of single requests would slow it down and is off.
+    // Logging every request would slow it down, so it is off.
     let config = format!(
         r#"{{"allow_signup":true,"storage_path":{storage:?},"cache_views":true,"basePath":"",
 "http":{{"host":"127.0.0.1","port":{}}},
@@ -73,7 +73,7 @@ async fn authorise(address: SocketAddr) -> Result<String> {
         .split(['#', '&'])
         .find_map(|pair| pair.strip_prefix("access_token="))
         .with_context(|| format!("armadietto gave no token ({})", answer.status))?;
-    // Tokens are base64; armadietto itself decodes what the header says.
+    // Tokens are base64; armadietto itself decodes the header.
     Ok(token.to_owned())
 }
 

@@ -1,4 +1,4 @@
-//! The servers that are compared, each started with an account and the same documents.
+//! The compared servers, each started with an account and the same documents.
 
 mod armadietto;
 mod nginx;
@@ -19,14 +19,14 @@ pub(crate) use subspace::start as start_subspace;
 /// Documents in the folder.
 pub(crate) const DOCUMENTS: usize = 100;
 
-/// A server that is ready to be asked.
+/// A server that is ready for requests.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    /// What it is called in the table.
+    /// Its name in the table.
     pub(crate) name: &'static str,
     /// The process.
     pub(crate) server: Server,
-    /// How it is asked.
+    /// How to send requests to it.
     pub(crate) target: Target,
 }
 

@@ -1,5 +1,5 @@
-//! nginx with plain files: what this machine can do at best. Its PUT checks nothing, keeps no
-//! versions and does not wait for the disk.
+//! nginx with plain files: the best that this machine can do. Its PUT checks nothing, keeps no versions and does not
+//! wait for the disk.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,11 +10,11 @@ use super::{Ready, fill};
 use crate::load::Target;
 use crate::process::{Server, free_address};
 
-/// Starts it with the documents, and `listing` as what a folder GET is answered with.
+/// Starts it with the documents, and `listing` as the response to a folder GET.
 ///
 /// # Errors
 ///
-/// It could not be started or answered wrongly.
+/// If it could not be started or responded incorrectly.
 pub(crate) fn start(binary: &Path, folder: &Path, listing: &[u8]) -> Result<Ready> {
     let address = free_address()?;
     let folder = folder.join("nginx");

@@ -14,7 +14,7 @@ use crate::process::Server;
 ///
 /// # Errors
 ///
-/// It could not be started or answered wrongly.
+/// If it could not be started or responded incorrectly.
 pub(crate) fn start(binary: &Path, folder: &Path) -> Result<Ready> {
     let data = folder.join("subspace");
     let mut serve = Command::new(binary);

@@ -1,4 +1,4 @@
-//! A client that opens allocations and leaves them open: the same for every server.
+//! A client that opens allocations and keeps them open: the same for every server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -11,19 +11,19 @@ use anyhow::{Context, Result, bail};
 use turn_server::credentials::password;
 use turn_server::stun::{Class, Key, Message, Writer, attribute, long_term_key, method};
 
-/// How long an answer may take until the question is asked again, and how often it is asked.
+/// How long a response may take until the request is repeated, and how often it is sent.
 const PATIENCE: Duration = Duration::from_secs(1);
 const TRIES: usize = 5;
 /// The channel of each allocation.
 const CHANNEL: u16 = 0x4000;
-/// Messages at a stretch through the channel, and as many by indications; each comes back.
+/// Messages in one burst through the channel, and as many by indications; each comes back.
 const MESSAGES: usize = 8;
 /// Bytes of a message.
 const SIZE: usize = 1000;
 /// UDP, in REQUESTED-TRANSPORT.
 const UDP: [u8; 4] = [17, 0, 0, 0];
 
-/// Who opens allocations, and the peers that they talk to.
+/// Opens allocations, and has the peers that they talk to.
 #[derive(Debug)]
 pub(super) struct Client {
     ip: Ipv4Addr,
@@ -36,7 +36,7 @@ pub(super) struct Client {
     open: Vec<UdpSocket>,
 }
 
-/// What the server asked to be signed with.
+/// The server's challenge for signing requests.
 #[derive(Debug)]
 struct Challenge {
     realm: Vec<u8>,
@@ -59,11 +59,11 @@ impl Client {
         })
     }
 
-    /// Opens allocations until there are so many, each with a permission and a channel, and sends messages both ways
+    /// Opens allocations until there are this many, each with a permission and a channel, and sends messages both ways
     /// through each.
     ///
     /// # Errors
-    /// The server refuses, or does not answer in time.
+    /// If the server refuses, or does not respond in time.
     pub(super) fn open_until(&mut self, count: usize) -> Result<()> {
         while self.open.len() < count {
             let number = self.open.len() + 1;
@@ -112,7 +112,7 @@ impl Client {
         }
     }
 
-    /// Asks until there is an answer; returns its error code, 0 for a success.
+    /// Repeats a request until there is a response; returns its error code, 0 for success.
     fn ask(
         &mut self,
         socket: &UdpSocket,
@@ -147,7 +147,7 @@ impl Client {
                 let Ok(message) = Message::parse(&answer[..size]) else {
                     continue;
                 };
-                // Another one answers a repeat.
+                // A response to an earlier repeat.
                 if message.transaction() != transaction {
                     continue;
                 }
@@ -176,7 +176,7 @@ impl Client {
         })
     }
 
-    /// Sends messages to both peers at a stretch, and waits until as many came back from each.
+    /// Sends a burst of messages to both peers, and waits until as many came back from each.
     fn talk(&self, socket: &UdpSocket) -> Result<()> {
         let data = [b'x'; SIZE];
         let mut indication = Vec::new();
@@ -218,7 +218,7 @@ impl Client {
     }
 }
 
-/// Receives a datagram; none if none comes in time.
+/// Receives a datagram; `None` if there is none in time.
 fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     match socket.recv(buffer) {
         Ok(size) => Ok(Some(size)),
@@ -232,7 +232,7 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), WouldBlock | TimedOut)
 }
 
-/// A peer that sends back what it gets, until it is dropped.
+/// A peer that echoes what it receives, until it is dropped.
 #[derive(Debug)]
 struct Echo {
     address: SocketAddr,
@@ -250,7 +250,7 @@ impl Echo {
         let thread = std::thread::spawn(move || {
             let mut buffer = [0; 2048];
             while !until.load(Ordering::Relaxed) {
-                // Whatever goes wrong shows as a message that does not come back.
+                // Any failure shows as a message that does not come back.
                 if let Ok((size, from)) = socket.recv_from(&mut buffer) {
                     drop(socket.send_to(&buffer[..size], from));
                 }

@@ -1,5 +1,5 @@
-//! What an allocation costs in memory: thousands are opened one after the other and used, and what the server has for itself
-//! is looked at in between. Its slope is the price of one; what a server has anyway is not in it.
+//! The memory cost of an allocation: thousands are opened one after the other and used, and the server's private memory
+//! is read in between. The slope is the cost of one; the server's constant part does not count.
 
 use std::net::Ipv4Addr;
 
@@ -10,14 +10,14 @@ use super::client::Client;
 use super::{CLIENT, Options, RELAY, SECRET, bound, line, median, start};
 use crate::process::Memory;
 
-/// Numbers of allocations at which the memory is looked at. The first ones warm the server up: buffers and tables that
-/// any client needs are there then.
+/// Numbers of allocations at which the memory is read. The first ones warm the server up: after that, buffers and
+/// tables that any client needs exist.
 const STEPS: [usize; 4] = [500, 1000, 2000, 4000];
 
-/// Measures both, one after the other, and prints what an allocation costs.
+/// Measures both, one after the other, and prints the cost of an allocation.
 ///
 /// # Errors
-/// A server did not start, or an allocation was refused.
+/// If a server did not start, or an allocation was refused.
 pub(super) fn run(options: &Options) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     // Each allocation is a socket here, and one of the server, which inherits the limit.
@@ -61,7 +61,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What one more allocation adds, from the first to the last step.
+/// The cost of one more allocation, from the first to the last step.
 fn slope(at: &[Memory], steps: &[usize], of: impl Fn(&Memory) -> u64) -> f64 {
     match (at, steps) {
         ([first, .., last], [from, .., to]) => {
@@ -71,7 +71,7 @@ fn slope(at: &[Memory], steps: &[usize], of: impl Fn(&Memory) -> u64) -> f64 {
     }
 }
 
-/// Fills one server up.
+/// Fills one server.
 fn one(options: &Options, ours: bool) -> Result<[Memory; 4]> {
     let (server, address) = start(options, ours)?;
     let mut client = Client::new(Ipv4Addr::from(CLIENT), address, SECRET)?;

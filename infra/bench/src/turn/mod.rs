@@ -1,4 +1,4 @@
-//! TURN: ours and coturn, alternating: messages under coturn's own load client, memory under a client of our own.
+//! TURN: ours and coturn, alternating: messages with coturn's own load client, memory with a client of our own.
 #![allow(clippy::print_stdout, reason = "the table is the program's result")]
 
 mod client;
@@ -17,15 +17,15 @@ use clap::Args;
 use crate::process::{Server, free_address};
 
 const SECRET: &str = "a secret for the benchmark";
-/// Clients at once, messages of each, and bytes of a message: coturn's echo between pairs of clients.
+/// Concurrent clients, messages of each, and bytes of a message: coturn's echo between pairs of clients.
 const LOAD: [&str; 8] = ["-m", "20", "-n", "1500", "-l", "1000", "-z", "2"];
 /// Messages that the server relays in one round: each client's, and back.
 const MESSAGES: u64 = 20 * 1500;
 
-/// Where the load client and the relays are.
+/// The addresses of the load client and of the relays.
 const CLIENT: [u8; 4] = [127, 0, 0, 2];
 const RELAY: [u8; 4] = [127, 0, 0, 3];
-/// How often their sockets are looked at.
+/// How often their sockets are checked.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What to measure.
@@ -44,12 +44,12 @@ pub(crate) struct Options {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sample {
-    /// Microseconds of the processor for a relayed message.
+    /// Processor time per relayed message, in microseconds.
     processor: f64,
-    /// Messages a second.
+    /// Messages per second.
     rate: f64,
     lost: u64,
-    /// Datagrams that the system dropped at the sockets of the load client, which did not read them in time.
+    /// Datagrams that the system dropped because the load client did not read them in time.
     deaf: u64,
 }
 
@@ -62,7 +62,7 @@ const MODES: [(&str, &[&str]); 3] = [
 /// Measures both, one after the other, and prints a table.
 ///
 /// # Errors
-/// A server or the client did not start.
+/// If a server or the client did not start.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let names = ["subspace-turn", "coturn"];
     println!("{:18} {:>14} {:>14} {:>8}", "", names[0], names[1], "ratio");
@@ -188,7 +188,7 @@ fn start(options: &Options, ours: bool) -> Result<(Server, SocketAddr)> {
     Ok((server, address))
 }
 
-/// coturn's load client. It waits for what is lost, so it may need to be stopped.
+/// coturn's load client. It waits for lost messages, so it may have to be stopped.
 fn load_client(port: u16, flags: &[&str], seconds: &str) -> Command {
     let mut command = Command::new("timeout");
     command.args([seconds, "turnutils_uclient"]);
@@ -238,7 +238,7 @@ fn load(options: &Options, ours: bool, flags: &[&str]) -> Result<Sample> {
     }) else {
         bail!("turnutils_uclient did not say what was lost: {text}");
     };
-    // Each message passes two relays: out of one and into the other.
+    // Each message passes through two relays: out of one and into the other.
     let relayed = MESSAGES as f64 * 2.0;
     Ok(Sample {
         processor: used.as_secs_f64() * 1e6 / relayed,

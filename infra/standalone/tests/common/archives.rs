@@ -1,4 +1,4 @@
-//! An account's chat archives, read as any remoteStorage app reads them.
+//! An account's chat archives, read as any remoteStorage app would.
 
 use std::collections::BTreeMap;
 

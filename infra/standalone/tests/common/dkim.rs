@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The TXT record for an RSA key, from what openssl says.
+/// The TXT record for an RSA key, from openssl's output.
 pub(crate) fn record(key: &Path) -> String {
     let public = Command::new("openssl")
         .args(["rsa", "-pubout", "-in"])
@@ -15,7 +15,7 @@ pub(crate) fn record(key: &Path) -> String {
     format!("v=DKIM1; k=rsa; p={}", lines.collect::<String>())
 }
 
-/// Makes an RSA key.
+/// Creates an RSA key.
 pub(crate) fn signing_key(folder: &Path) -> PathBuf {
     let key = folder.join("dkim.pem");
     let made = Command::new("openssl")

@@ -1,4 +1,4 @@
-//! A channel with webhooks, and who reads it.
+//! A channel with webhooks, and a reader.
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ impl Channel {
         }
     }
 
-    /// Makes a hook for #general.
+    /// Creates a hook for #general.
     pub(crate) fn hook(&self, source: &str, secret: Option<&str>) -> Hook<'_> {
         let body = json!({
             "source": source,
@@ -62,7 +62,7 @@ pub(crate) struct Hook<'a> {
 }
 
 impl Hook<'_> {
-    /// Its last deliveries, the latest first.
+    /// Its recent deliveries, the latest first.
     pub(crate) fn deliveries(&self) -> Vec<Value> {
         let what = format!("GET /api/hooks/{}", self.id);
         let (status, hook) = self
@@ -73,7 +73,7 @@ impl Hook<'_> {
         hook["deliveries"].as_array().unwrap().clone()
     }
 
-    /// Checks what the last delivery says, and waits until the guest has read it. Lines must be new.
+    /// Checks the lines of the last delivery, and waits until the guest has read them. The lines must be new.
     pub(crate) fn says(&self, lines: &[&str]) {
         let deliveries = self.deliveries();
         assert_eq!(deliveries[0]["lines"], json!(lines), "{}", deliveries[0]);

@@ -1,18 +1,18 @@
-//! The smallest HTTP client.
+//! A minimal HTTP client.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use super::LIMIT;
 
-/// One request: method and path, then headers on lines of their own. None if the server is gone.
+/// One request: method and path, then headers on separate lines. `None` if the server is gone.
 pub(crate) fn request(address: &str, head: &str, body: &str) -> Option<(u16, String)> {
     let (head, body) = exchange(address, head, body)?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     Some((status, body))
 }
 
-/// The same; gives the whole head of the answer, and the body.
+/// The same; returns the whole head of the response, and the body.
 pub(crate) fn exchange(address: &str, head: &str, body: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(LIMIT)).unwrap();

@@ -1,4 +1,4 @@
-//! The plainest IRC client.
+//! A minimal IRC client.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::watch::Watch;
 
-/// Sends lines, keeps lines.
+/// Sends lines, and stores received lines.
 #[derive(Debug)]
 pub(crate) struct Plain {
     writer: Mutex<TcpStream>,
@@ -14,7 +14,7 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// Connects; none if the server is gone.
+    /// Connects; `None` if the server is gone.
     pub(crate) fn connect(address: &str) -> Option<Self> {
         let stream = TcpStream::connect(address).ok()?;
         stream.set_nodelay(true).ok()?;
@@ -38,7 +38,7 @@ impl Plain {
         Some(plain)
     }
 
-    /// Connects and signs in; none if the server goes away meanwhile.
+    /// Connects and signs in; `None` if the server disappears in the meantime.
     pub(crate) fn register(
         address: &str,
         nick: &str,
@@ -61,18 +61,18 @@ impl Plain {
         Some(plain)
     }
 
-    /// Joins a channel; none if the server goes away meanwhile.
+    /// Joins a channel; `None` if the server disappears in the meantime.
     pub(crate) fn join(&self, channel: &str) -> Option<()> {
         self.say(&format!("JOIN {channel}"));
         self.find(&format!(" {channel} :End of NAMES")).map(drop)
     }
 
     pub(crate) fn say(&self, line: &str) {
-        // What is written to a server that is gone arrives nowhere, which its lines tell.
+        // Writing to a server that is gone has no effect, which the received lines show.
         let _ = write!(self.writer.lock().unwrap(), "{line}\r\n");
     }
 
-    /// Waits for a line with a text; none if the connection ends before.
+    /// Waits for a line with a text; `None` if the connection ends first.
     pub(crate) fn find(&self, text: &str) -> Option<String> {
         match self.lines.find(0, |line| line.contains(text)) {
             Ok(found) => found.map(|(_, line)| line),
@@ -80,7 +80,7 @@ impl Plain {
         }
     }
 
-    /// Waits for a line with a text that must come.
+    /// Waits for a line with a text, which must come.
     pub(crate) fn expect(&self, text: &str) -> String {
         let found = self.find(text);
         found.unwrap_or_else(|| panic!("ended before {text:?}: {:#?}", self.lines.all()))

@@ -1,4 +1,4 @@
-//! A server with an address for a channel, and who sends there.
+//! A server with an address for a channel, and senders.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::server::{Server, free_address};
 use super::{LIMIT, Space};
 
-/// swaks, quiet about what it was not told.
+/// swaks, without its default output.
 pub(crate) fn swaks(server: &str) -> Command {
     let mut command = Command::new("swaks");
     command.args([
@@ -25,7 +25,7 @@ pub(crate) fn swaks(server: &str) -> Command {
     command
 }
 
-/// Waits until something is there.
+/// Waits until something exists.
 pub(crate) fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -58,13 +58,13 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     pub(crate) fn start(more: &[&str]) -> Self {
-        // No test asks the world's DNS.
+        // No test uses the public DNS.
         let mut flags = vec!["--mail-dns", "127.0.0.1:9"];
         flags.extend(more);
         Self::start_at(&free_address(), &flags)
     }
 
-    /// As [`Inbox::start`], with its SMTP server on an address and without a DNS server.
+    /// Like [`Inbox::start`], with its SMTP server on an address and without a DNS server.
     pub(crate) fn start_at(smtp: &str, more: &[&str]) -> Self {
         let mut flags = vec!["--mail-listen", smtp, "--mail-checks", "off"];
         flags.extend(more);
@@ -87,7 +87,7 @@ impl Inbox {
         }
     }
 
-    /// SIGKILL, and another start over the same data.
+    /// SIGKILL, and a restart over the same data.
     pub(crate) fn kill_and_start(&mut self) {
         if let Some(server) = self.server.take() {
             server.kill();
@@ -95,7 +95,7 @@ impl Inbox {
         self.server = Some(self.space.start());
     }
 
-    /// What the server logged.
+    /// The server's log.
     pub(crate) fn log(&self) -> String {
         self.server.as_ref().map(Server::log).unwrap_or_default()
     }
@@ -117,7 +117,7 @@ impl Inbox {
         items.keys().map(|name| format!("{folder}{name}")).collect()
     }
 
-    /// All mails that are stored.
+    /// All stored mails.
     pub(crate) fn mails(&self) -> Vec<Stored> {
         let mut folders = vec!["mail/".to_owned()];
         // Address, year, month, day, mail.
@@ -141,7 +141,7 @@ impl Inbox {
             .collect()
     }
 
-    /// Mails that were put aside: the functions refused them, or they could not be taken apart.
+    /// Mails that were set aside: the functions refused them, or they could not be parsed.
     pub(crate) fn aside(&self) -> usize {
         let incoming = self.space.data().join("smtp/incoming");
         let count = |below: &str| std::fs::read_dir(incoming.join(below)).unwrap().count();
@@ -153,7 +153,7 @@ impl Inbox {
     }
 }
 
-/// The smallest mail client.
+/// A minimal mail client.
 #[derive(Debug)]
 pub(crate) struct Client {
     writer: TcpStream,
@@ -161,7 +161,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Sends a mail; none if the connection breaks before there is an answer.
+    /// Sends a mail; `None` if the connection breaks before there is a response.
     pub(crate) fn send(server: &str, to: &str, subject: &str) -> Option<bool> {
         let mail = format!(
             "Message-ID: <{subject}@a.example>\r\nFrom: bob@a.example\r\nSubject: {subject}\r\n\r\ntext\r\n"
@@ -169,7 +169,7 @@ impl Client {
         Some(Self::bring(server, to, mail.as_bytes())?.starts_with("250"))
     }
 
-    /// Sends bytes whose lines begin with no dot; returns what is said to them.
+    /// Sends bytes without lines that begin with a dot; returns the response.
     pub(crate) fn bring(server: &str, to: &str, mail: &[u8]) -> Option<String> {
         let mut client = match Self::begin(server, to)? {
             Ok(client) => client,
@@ -202,7 +202,7 @@ impl Client {
         said
     }
 
-    /// Goes as far as a mail may be sent, or is refused.
+    /// Continues until a mail can be sent, or is refused.
     fn begin(server: &str, to: &str) -> Option<Result<Self, String>> {
         let stream = TcpStream::connect(server).ok()?;
         stream.set_read_timeout(Some(LIMIT)).ok()?;

@@ -1,4 +1,4 @@
-//! What the tests of the whole share: a server in a folder of its own, and clients for it.
+//! Shared by the end-to-end tests: a server in a separate folder, and clients for it.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 #![allow(
     clippy::unwrap_used,
@@ -32,10 +32,10 @@ use self::http::request;
 use self::server::{Server, add, printed_token};
 use self::socket::Socket;
 
-/// The most that a test waits for one thing.
+/// The longest wait for one thing.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// How often a condition is looked at that nobody tells of.
+/// How often a condition is polled.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The private IRC server's name without a domain.
@@ -44,12 +44,12 @@ pub(crate) const IRC: &str = "irc.localhost";
 /// The password of every account.
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// Looks again and again until there is something.
+/// Polls until there is something.
 pub(crate) fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     until_or(look).unwrap_or_else(|| panic!("never happened: {what}"))
 }
 
-/// Looks again and again until there is something or the time is over.
+/// Polls until there is something or the time is over.
 pub(crate) fn until_or<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
     loop {
@@ -63,7 +63,7 @@ pub(crate) fn until_or<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     }
 }
 
-/// Writes `certificate.pem` and `key.pem` for a name, signed by itself; returns their paths.
+/// Writes a self-signed `certificate.pem` and `key.pem` for a name; returns their paths.
 pub(crate) fn certificate(folder: &Path, name: &str) -> [String; 2] {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     [
@@ -77,7 +77,7 @@ pub(crate) fn certificate(folder: &Path, name: &str) -> [String; 2] {
     })
 }
 
-/// A data folder with two ports that stay the same however often the server is started.
+/// A data folder with two ports that stay the same however often the server is restarted.
 #[derive(Debug)]
 pub(crate) struct Space {
     temp: TempDir,
@@ -88,7 +88,7 @@ pub(crate) struct Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
-        // For whoever looks for the reason.
+        // For debugging.
         if std::thread::panicking() && std::env::var_os("TEST_KEEP").is_some() {
             self.temp.disable_cleanup(true);
             eprintln!("kept: {}", self.temp.path().display());
@@ -120,7 +120,7 @@ impl Space {
         Server::start(&self.data(), &self.flags())
     }
 
-    /// Makes an account as the operator does.
+    /// Creates an account, like the operator.
     pub(crate) fn add(&self, name: &str) {
         self.add_with(name, &[]);
     }

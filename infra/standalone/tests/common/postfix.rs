@@ -1,5 +1,5 @@
-//! A Postfix of its own: its configuration, queue and port in a folder that goes away with it. It takes root, as
-//! Postfix does.
+//! A separate Postfix: its configuration, queue and port are in a folder that is removed with it. Like Postfix itself,
+//! it needs root.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -12,16 +12,16 @@ use tempfile::TempDir;
 use super::certificate;
 use super::mail::wait_for;
 
-/// The user that it knows if it asks for one, and the password.
+/// The user that it knows if it requires one, and the password.
 pub(crate) const USER: &str = "subspace@postfix.example";
 pub(crate) const SECRET: &str = "s3cret of the smarthost";
 
-/// What a Postfix does besides handing on everything that comes from this machine.
+/// What a Postfix does besides relaying everything from this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Setup<'a> {
     /// It offers TLS, with a certificate for this name.
     pub(crate) name: Option<&'a str>,
-    /// It takes mail as a provider's smarthost does: over TLS, from [`USER`], who signs in by one of these mechanisms.
+    /// It accepts mail like a provider's smarthost: over TLS, from [`USER`], authenticated by one of these mechanisms.
     pub(crate) mechanisms: Option<&'a str>,
     /// Further lines of configuration.
     pub(crate) more: &'a str,
@@ -44,7 +44,7 @@ pub(crate) struct Postfix {
 }
 
 impl Postfix {
-    /// Starts it on an address; everything it takes goes on to `relay`.
+    /// Starts it on an address; everything it accepts is relayed to `relay`.
     pub(crate) fn start(relay: &str, address: &str, setup: Setup<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -130,7 +130,7 @@ impl Postfix {
         postfix
     }
 
-    /// Makes the user, and the configuration of SASL, which Debian's Postfix looks for beside its own.
+    /// Creates the user, and the configuration of SASL, which Debian's Postfix expects next to its own.
     fn ask_for_passwords(&self, config: &Path, mechanisms: &str) {
         let users = self.path("users");
         std::fs::create_dir(config.join("sasl")).unwrap();
@@ -169,12 +169,12 @@ impl Postfix {
             .unwrap()
     }
 
-    /// The certificate that it shows, signed by itself.
+    /// Its self-signed certificate.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.path("certificate.pem")
     }
 
-    /// What it logged.
+    /// Its log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
@@ -192,7 +192,7 @@ impl Drop for Postfix {
             eprintln!("postfix's log:\n{}", self.log());
         }
         self.command("abort");
-        // Its master removes its pid file last.
+        // Its master process removes its pid file last.
         let pid = self.path("spool/pid/master.pid");
         let begun = std::time::Instant::now();
         while pid.exists() && begun.elapsed() < super::LIMIT {

@@ -1,4 +1,4 @@
-//! The parts as programs of their own.
+//! The parts as separate programs.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ impl Drop for Process {
 }
 
 /// Where cargo puts the programs of the other packages. Testing the whole workspace builds them; here they are built
-/// only if one is missing, since cargo builds a part of the workspace with other features, from anew.
+/// only if one is missing, since cargo would rebuild a part of the workspace with other features.
 pub(crate) fn programs() -> PathBuf {
     let own = Path::new(env!("CARGO_BIN_EXE_subspace"));
     let folder = own.parent().unwrap().to_owned();
@@ -44,7 +44,7 @@ pub(crate) fn programs() -> PathBuf {
     folder
 }
 
-/// Starts a program and waits until it says that it is ready.
+/// Starts a program and waits until it reports that it is ready.
 pub(crate) fn start(mut command: Command) -> Process {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -1,4 +1,4 @@
-//! Chance that can be repeated: set `TEST_SEED` to what a failed run printed.
+//! Reproducible randomness: set `TEST_SEED` to the seed that a failed run printed.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,7 @@ impl Random {
     }
 }
 
-/// Returns the seed, which it prints, and what follows from it.
+/// Prints and returns the seed, with a generator.
 pub(crate) fn seeded() -> (u64, Random) {
     let given = std::env::var("TEST_SEED")
         .ok()

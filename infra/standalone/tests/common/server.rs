@@ -1,4 +1,4 @@
-//! The binary: started, told to stop, killed.
+//! The binary: started, stopped, killed.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -10,10 +10,10 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::{LIMIT, http};
 
-/// The program, configured by flags alone.
+/// The program, configured by flags only.
 pub(crate) fn subspace(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subspace"));
-    // The environment of whoever runs the tests must not configure the server.
+    // The environment of the developer must not configure the server.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUBSPACE_")) {
         command.env_remove(name);
     }
@@ -21,7 +21,7 @@ pub(crate) fn subspace(data: &Path) -> Command {
     command
 }
 
-/// An address on loopback that nobody else has, at the next start neither.
+/// A free loopback address that is kept for a restart.
 pub(crate) fn free_address() -> String {
     let [port] = free_ports::free_ports().unwrap();
     format!("127.0.0.1:{port}")
@@ -36,17 +36,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the program and waits until it is ready. Ports are free ones unless the flags name them.
+    /// Starts the program and waits until it is ready. Free ports are used unless the flags name them.
     pub(crate) fn start(data: &Path, flags: &[&str]) -> Self {
         Self::started(spawn(data, flags))
     }
 
-    /// The same, where the system lets the program have only so many descriptors.
+    /// The same, where the system allows the program only this many file descriptors.
     pub(crate) fn start_with_few(data: &Path, flags: &[&str], descriptors: u32) -> Self {
         Self::start_after(data, flags, &format!("ulimit -n {descriptors}"))
     }
 
-    /// The same, where a file that would be too long is an error and ends nothing, as on a full disk.
+    /// The same, where exceeding the file size limit is an error instead of ending the process, as on a full disk.
     pub(crate) fn start_without_signals_of_size(data: &Path, flags: &[&str]) -> Self {
         Self::start_after(data, flags, "trap '' XFSZ")
     }
@@ -59,7 +59,7 @@ impl Server {
         Self::started(serve(shell, data, flags))
     }
 
-    /// How long files may be from now on; nothing that is there gets shorter.
+    /// Limits the size of files from now on; existing ones do not shrink.
     pub(crate) fn limit_files(&self, bytes: Option<u64>) {
         let pid = Some(Pid::from_child(&self.child));
         let limit = Rlimit {
@@ -91,12 +91,12 @@ impl Server {
         panic!("the server did not start: {}", log.lock().unwrap());
     }
 
-    /// What it logged.
+    /// Its log.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// What it said after a word.
+    /// Its output after a word.
     pub(crate) fn line(&self, word: &str) -> Option<&str> {
         self.lines
             .iter()
@@ -113,7 +113,7 @@ impl Server {
         http::request(address, head, body).unwrap()
     }
 
-    /// The number of its process.
+    /// The id of its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

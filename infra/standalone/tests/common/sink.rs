@@ -1,5 +1,5 @@
-//! Where mail ends in tests: Postfix's `smtp-sink`, which can refuse and break off at every step; and a DNS server
-//! that leads there.
+//! Where mail ends up in tests: Postfix's `smtp-sink`, which can refuse and break off at every step; and a DNS server
+//! that points to it.
 
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -10,10 +10,10 @@ use test_dns::Answer;
 
 use super::mail::wait_for;
 
-/// A mail as it arrived.
+/// A mail as received.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
-    /// What smtp-sink wrote: `X-…` lines about the envelope, then the mail.
+    /// The output of smtp-sink: `X-…` lines about the envelope, then the mail.
     pub(crate) whole: String,
     pub(crate) subject: String,
     pub(crate) text: String,
@@ -29,14 +29,14 @@ impl Arrived {
         line.unwrap().split(['<', '>']).nth(1).unwrap()
     }
 
-    /// The mail without what smtp-sink says of the envelope, its lines ending in CRLF.
+    /// The mail without smtp-sink's lines about the envelope, with lines ending in CRLF.
     pub(crate) fn mail(&self) -> String {
         let lines = self.whole.lines();
         let lines = lines.skip_while(|line| line.starts_with("X-"));
         lines.map(|line| format!("{line}\r\n")).collect()
     }
 
-    /// The rest of the first line with this.
+    /// The rest of the first line that begins with this.
     pub(crate) fn after(&self, begin: &str) -> String {
         let at = self
             .text
@@ -74,13 +74,13 @@ impl Sink {
         Self { child, folder }
     }
 
-    /// All mails that arrived whole.
+    /// All mails that arrived completely.
     pub(crate) fn mails(&self) -> Vec<Arrived> {
         let mut mails = Vec::new();
         for entry in std::fs::read_dir(self.folder.path()).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap_or_default();
             let whole = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
-            // What broke off has no end; a file of an open transaction is not complete.
+            // An aborted one has no end; the file of an open transaction is not complete.
             let Some(parsed) = MessageParser::default().parse(bytes.as_slice()) else {
                 continue;
             };

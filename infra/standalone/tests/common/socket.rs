@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::watch::Watch;
 use super::{IRC, LIMIT};
 
-/// A client that keeps what it gets.
+/// A client that stores what it receives.
 #[derive(Debug)]
 pub(crate) struct Socket {
     writer: Mutex<TcpStream>,
@@ -23,7 +23,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Connects with this `auth`; none if the server is gone.
+    /// Connects with this `auth`; `None` if the server is gone.
     pub(crate) fn open(address: &str, auth: &Value) -> Option<Self> {
         let mut stream = TcpStream::connect(address).ok()?;
         stream.set_nodelay(true).ok()?;
@@ -98,7 +98,7 @@ impl Socket {
         Some(socket)
     }
 
-    /// Sends a `message` and waits for its ack; none if the socket closes before.
+    /// Sends a `message` and waits for its ack; `None` if the socket closes first.
     pub(crate) fn ask(&self, value: &Value) -> Option<Value> {
         self.ask_as("message", value)
     }
@@ -114,14 +114,14 @@ impl Socket {
         found.map(|(_, (_, ack))| ack)
     }
 
-    /// Like [`Socket::ask`], for what must succeed.
+    /// Like [`Socket::ask`], for requests that must succeed.
     pub(crate) fn done(&self, value: &Value) -> Value {
         let ack = self.ask(value).expect("the socket stays open");
         assert_eq!(ack.get("error"), None, "{value}");
         ack
     }
 
-    /// Like [`Socket::ask`], for what must fail; returns the sentence.
+    /// Like [`Socket::ask`], for requests that must fail; returns the error.
     pub(crate) fn refused(&self, value: &Value) -> String {
         let ack = self.ask(value).expect("the socket stays open");
         let error = ack["error"].as_str();
@@ -130,7 +130,7 @@ impl Socket {
             .to_owned()
     }
 
-    /// Waits for a message, among those that came from an index on.
+    /// Waits for a message, among those from an index on.
     pub(crate) fn wait_from(
         &self,
         from: usize,
@@ -144,7 +144,7 @@ impl Socket {
         }
     }
 
-    /// Waits for a message, among those that came already too.
+    /// Waits for a message, among all of them.
     pub(crate) fn wait(&self, what: &str, test: impl Fn(&Value) -> bool) -> Value {
         self.wait_from(0, what, test).1
     }
@@ -174,13 +174,13 @@ fn write_text(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
             frame.extend((size as u64).to_be_bytes());
         }
     }
-    // A mask of zeros leaves the text as it is.
+    // A mask of zeros leaves the text unchanged.
     frame.extend([0; 4]);
     frame.extend(text.as_bytes());
     stream.write_all(&frame)
 }
 
-/// Reads a text message; none at the end.
+/// Reads a text message; `None` at the end.
 fn read_text(reader: &mut impl Read) -> Option<String> {
     let mut text = Vec::new();
     loop {
@@ -214,12 +214,12 @@ fn read_text(reader: &mut impl Read) -> Option<String> {
     }
 }
 
-/// An activity of somebody on the private network.
+/// An activity of a person on the private network.
 pub(crate) fn act(kind: &str, nick: &str, rest: Value) -> Value {
     act_on(IRC, kind, nick, rest)
 }
 
-/// An activity of somebody on a network.
+/// An activity of a person on a network.
 pub(crate) fn act_on(server: &str, kind: &str, nick: &str, rest: Value) -> Value {
     let mut activity = json!({
         "@context": [
@@ -244,7 +244,7 @@ pub(crate) fn person(nick: &str) -> Value {
     json!({"id": format!("{nick}@{IRC}"), "type": "person", "name": nick})
 }
 
-/// The activity that says something.
+/// The activity that sends a text.
 pub(crate) fn say(nick: &str, target: Value, text: &str) -> Value {
     let object = json!({"type": "message", "content": text});
     act("send", nick, json!({"target": target, "object": object}))
@@ -256,19 +256,19 @@ pub(crate) fn name(entity: &Value) -> &str {
     id.rsplit_once('@').map_or(id, |(name, _)| name)
 }
 
-/// Whether an activity says this.
+/// Whether an activity contains this text.
 pub(crate) fn says(text: &str) -> impl Fn(&Value) -> bool {
     move |value| value["type"] == "send" && value["object"]["content"] == text
 }
 
-/// Whether it is this kind of activity of somebody in a room.
+/// Whether it is this kind of activity, by somebody in a room.
 pub(crate) fn is(kind: &str, nick: &str, target: &str) -> impl Fn(&Value) -> bool {
     move |value| {
         value["type"] == kind && name(&value["actor"]) == nick && name(&value["target"]) == target
     }
 }
 
-/// Whether it tells that somebody is `online` or `away`.
+/// Whether it reports that somebody is `online` or `away`.
 pub(crate) fn shows(nick: &str, show: &str) -> impl Fn(&Value) -> bool {
     move |value| {
         let object = &value["object"];
@@ -276,7 +276,7 @@ pub(crate) fn shows(nick: &str, show: &str) -> impl Fn(&Value) -> bool {
     }
 }
 
-/// Whether it tells this status of the connection.
+/// Whether it reports this status of the connection.
 pub(crate) fn is_state(status: &str) -> impl Fn(&Value) -> bool {
     move |value| value["object"]["type"] == "connection" && value["object"]["status"] == status
 }

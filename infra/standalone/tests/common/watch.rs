@@ -1,4 +1,4 @@
-//! Things that come one after the other on a thread of their own, and waiting for them.
+//! Items that arrive one after the other on a separate thread, and waiting for them.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::LIMIT;
 #[derive(Debug)]
 pub(crate) struct Watch<T>(Arc<(Mutex<State<T>>, Condvar)>);
 
-/// What came, and whether that is all.
+/// The items, and whether that is all.
 type State<T> = (Vec<T>, bool);
 
 impl<T> Clone for Watch<T> {
@@ -28,7 +28,7 @@ impl<T: Clone> Watch<T> {
         self.0.1.notify_all();
     }
 
-    /// Nothing more comes.
+    /// Nothing more will come.
     pub(crate) fn end(&self) {
         self.0.0.lock().unwrap().1 = true;
         self.0.1.notify_all();
@@ -46,10 +46,10 @@ impl<T: Clone> Watch<T> {
         self.0.0.lock().unwrap().0.len()
     }
 
-    /// Waits for one from an index on; none if the source ends without.
+    /// Waits for a matching item from an index on; `None` if the source ends without one.
     ///
     /// # Errors
-    /// What came instead, when the time is over.
+    /// The items that came instead, when the time is over.
     pub(crate) fn find(
         &self,
         from: usize,

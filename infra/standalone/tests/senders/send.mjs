@@ -1,5 +1,5 @@
-// Sends to a webhook what the library of a service makes of a message: node send.mjs KIND URL [SECRET], with the
-// message as JSON on standard input. Prints the status of the answer, and what it says.
+// Sends to a webhook what a service's library makes of a message: node send.mjs KIND URL [SECRET], with the message as
+// JSON on standard input. Prints the status of the response, and its body.
 import { createRequire } from 'node:module';
 import { text } from 'node:stream/consumers';
 
@@ -42,7 +42,7 @@ const senders = {
     });
   },
 
-  // Of a form, or of JSON, whose hash is in the address; `port` is what Twilio makes of the address.
+  // As a form, or as JSON, whose hash is in the URL; `port` is what Twilio makes of the URL.
   async twilio() {
     const { fields, body, algorithm, port } = message;
     const to = body ? `${url}?bodySHA256=${twilio.getExpectedBodyHash(body)}` : url;
@@ -57,7 +57,7 @@ const senders = {
     return post(to, 'application/x-www-form-urlencoded', form.toString(), headers);
   },
 
-  // The code of Uptime Kuma itself; it is handed the state of a monitor.
+  // Uptime Kuma's own code; it gets the state of a monitor.
   async uptimekuma() {
     const Provider = require(`${process.env.UPTIME_KUMA}/server/notification-providers/webhook.js`);
     const { settings, text, monitor, heartbeat } = message;

@@ -1,4 +1,4 @@
-//! Allowed dependencies within a package: the arrows between the folders of some, and no circles between the files of
+//! Allowed dependencies within a package: the arrows between the folders of some, and no cycles between the files of
 //! any.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::may_use::{Arrows, PACKAGES};
 use super::paths::paths;
 
-/// A file as the compiler sees it: the names of its module, and what it names.
+/// A file from the compiler's point of view: the path of its module, and the paths that it names.
 struct Module<'a> {
     file: &'a str,
     names: Vec<&'a str>,
     uses: Vec<Vec<String>>,
 }
 
-/// Returns one line for each arrow that should not be, and for each circle; `files` are all files that git knows, with
-/// what is in them.
+/// Returns one line for each forbidden arrow, and for each cycle; `files` are all files tracked by git, with their
+/// content.
 pub(super) fn check(files: &BTreeMap<String, String>) -> Vec<String> {
     let mut broken = Vec::new();
     for arrows in PACKAGES {
@@ -56,14 +56,14 @@ fn packages(files: &BTreeMap<String, String>) -> BTreeSet<String> {
     manifests.map(|folder| format!("{folder}src/")).collect()
 }
 
-/// Returns the modules of a package; the roots of its library and its program have no names.
+/// Returns the modules of a package; the roots of its library and its program have empty paths.
 fn modules<'a>(files: &'a BTreeMap<String, String>, sources: &str) -> Vec<Module<'a>> {
     let ours = files.iter().filter_map(|(file, content)| {
         let name = file.strip_prefix(sources)?.strip_suffix(".rs")?;
         let name = name.strip_suffix("/mod").unwrap_or(name);
         let root = |name: &str| matches!(name, "lib" | "main");
         let names: Vec<&str> = name.split('/').filter(|name| !root(name)).collect();
-        // Tests may look at everything; further programs are packages of their own.
+        // Tests may use everything; additional programs are separate packages.
         let test = |name: &&str| matches!(*name, "tests" | "testing" | "generated" | "bin");
         if names.iter().any(test) {
             return None;
@@ -77,7 +77,7 @@ fn modules<'a>(files: &'a BTreeMap<String, String>, sources: &str) -> Vec<Module
 /// Which modules use which.
 type Graph<'a> = BTreeMap<Vec<&'a str>, BTreeSet<Vec<&'a str>>>;
 
-/// Whoever uses a module uses those within it; that these use it as well is no circle.
+/// Using a module means using those within it; if these use it as well, that is not a cycle.
 fn graph<'a>(modules: &'a [Module<'a>]) -> Graph<'a> {
     let known: BTreeSet<&[&str]> = modules.iter().map(|module| &module.names[..]).collect();
     let mut graph = Graph::new();
@@ -102,7 +102,7 @@ fn graph<'a>(modules: &'a [Module<'a>]) -> Graph<'a> {
     graph
 }
 
-/// Returns why a module may not name a path, if it may not.
+/// Returns why a module must not name a path, if so.
 fn trouble(arrows: &Arrows, module: &[&str], path: &[&str]) -> Option<String> {
     let (from, to) = (*module.first()?, *path.first()?);
     if from == to || arrows.top.contains(&from) {
@@ -122,7 +122,7 @@ fn trouble(arrows: &Arrows, module: &[&str], path: &[&str]) -> Option<String> {
     ))
 }
 
-/// Folders that the table does not have, and the other way round.
+/// Folders that are missing in the table, and vice versa.
 fn unknown_folders(arrows: &Arrows, modules: &[Module<'_>]) -> Vec<String> {
     let there: BTreeSet<&str> = modules
         .iter()
@@ -175,7 +175,7 @@ mod tests {
         broken_beside(SOURCES, files)
     }
 
-    /// Checks files of a package beside those that there must be.
+    /// Checks files of a package besides those that must exist.
     fn broken_beside(sources: &str, files: &[(&str, &str)]) -> Vec<String> {
         let folders = PACKAGES.iter().flat_map(|arrows| {
             let rows = arrows.may_use.iter().map(|(folder, _)| folder);

@@ -17,7 +17,7 @@ const PURE: &[&str] = &[
     "storage-adapter",
 ];
 
-/// What a pure package never builds with; a `*` at the end stands for anything.
+/// What a pure package is never built with; a trailing `*` matches anything.
 const IMPURE: &[&str] = &[
     "async-std",
     "aws-*",
@@ -34,8 +34,8 @@ const IMPURE: &[&str] = &[
     "worker",
 ];
 
-/// Every package of the workspace, and those that it may name in its dependencies: the arrows of ARCHITECTURE.md. What is
-/// not here may not be there; tests may use everything.
+/// Every package of the workspace, and those that its dependencies may name: the arrows of ARCHITECTURE.md. Anything
+/// not listed is forbidden; tests may use everything.
 const MAY_USE: &[(&str, &[&str])] = &[
     (
         "bench",
@@ -194,17 +194,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Programs that browsers never connect to, which have no code for it.
+/// Programs that browsers never connect to, which must not contain code for that.
 const WITHOUT_BROWSERS: &[&str] = &["connector-kit", "ircd", "smtp-connector"];
 
-/// What only serves browsers.
+/// Packages that only serve browsers.
 const FOR_BROWSERS: &[&str] = &["engineioxide", "socketioxide"];
 
-/// Returns one line for each dependency that should not be.
+/// Returns one line for each forbidden dependency.
 ///
 /// # Errors
 ///
-/// Cargo cannot say what depends on what.
+/// If cargo cannot list the dependencies.
 pub(super) fn check(places: &Places) -> Result<Vec<String>> {
     let mut broken = Vec::new();
     let workspace = tree(places, &["--workspace", "--depth=0"])?;
@@ -225,7 +225,7 @@ pub(super) fn check(places: &Places) -> Result<Vec<String>> {
     Ok(broken)
 }
 
-/// Judges what a package of the workspace names of the others.
+/// Checks which other packages of the workspace a package names.
 fn arrows<'a>(package: &str, used: impl Iterator<Item = &'a str>) -> Vec<String> {
     let Some((_, may)) = MAY_USE.iter().find(|(name, _)| *name == package) else {
         return vec![format!(
@@ -237,7 +237,7 @@ fn arrows<'a>(package: &str, used: impl Iterator<Item = &'a str>) -> Vec<String>
         .collect()
 }
 
-/// Judges what a package builds with, itself or through others.
+/// Checks what a package is built with, directly or indirectly.
 fn builds_with(package: &str, all: &BTreeSet<String>, foreign: &[&str]) -> Vec<String> {
     all.iter()
         .filter(|name| foreign.iter().any(|rule| matches(rule, name)))

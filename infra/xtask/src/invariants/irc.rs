@@ -1,17 +1,17 @@
-//! What holds in the packages of IRC: numerics have names. And in all that know of channels and persons: their names are
-//! compared in one place.
+//! Rules for the IRC packages: numerics have names. And for all that handle channels and persons: names are compared in
+//! one place.
 
-/// Where the packages of IRC are.
+/// The IRC packages.
 const PACKAGES: &[&str] = &[
     "connectors/irc/src/",
     "connectors/irc/codec/src/",
     "connectors/ircd/src/",
 ];
 
-/// Files in which three digits are something else, by the end of their names, and what.
+/// Files in which three digits have another meaning, by the end of their names, and which.
 const OTHER_NUMBERS: &[(&str, &str)] = &[("ircd/src/config.rs", "defaults of options")];
 
-/// Where names of channels and persons are known besides.
+/// Other packages that handle names of channels and persons.
 const NAMED: &[&str] = &[
     "common/protocol/src/",
     "connectors/gateway/src/",
@@ -19,7 +19,7 @@ const NAMED: &[&str] = &[
     "functions/core/src/",
 ];
 
-/// What folds a text by itself.
+/// Functions that fold a text directly.
 const FOLDINGS: &[&str] = &[
     "eq_ignore_ascii_case(",
     "to_lowercase(",
@@ -27,7 +27,7 @@ const FOLDINGS: &[&str] = &[
     "make_ascii_lowercase(",
 ];
 
-/// Files that fold something that is no name of a channel or person, by the end of their names, and what.
+/// Files that fold something other than names of channels and persons, by the end of their names, and what.
 const OTHER_TEXTS: &[(&str, &str)] = &[
     ("irc/codec/src/isupport.rs", "commands"),
     ("irc/src/address.rs", "hosts"),
@@ -108,7 +108,7 @@ fn code(content: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-/// Finds a text of three digits and nothing else.
+/// Finds a string of exactly three digits.
 fn numeric_in(line: &str) -> Option<&str> {
     let digits = |text: &&str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
     line.split('"').skip(1).step_by(2).find(digits)

@@ -1,4 +1,4 @@
-//! Links between pages of the documentation lead somewhere.
+//! Checks that links between pages of the documentation lead somewhere.
 
 use std::path::Path;
 

@@ -1,9 +1,9 @@
-//! Log lines that strangers or failures can cause come at most once a minute: what serves the network asks a `Seldom` before it
-//! writes one, or is in a list with the reason why it comes seldom by itself.
+//! Log lines that strangers or failures can cause are limited to one a minute: network services call a `Seldom` before
+//! they write one, or are in a list with the reason why the line is rare anyway.
 
 use std::collections::BTreeMap;
 
-/// What serves the network.
+/// Network services.
 const SERVES: &[&str] = &[
     "common/http-server/src/",
     "connectors/",
@@ -11,10 +11,10 @@ const SERVES: &[&str] = &[
     "turn/src/",
 ];
 
-/// How many lines above a log line the question may stand.
+/// How many lines above a log line the call may be.
 const NEAR: usize = 6;
 
-/// What begins a log line that operators see.
+/// The beginning of a log line that operators see.
 const LINES: &[&str] = &["tracing::info!", "tracing::warn!", "tracing::error!"];
 
 const ONCE: &str = "at the start or at the end";
@@ -40,7 +40,7 @@ const OTHERS: &[(&str, usize, &str)] = &[
     ("connectors/smtp/src/lib.rs", 2, ONCE),
     ("connectors/smtp/src/outgoing/mod.rs", 5, CHANGES),
     ("connectors/smtp/src/outgoing/store.rs", 4, ONCE),
-    // With a clock of its own.
+    // It has its own clock.
     ("functions/native/src/full.rs", 1, CHANGES),
     // Each damaged record once an hour.
     ("functions/native/src/host.rs", 2, HOURLY),
@@ -51,7 +51,7 @@ const OTHERS: &[(&str, usize, &str)] = &[
     ("turn/src/shell/worker.rs", 2, ONCE),
 ];
 
-/// Returns one line for each file of the list that is not there.
+/// Returns one line for each listed file that does not exist.
 pub(super) fn missing(files: &BTreeMap<String, String>) -> Vec<String> {
     let gone = OTHERS
         .iter()
@@ -60,7 +60,7 @@ pub(super) fn missing(files: &BTreeMap<String, String>) -> Vec<String> {
         .collect()
 }
 
-/// Returns one line if a file has other such lines than are known.
+/// Returns one line if the number of such lines in a file is not the known one.
 pub(super) fn check(name: &str, content: &str) -> Vec<String> {
     let serves = SERVES.iter().any(|folder| name.starts_with(folder));
     let other = ["/tests/", "/contract/"];
@@ -89,7 +89,7 @@ pub(super) fn check(name: &str, content: &str) -> Vec<String> {
     )]
 }
 
-/// The numbers of lines that write to the log without having asked.
+/// The numbers of lines that write to the log without a limit.
 fn unasked(content: &str) -> Vec<usize> {
     let lines: Vec<&str> = content.lines().collect();
     let tests = lines

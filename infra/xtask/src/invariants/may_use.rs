@@ -1,16 +1,15 @@
-//! The arrows between the folders of a package, as ARCHITECTURE.md has them.
+//! The arrows between the folders of a package, as in ARCHITECTURE.md.
 
 /// The folders and files at the root of a package's sources, and what each may use.
 #[derive(Debug)]
 pub(super) struct Arrows {
-    /// Where the sources are.
+    /// The folder of the sources.
     pub(super) sources: &'static str,
-    /// Folders, and those that each may use; one may always use itself. What stands further down uses what stands above
-    /// it.
+    /// Folders, and those that each may use; a folder may always use itself. Lower ones use those above them.
     pub(super) may_use: &'static [(&'static str, &'static [&'static str])],
-    /// What all may use, and what uses none of the others.
+    /// The folders that all may use, and that use none of the others.
     pub(super) base: &'static [&'static str],
-    /// What composes everything, and may use everything.
+    /// The parts that compose everything, and may use everything.
     pub(super) top: &'static [&'static str],
 }
 

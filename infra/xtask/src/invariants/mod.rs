@@ -1,4 +1,4 @@
-//! What ARCHITECTURE.md promises, checked by a machine.
+//! Automatic checks of the promises in ARCHITECTURE.md.
 
 mod arrows;
 mod dependencies;
@@ -23,7 +23,7 @@ use crate::report::say;
 ///
 /// # Errors
 ///
-/// Says how many rules are broken; each is printed with its place before.
+/// How many rules are broken; each has been printed with its place.
 pub(crate) fn check(places: &Places) -> Result<()> {
     let mut broken = dependencies::check(places)?;
     let mut git = process::command("git");
@@ -32,7 +32,7 @@ pub(crate) fn check(places: &Places) -> Result<()> {
     let list = process::output(&mut git)?;
     let mut files = BTreeMap::new();
     for name in list.lines() {
-        // A file that is no text (or was deleted but not yet committed) has no lines to check.
+        // A file that is not text (or was deleted but not yet committed) has no lines to check.
         if let Ok(content) = std::fs::read_to_string(places.root.join(name)) {
             broken.extend(text::check(name, &content));
             broken.extend(platforms::check(name, &content));

@@ -1,7 +1,7 @@
-//! The paths that a Rust file names, as far as they begin with `crate`, `super` or `self`.
+//! The paths named in a Rust file, as far as they begin with `crate`, `super` or `self`.
 
-/// Returns the paths in a file from the root of its package on; `module` are the names of the file's own module. What
-/// stands in comments, and in the tests at the end, does not count.
+/// Returns the paths in a file, starting from the root of its package; `module` is the path of the file's own module.
+/// Comments, and the tests at the end, do not count.
 pub(super) fn paths(content: &str, module: &[&str]) -> Vec<Vec<String>> {
     let code: String = content
         .split("#[cfg(test)]\nmod tests {")
@@ -30,7 +30,7 @@ pub(super) fn paths(content: &str, module: &[&str]) -> Vec<Vec<String>> {
     found
 }
 
-/// Reads what follows `::`: a name and what is in it, or a list; returns the rest.
+/// Parses what follows `::`: a name and its members, or a list; returns the rest.
 fn read<'a>(text: &'a str, mut path: Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
     let text = text.trim_start();
     if let Some(mut list) = text.strip_prefix('{') {
@@ -41,7 +41,7 @@ fn read<'a>(text: &'a str, mut path: Vec<String>, found: &mut Vec<Vec<String>>) 
             }
             let rest = read(list, path.clone(), found);
             let rest = rest.trim_start();
-            // `as …`, or something that is no list of imports.
+            // `as …`, or something other than a list of imports.
             let next = rest.find([',', '}']);
             let Some(next) = next else {
                 return "";

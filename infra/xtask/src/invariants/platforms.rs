@@ -1,4 +1,4 @@
-//! A platform describes itself: what is above it asks its descriptor, and never which one it is.
+//! A platform describes itself: everything above it uses its descriptor, and never depends on which one it is.
 
 /// Folders that are above platforms.
 const ABOVE: &[&str] = &[
@@ -9,7 +9,7 @@ const ABOVE: &[&str] = &[
     "static-client/app/",
 ];
 
-/// What knows one platform: its id, and what its channels begin with.
+/// Marks of a single platform: its id, and the prefix of its channels.
 const SIGNS: &[&str] = &[
     "\"irc\"",
     "'irc'",
@@ -23,24 +23,24 @@ const SIGNS: &[&str] = &[
     "`#${",
 ];
 
-/// Files that may, by the end of their names, and why.
+/// Files in which they are allowed, by the end of their names, and why.
 const MAY: &[(&str, &str)] = &[
-    // What is meant where no platform was described.
+    // The default where no platform was described.
     ("protocol/src/platform.rs", "the default"),
     ("app/lib/protocol.ts", "written from it"),
     // The format of archives has its own rules for names of folders.
     ("protocol/src/archive.rs", "chat-messages"),
     ("app/lib/archive.ts", "chat-messages"),
-    // Kinds of grants, and servers, which are called so.
+    // Kinds of grants, and servers, with the same name.
     ("connectors/manage.rs", "schemes of addresses"),
     ("settings/irc-access.gts", "a kind of grant"),
     ("settings/page.gts", "a page of the settings"),
     ("app/lib/oauth-return.ts", "the fragment of an address"),
-    // Plain text has channels in it.
+    // Plain text contains channels.
     ("text/linkify.ts", "links in messages"),
 ];
 
-/// Returns one line for each place that knows a platform.
+/// Returns one line for each place that depends on a platform.
 pub(super) fn check(name: &str, content: &str) -> Vec<String> {
     let above = ABOVE.iter().any(|folder| name.starts_with(folder));
     let is_code = [".rs", ".ts", ".gts"].iter().any(|end| name.ends_with(end));

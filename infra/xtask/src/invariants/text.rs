@@ -1,8 +1,8 @@
-//! What every file must be like.
+//! Rules for every file.
 
 use super::words;
 
-/// Most lines of a source file without its tests.
+/// The most lines of a source file without its tests.
 const MAX_LINES: usize = 600;
 
 /// Returns one line for each rule that the file breaks.
@@ -49,7 +49,7 @@ fn trouble_in(name: &str, line: &str) -> Option<String> {
         ".npmrc" => line
             .contains("registry=")
             .then(|| "chooses a registry for everybody".to_owned()),
-        // Patterns, not places.
+        // Patterns, not paths.
         ".gitignore" | ".prettierignore" => None,
         _ => machine_path(line).map(|path| format!("names {path}, a place on one machine")),
     }
@@ -57,7 +57,7 @@ fn trouble_in(name: &str, line: &str) -> Option<String> {
 
 /// Finds a path that only makes sense on the machine where it was written.
 fn machine_path(line: &str) -> Option<&'static str> {
-    // Put together here, so that this file follows its own rule.
+    // Assembled here, so that this file follows its own rule.
     const PLACES: [&str; 4] = [
         concat!("/", "work/"),
         concat!("/", "root/"),
@@ -67,7 +67,7 @@ fn machine_path(line: &str) -> Option<&'static str> {
     PLACES.into_iter().find(|place| {
         line.match_indices(place).any(|(at, _)| {
             let before = line[..at].chars().next_back();
-            // Part of a longer path or of an address is something else.
+            // Within a longer path or an address it means something else.
             !before.is_some_and(|c| {
                 c.is_alphanumeric() || matches!(c, '/' | '.' | '}' | ')' | '>' | '*' | '_' | '-')
             })

@@ -1,4 +1,4 @@
-//! How we write: phrases that have a plainer form (the glossary is in CONTRIBUTING.md).
+//! Style: phrases that have a plainer form (the glossary is in CONTRIBUTING.md).
 
 /// A phrase, and what to write instead.
 const PHRASES: &[(&str, &str)] = &[
@@ -29,7 +29,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("waits to be confirmed", "waits for confirmation"),
 ];
 
-/// Returns a line for each phrase that a line of text holds.
+/// Returns a message if a line of text contains one of the phrases.
 pub(super) fn trouble_in(name: &str, line: &str) -> Option<String> {
     let written = [".rs", ".md", ".ts", ".gts", ".mjs"];
     // This file has to name them.
