@@ -70,7 +70,7 @@ impl MessageBound {
         let rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
         match &*rule {
             Some(rule) if length > rule.most && !(rule.lifted)() => {
-                let text = "a message of a WebSocket is too long for somebody who is not known";
+                let text = "the WebSocket message is too long for an unauthenticated client";
                 Err(io::Error::new(io::ErrorKind::InvalidData, text))
             }
             _ => Ok(()),

@@ -77,7 +77,7 @@ where
         .await
         .is_err()
     {
-        tracing::warn!("connections that did not come to an end were cut");
+        tracing::warn!("closed connections that did not finish in time");
     }
     Ok(())
 }

@@ -264,7 +264,9 @@ impl TimedStream {
         };
         // However slowly it trickles in, the whole head has a single timeout.
         let (what, time) = match awaited {
-            Awaited::FirstByte | Awaited::Head(_) => ("a head took more than", self.head_timeout),
+            Awaited::FirstByte | Awaited::Head(_) => {
+                ("a request head took more than", self.head_timeout)
+            }
             Awaited::Next(_) => ("there was no request for", self.idle_timeout),
         };
         self.patience.start_at(since + time);
@@ -303,7 +305,10 @@ impl TimedStream {
         }
         self.write.start(self.write_timeout);
         if self.write.is_over(cx) {
-            return Poll::Ready(Err(too_slow("nothing was taken for", self.write_timeout)));
+            return Poll::Ready(Err(too_slow(
+                "the client accepted nothing for",
+                self.write_timeout,
+            )));
         }
         Poll::Pending
     }
@@ -331,7 +336,7 @@ impl AsyncRead for TimedStream {
         }
         if this.phase.is_upgraded() {
             if this.is_over(cx) {
-                let text = "nobody has business on this connection any more";
+                let text = "this connection is no longer needed";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
             }
             return attempt;

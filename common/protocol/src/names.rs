@@ -12,7 +12,7 @@ const MOST_MARKS: usize = 4;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum UnreadableName {
     /// It is empty, or invisible.
-    #[error("a name needs something that can be seen")]
+    #[error("a name needs visible characters")]
     Empty,
     /// It is too long.
     #[error("a name takes at most {0} characters")]

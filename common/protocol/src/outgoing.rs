@@ -17,9 +17,7 @@ pub struct EmailAddress(String);
 
 /// The text is not a supported mail address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "this is no mail address that can be used here; expected a form like alice@example.org, in ASCII"
-)]
+#[error("this is not a supported mail address; expected a form like alice@example.org, in ASCII")]
 pub struct InvalidEmail;
 
 impl EmailAddress {

@@ -25,7 +25,7 @@ pub struct Scope {
 
 /// The text is not a scope.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("\"{0}\" is no scope; expected a form like notes:rw, notes:r or *:rw")]
+#[error("\"{0}\" is not a scope; expected a form like notes:rw, notes:r or *:rw")]
 pub struct InvalidScope(pub String);
 
 impl FromStr for Scope {

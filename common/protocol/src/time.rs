@@ -26,7 +26,7 @@ pub struct Timestamp(i64);
 
 /// The text is not an RFC 3339 date-time.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("\"{0}\" is no date-time; expected a form like 2026-01-15T10:00:00.000Z")]
+#[error("\"{0}\" is not a date-time; expected a form like 2026-01-15T10:00:00.000Z")]
 pub struct InvalidTime(pub String);
 
 /// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999Z, in milliseconds.

@@ -32,7 +32,7 @@ impl Host for WorkersHost {
     }
 
     fn tell_store(&self, words: &str) {
-        worker::console_error!("requests fail because of the storage: {words}");
+        worker::console_error!("requests are failing because of the storage: {words}");
     }
 }
 

@@ -86,7 +86,7 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     let done = match functions.lifecycle().maintain_when_due().await {
         Ok(Some(done)) => done,
         Ok(None) => return console_log!("maintained a moment ago"),
-        Err(error) => return console_error!("nothing could be maintained: {error}"),
+        Err(error) => return console_error!("maintenance failed: {error}"),
     };
     let (expired, orphans) = done
         .swept
@@ -100,6 +100,6 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
         done.given_up
     );
     for (what, error) in &done.failed {
-        console_error!("{what} could not be maintained, it is tried again next time: {error}");
+        console_error!("{what} maintenance failed, retrying next time: {error}");
     }
 }

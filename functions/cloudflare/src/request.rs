@@ -53,7 +53,7 @@ fn headers(headers: &web_sys::Headers) -> Result<HeaderMap, String> {
     let mut map = HeaderMap::new();
     for entry in headers.entries() {
         let entry: js_sys::Array = entry
-            .map_err(|_| "the headers cannot be read".to_owned())?
+            .map_err(|_| "the headers are malformed".to_owned())?
             .unchecked_into();
         let text = |at| entry.get(at).as_string().unwrap_or_default();
         let name = HeaderName::from_bytes(text(0).as_bytes());

@@ -67,7 +67,10 @@ impl Filter {
     #[must_use]
     pub fn reason(&self, event: &Event) -> Option<String> {
         if event.lines.is_empty() {
-            let reason = event.quiet.as_deref().unwrap_or("there is nothing to say");
+            let reason = event
+                .quiet
+                .as_deref()
+                .unwrap_or("there is nothing to announce");
             return Some(reason.to_owned());
         }
         match verdict(&self.events, |pattern| is_kind(pattern, &event.kind)) {

@@ -12,11 +12,11 @@ pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event
     let (lines, without) = match template {
         Some(template) => (
             template.fill(&body),
-            "nothing of what the template names is in it",
+            "it contains none of the template's fields",
         ),
         None => (
             plain::lines(&body),
-            "there is no text, number or truth value in it",
+            "it contains no text, number or boolean",
         ),
     };
     if lines.is_empty() {
@@ -37,7 +37,8 @@ pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event
 fn body(call: &Call<'_>) -> Result<Value, Unreadable> {
     if call.body.trim_ascii().is_empty() {
         return if call.query.is_empty() {
-            let sentence = "the request has neither a body nor a query, so there is nothing to say";
+            let sentence =
+                "the request has neither a body nor a query, so there is nothing to announce";
             Err(Unreadable::Field(sentence.to_owned()))
         } else {
             payload::fields(call)
@@ -157,14 +158,11 @@ mod tests {
             body: b"{\"a\":[]}",
         };
         let reason = |template: Option<&Template>| read(&call, template).unwrap().quiet.unwrap();
-        assert_eq!(
-            reason(None),
-            "there is no text, number or truth value in it"
-        );
+        assert_eq!(reason(None), "it contains no text, number or boolean");
         let template = "{b}".parse().unwrap();
         assert_eq!(
             reason(Some(&template)),
-            "nothing of what the template names is in it"
+            "it contains none of the template's fields"
         );
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Event, Unreadable> {
     let body = payload::json(call)?;
     let field = |sentence: &str| Err(Unreadable::Field(sentence.to_owned()));
     if !at(&body, "room").is_string() {
-        return field("\"room\" is missing or no string");
+        return field("\"room\" is missing or not a string");
     }
     let lines: Vec<String> = match at(&body, "message") {
         Value::Array(list) => list.iter().take(MAX_RAW + 1).map(scalar).collect(),

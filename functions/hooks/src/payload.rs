@@ -132,7 +132,11 @@ pub(crate) fn fields(call: &Call<'_>) -> Result<Value, Unreadable> {
     } else if !call.body.trim_ascii().is_empty() {
         match parse(call.body)? {
             Value::Object(object) => map.extend(object),
-            _ => return Err(Unreadable::Field("the body is no JSON object".to_owned())),
+            _ => {
+                return Err(Unreadable::Field(
+                    "the body is not a JSON object".to_owned(),
+                ));
+            }
         }
     }
     Ok(Value::Object(map))

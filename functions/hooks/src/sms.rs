@@ -18,7 +18,7 @@ pub(crate) fn read(fields: &Value) -> Result<Event, Unreadable> {
     let body = text(fields, "Body");
     if from.is_empty() {
         return Err(Unreadable::Field(
-            "\"From\" is missing, so this is no text message".to_owned(),
+            "\"From\" is missing, so this is not a text message".to_owned(),
         ));
     }
     let mut lines: Vec<String> = raw_lines(body).collect();

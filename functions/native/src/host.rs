@@ -96,7 +96,10 @@ impl Host for NativeHost {
     }
 
     fn tell_store(&self, words: &str) {
-        tracing::error!(reason = words, "requests fail because of the storage");
+        tracing::error!(
+            reason = words,
+            "requests are failing because of the storage"
+        );
     }
 }
 

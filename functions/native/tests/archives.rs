@@ -41,7 +41,7 @@ async fn a_storage_is_tried_before_it_is_used() {
     );
     refused(w.connect("two words").await, "token is not valid");
     for (user, root, part) in [
-        ("alice", None, "is no user address"),
+        ("alice", None, "is not a user address"),
         ("alice@127.0.0.1:1", None, "could not be reached"),
         (
             w.user().as_str(),
@@ -251,7 +251,7 @@ async fn after_the_token_was_revoked_the_user_renews_it() {
     assert_eq!(state["state"], "renew", "{state}");
     let reason = state["reason"].as_str().unwrap();
     assert!(
-        reason.contains("does not accept the authorisation any more"),
+        reason.contains("no longer accepts the authorisation"),
         "{reason}"
     );
     assert!(

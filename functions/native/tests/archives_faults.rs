@@ -136,9 +136,9 @@ async fn at_random_every_accepted_message_is_there_once_and_in_order() {
 fn check_told(told: &Value, waiting: &Value) {
     let reason = waiting["reason"].as_str().unwrap();
     let state = match reason {
-        reason if reason.contains("tried again") => "ok",
-        reason if reason.contains("has no room left") => "full",
-        reason if reason.contains("does not accept the authorisation") => "renew",
+        reason if reason.contains("retried") => "ok",
+        reason if reason.contains("has no space left") => "full",
+        reason if reason.contains("no longer accepts the authorisation") => "renew",
         _ => "unreachable",
     };
     assert_eq!(told["state"], state, "{told} {waiting}");
@@ -194,7 +194,7 @@ async fn without_room_messages_wait_until_there_is_some() {
     let told = w.state().await;
     assert_eq!(told["state"], "full", "{told}");
     let reason = told["reason"].as_str().unwrap();
-    assert!(reason.contains("make room there"), "{reason}");
+    assert!(reason.contains("free some there"), "{reason}");
     w.proxy.well();
     w.server.advance(60);
     assert_eq!(

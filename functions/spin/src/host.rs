@@ -90,7 +90,7 @@ impl Host for WasiHost {
 
     #[allow(clippy::print_stderr, reason = "the log of a component")]
     fn tell_store(&self, words: &str) {
-        eprintln!("requests fail because of the storage: {words}");
+        eprintln!("requests are failing because of the storage: {words}");
     }
 }
 

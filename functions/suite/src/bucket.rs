@@ -71,15 +71,21 @@ pub async fn a_bucket_in_a_private_network_is_refused(server: Server) {
         ("http://localhost:9", "its address must begin with https://"),
         (
             "https://127.0.0.1:9",
-            "is no address on the public internet",
+            "is not an address on the public internet",
         ),
-        ("https://[::1]:9", "is no address on the public internet"),
-        ("https://10.1.2.3", "is no address on the public internet"),
+        (
+            "https://[::1]:9",
+            "is not an address on the public internet",
+        ),
+        (
+            "https://10.1.2.3",
+            "is not an address on the public internet",
+        ),
     ] {
         let words = if available {
             words
         } else {
-            "cannot reach buckets of users' own"
+            "cannot use accounts' own buckets"
         };
         let tested = told(
             &server,

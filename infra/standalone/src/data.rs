@@ -73,7 +73,7 @@ impl DataFolder {
             .recursive(true)
             .mode(0o700)
             .create(path)
-            .with_context(|| format!("data: cannot make the folder {}", path.display()))?;
+            .with_context(|| format!("data: cannot create the folder {}", path.display()))?;
         let folder = Self {
             path: path.to_owned(),
         };

@@ -80,7 +80,7 @@ fn bad_commands_are_refused_in_one_sentence() {
         )
     };
     assert!(token("bob", "*:rw").contains("bob"));
-    assert!(token("alice", "everything").contains("is no scope"));
+    assert!(token("alice", "everything").contains("is not a scope"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use storage_adapter::StoreError;
 
 /// The error when there is no space at all.
-const FULL: &str = "the disk is full; the operator must make room";
+const FULL: &str = "the disk is full; the operator must free space";
 
 /// For errors before anything has happened.
 pub(crate) fn before(error: impl Into<io::Error>) -> StoreError {

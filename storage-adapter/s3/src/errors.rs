@@ -76,13 +76,13 @@ impl Failure {
             ),
             SdkError::ResponseError(_) => Self::new(
                 Kind::Unknown,
-                format!("its answer makes no sense: {}", chain(error)),
+                format!("its response makes no sense: {}", chain(error)),
             ),
             SdkError::ServiceError(service) => {
                 let meta = service.err().meta();
                 let status = service.raw().status().as_u16();
                 if meta.code().is_none() && service.raw().status().is_success() {
-                    let words = format!("its answer makes no sense: {}", chain(service.err()));
+                    let words = format!("its response makes no sense: {}", chain(service.err()));
                     return Self::new(Kind::Unknown, words);
                 }
                 Self::answered(status, meta.code(), meta.message(), bucket)
@@ -135,7 +135,7 @@ impl Failure {
             code => printable(code),
         };
         let words = match code {
-            "NoSuchBucket" => format!("there is no bucket \"{bucket}\"; make it, or correct its name"),
+            "NoSuchBucket" => format!("there is no bucket \"{bucket}\"; create it, or correct its name"),
             "InvalidAccessKeyId" => {
                 "the access key id is unknown (InvalidAccessKeyId); correct it".to_owned()
             }
@@ -145,7 +145,7 @@ impl Failure {
                     .to_owned()
             }
             "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
-                format!("the session token is not valid any more ({code}); give a new one")
+                format!("the session token is no longer valid ({code}); give a new one")
             }
             "RequestTimeTooSkewed" => {
                 "this machine's clock differs too much from the server's (RequestTimeTooSkewed); set it"
@@ -262,7 +262,7 @@ mod tests {
         let said = |status, code| answered(status, code).into_error().to_string();
         assert_eq!(
             said(404, "NoSuchBucket"),
-            "the object store refuses: there is no bucket \"b\"; make it, or correct its name"
+            "the object store refuses: there is no bucket \"b\"; create it, or correct its name"
         );
         assert_eq!(
             said(403, "AccessDenied"),

@@ -188,7 +188,7 @@ impl<H: Host> Reading<H> {
         let range = found.content_range().and_then(parse_content_range);
         if range.is_none_or(|(start, end, _)| start != self.left.start || end != self.left.end) {
             return Err(BodyError::Broken(
-                "another part came than was asked for".to_owned(),
+                "the server returned another range than requested".to_owned(),
             ));
         }
         self.body = Some(found.body);
@@ -202,12 +202,12 @@ async fn piece<H: Host>(body: &mut Body, inner: &Inner<H>) -> Result<Option<Byte
     let waiting = inner.host.sleep(patience);
     match select(pin!(body.next()), pin!(waiting)).await {
         Either::Left((next, _)) => next.transpose().map_err(|error| error.to_string()),
-        Either::Right(((), _)) => Err(format!("nothing came for {patience} ms")),
+        Either::Right(((), _)) => Err(format!("no data for {patience} ms")),
     }
 }
 
 fn unintelligible() -> Failure {
-    Failure::new(Kind::Unknown, "its answer lacks an ETag or a length")
+    Failure::new(Kind::Unknown, "its response lacks an ETag or a length")
 }
 
 /// The header for a non-empty range (RFC 9110, section 14.1.2).

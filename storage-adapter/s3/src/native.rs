@@ -33,8 +33,9 @@ impl ResolveDns for Allowed {
                 .filter(|address| (self.0)(*address))
                 .collect();
             if allowed.is_empty() {
-                let words =
-                    format!("{name} is no address on the public internet, so it is not contacted");
+                let words = format!(
+                    "{name} is not an address on the public internet, so it is not contacted"
+                );
                 return Err(ResolveDnsError::new(words));
             }
             Ok(allowed)

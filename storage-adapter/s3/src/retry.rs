@@ -66,7 +66,7 @@ impl<H: Host> Inner<H> {
             Either::Left((result, _)) => result.map_err(|error| Failure::of(&error, &self.bucket)),
             Either::Right(((), _)) => Err(Failure::new(
                 Kind::Unknown,
-                format!("no answer within {} ms", self.limits.attempt_millis),
+                format!("no response within {} ms", self.limits.attempt_millis),
             )),
         }
     }

@@ -33,7 +33,7 @@ impl S3Settings {
         }
         match self.endpoint_address() {
             Some(address) if !is_public(address) => Err(format!(
-                "{address} is no address on the public internet, so it is not contacted"
+                "{address} is not an address on the public internet, so it is not contacted"
             )),
             _ => Ok(()),
         }

@@ -164,7 +164,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 Edit::Write(connection.clone())
             })
             .await?;
-        edited.ok_or_else(|| Failure::busy("the connection was deleted just now; please try again"))
+        edited
+            .ok_or_else(|| Failure::busy("the connection has just been deleted; please try again"))
     }
 
     /// Validates what a client sent through the connector.

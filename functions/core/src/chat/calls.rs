@@ -315,7 +315,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
 }
 
 fn no_connector() -> Failure {
-    Failure::busy("no connector is there to carry calls; its administrator has to start one")
+    Failure::busy("there is no connector to carry calls; the administrator has to start one")
 }
 
 /// A guest's name: one line without lookalike or invisible characters.

@@ -66,7 +66,7 @@ fn no_such_field(name: &str) -> InvalidField {
     fields::invalid(
         "field",
         name,
-        "connections to this platform have none of that name",
+        "connections to this platform have no such field",
     )
 }
 
@@ -291,7 +291,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     ) -> Result<(), Failure> {
         let full = || {
             Failure::conflict(format!(
-                "an account takes at most {MAX_CONNECTIONS} connections; delete one first"
+                "an account can have at most {MAX_CONNECTIONS} connections; delete one first"
             ))
         };
         if others.len() >= MAX_CONNECTIONS {

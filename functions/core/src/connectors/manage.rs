@@ -230,7 +230,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
 }
 
 fn missing() -> Failure {
-    Failure::not_found("there is no such connector that an admin made")
+    Failure::not_found("no admin created such a connector")
 }
 
 fn is_connector_id(id: &str) -> bool {

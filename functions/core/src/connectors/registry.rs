@@ -227,7 +227,7 @@ impl Registry {
         let size = self.size();
         if size > MAX_WRITTEN && size > before {
             return Err(Failure::conflict(format!(
-                "all connectors together have more than {MAX_WRITTEN} bytes to be kept; delete one first"
+                "all connectors together take more than {MAX_WRITTEN} bytes; delete one first"
             )));
         }
         Ok(())

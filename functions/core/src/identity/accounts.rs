@@ -302,7 +302,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn claim_setup(&self, name: &AccountName) -> Result<(), Failure> {
         let done = || {
             Failure::forbidden(
-                "the first account has been made already; ask somebody here for an invite",
+                "the first account has already been created; ask somebody here for an invite",
             )
         };
         let claim = self.claim(name);
@@ -326,7 +326,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         let age = claim.claimed.millis() - held.claimed.millis();
         if held.account != *name && (0..SETUP_CLAIM_MS).contains(&age) {
             return Err(Failure::busy(
-                "somebody is making the first account right now; try again in a minute",
+                "somebody is creating the first account right now; try again in a minute",
             ));
         }
         match self

@@ -55,7 +55,7 @@ pub enum ChangeAccountError {
     Password(#[from] CreateAccountError),
     /// The documents in the account's own bucket cannot be removed.
     #[error(
-        "the documents in a bucket of the account's own cannot be removed: {0}; `--leave-bucket` leaves them there"
+        "the documents in the account's own bucket cannot be removed: {0}; `--leave-bucket` leaves them there"
     )]
     Bucket(String),
     /// The store failed; repeating it resumes.

@@ -117,7 +117,7 @@ fn resource(parts: &Parts) -> Result<String, Failure> {
     }
     let shown: String = resource.chars().take(MAX_SHOWN).collect();
     Err(Failure::bad_request(format!(
-        "\"{shown}\" is not the address of anybody; expected ?resource=acct:name@host"
+        "\"{shown}\" is not a user address; expected ?resource=acct:name@host"
     )))
 }
 

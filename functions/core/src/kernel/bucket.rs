@@ -191,7 +191,7 @@ fn word(field: &str, text: &str) -> Result<(), String> {
 
 /// Validates an endpoint. The address it resolves to is checked when connecting.
 fn endpoint(text: &str, trusted: bool) -> Result<String, String> {
-    let wrong = || "endpoint is no address like https://s3.example.org".to_owned();
+    let wrong = || "endpoint is not an address like https://s3.example.org".to_owned();
     let url = Url::parse(text).map_err(|_| wrong())?;
     let plain = matches!(url.scheme(), "http" | "https")
         && url.username().is_empty()

@@ -89,7 +89,7 @@ fn check_name<'a>(
         return wrong("every connection has one of that name, which no platform describes");
     }
     if before.any(|other| other.name == name) {
-        return wrong("it is there twice");
+        return wrong("it occurs twice");
     }
     let known = KNOWN.iter().find(|(known, _)| *known == name);
     if known.is_some_and(|(_, kind)| *kind != field.kind) {

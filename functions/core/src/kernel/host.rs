@@ -39,7 +39,7 @@ pub trait Host: storage_adapter::Host {
         _parts: Option<bool>,
     ) -> impl Future<Output = Result<OpenedBucket, BucketError>> + MaybeSend {
         std::future::ready(Err(BucketError(
-            "this installation cannot reach buckets of users' own; ask its operator".to_owned(),
+            "this installation cannot use accounts' own buckets; ask its operator".to_owned(),
         )))
     }
 
@@ -92,7 +92,7 @@ pub enum Unfinished {
 #[non_exhaustive]
 pub enum FetchError {
     /// The address must not be reached.
-    #[error("{0} is no address on the public internet, so it is not contacted")]
+    #[error("{0} is not an address on the public internet, so it is not contacted")]
     Forbidden(String),
     /// No connection, or it broke. The request may have been carried out.
     #[error("{0} could not be reached: {1}")]

@@ -214,7 +214,7 @@ impl From<StoreError> for Failure {
             .of_store(&error),
             StoreError::Refused(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "the object store does not take this; the operator finds the reason in the log",
+                "the object store refuses this; the operator can find the reason in the log",
             )
             .of_store(&error),
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the object store failed"),

@@ -58,7 +58,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
     async fn must_take_mail(&self) -> Result<MailService, Failure> {
         self.outgoing.mail_service().await?.ok_or_else(|| {
             Failure::conflict(
-                "this installation takes no mail; its operator can configure a mail domain",
+                "this installation accepts no mail; its operator can configure a mail domain",
             )
         })
     }
@@ -116,7 +116,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         }
         let full = || {
             Failure::conflict(format!(
-                "an account takes at most {MAX_ADDRESSES} mail addresses; delete one first"
+                "an account can have at most {MAX_ADDRESSES} mail addresses; delete one first"
             ))
         };
         if addresses.len() >= MAX_ADDRESSES {

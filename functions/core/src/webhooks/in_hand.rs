@@ -70,7 +70,7 @@ impl Holding<'_> {
             while let Some(piece) = stream.next().await.transpose()? {
                 if !self.count(piece.len()) || !share.grow(piece.len() as u64) {
                     return Err(Failure::busy(
-                        "more webhooks come at once than are held here; send it again in a moment",
+                        "too many webhooks are arriving at once; send it again in a moment",
                     ));
                 }
                 all.push(piece);

@@ -28,7 +28,7 @@ use protocol::hex;
 const ABOUT: &str = "This is the address of a webhook: a service sends its events here with POST, and they appear in a chat channel.\n";
 
 /// The response to a valid address while the account of the hook is disabled.
-const CLOSED: &str = "this hook takes no events at present: the account it belongs to is disabled; ask whoever created it";
+const CLOSED: &str = "this hook accepts no events at present: the account it belongs to is disabled; ask whoever created it";
 
 impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// Serves everything below `/hooks/`; `rest` is the remaining path.
@@ -150,16 +150,16 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             // It may be parsed shortly, so it is not recorded as refused.
             Err(Unfinished::Busy) => {
                 return Err(Failure::busy(
-                    "other webhooks take long to be read; send it again in a moment",
+                    "other webhooks are taking long to parse; send it again in a moment",
                 ));
             }
             Err(Unfinished::TooLong) => {
-                let reason = "reading this event takes too long, so it was given up; send less at once, or tell the operator which service sent it";
+                let reason = "parsing this event took too long; send less at once, or tell the operator which service sent it";
                 self.note_refusal(account, hook, "unreadable", reason).await;
                 return Err(Failure::unprocessable(reason));
             }
             Err(Unfinished::Panicked) => {
-                let reason = "this event could not be read, which is a fault here; tell the operator which service sent it";
+                let reason = "this event could not be parsed, which is a bug here; tell the operator which service sent it";
                 self.note_refusal(account, hook, "unreadable", reason).await;
                 return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, reason));
             }
@@ -197,7 +197,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         let time = self.kernel.now();
         let quiet = hook.options.quiet_hours.as_ref();
         let reason = if told.is_blank {
-            Some("there is nothing to say".to_owned())
+            Some("there is nothing to announce".to_owned())
         } else if !hook.enabled {
             Some("the hook is switched off".to_owned())
         } else if told.unwanted.is_some() {

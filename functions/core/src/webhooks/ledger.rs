@@ -50,7 +50,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             });
             if there.len() + ledger.making.len() >= MAX_HOOKS {
                 return Err(Failure::conflict(format!(
-                    "an account takes at most {MAX_HOOKS} hooks; delete one first"
+                    "an account can have at most {MAX_HOOKS} hooks; delete one first"
                 )));
             }
             ledger.making.push(Making {

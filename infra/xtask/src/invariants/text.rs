@@ -48,7 +48,7 @@ fn trouble_in(name: &str, line: &str) -> Option<String> {
             .then(|| "names the registry it was made with; see omit-lockfile-registry-resolved in npm's documentation".to_owned()),
         ".npmrc" => line
             .contains("registry=")
-            .then(|| "chooses a registry for everybody".to_owned()),
+            .then(|| "chooses a registry for everyone".to_owned()),
         // Patterns, not paths.
         ".gitignore" | ".prettierignore" => None,
         _ => machine_path(line).map(|path| format!("names {path}, a place on one machine")),

@@ -105,7 +105,7 @@ async fn open_day<P: DayStore>(
             changed: false,
         });
     }
-    Err(TreeError::Conflict(format!("the archive of {day} has no room left")).into())
+    Err(TreeError::Conflict(format!("the archive of {day} is full")).into())
 }
 
 /// Links new days with the previous and next day, and keeps `meta` up to date.

@@ -38,7 +38,7 @@ pub(crate) struct Found {
 /// Why no storage was found; each is one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum DiscoveryError {
-    #[error("\"{0}\" is no user address; expected a form like alice@example.org")]
+    #[error("\"{0}\" is not a user address; expected a form like alice@example.org")]
     Address(String),
     #[error(transparent)]
     Fetch(#[from] FetchError),

@@ -28,10 +28,10 @@ const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum AwayError {
     /// The token is no longer valid (401, 403).
-    #[error("{0} does not accept the authorisation any more (status {1}); authorise again")]
+    #[error("{0} no longer accepts the authorisation (status {1}); authorise again")]
     Renew(String, u16),
     /// No space (507), or the document is too large (413).
-    #[error("{0} has no room left for archives (status {1}); make room there")]
+    #[error("{0} has no space left for archives (status {1}); free some there")]
     Full(String, u16),
     /// No response, or one that reports a temporary failure.
     #[error("{reason}")]
@@ -50,7 +50,7 @@ pub(crate) enum AwayError {
     #[error("{0}")]
     Conflict(String),
     /// The precondition failed (412).
-    #[error("others write to the same archive all the time; it is tried again")]
+    #[error("others keep writing to the same archive; it will be retried")]
     Precondition,
 }
 
@@ -157,7 +157,7 @@ impl<'a, H: Host> Remote<'a, H> {
                 // Its size in memory is bounded as well, whatever the server sends.
                 let listing = hooks::parse_json(answer.body()).ok();
                 let listing = listing.as_ref().and_then(Value::as_object);
-                let listing = listing.ok_or_else(|| self.nonsense("a listing that is no JSON"))?;
+                let listing = listing.ok_or_else(|| self.nonsense("a listing that is not JSON"))?;
                 // Before draft-dejong-remotestorage-02 the document itself was the map of entries.
                 let items = listing.get("items").and_then(Value::as_object);
                 Ok(items.unwrap_or(listing).keys().cloned().collect())
@@ -304,7 +304,7 @@ enum Sent {
 impl From<Sent> for AwayError {
     fn from(sent: Sent) -> Self {
         match sent {
-            Sent::TooLarge => Self::unreachable("the server's answer is too large"),
+            Sent::TooLarge => Self::unreachable("the server's response is too large"),
             Sent::Failed(error) => error,
         }
     }

@@ -31,7 +31,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         }
         let (GrantKind::App, Some(scopes)) = (held.grant.kind, &held.grant.scopes) else {
             return Err(Failure::forbidden(
-                "this token does not open the storage; it takes the token of an app",
+                "this token does not open the storage; use an app's token",
             ));
         };
         let module = item.module();

@@ -110,7 +110,7 @@ fn content_type(headers: &HeaderMap) -> Result<&str, Failure> {
         })
         .ok_or_else(|| {
             Failure::bad_request(
-                "the Content-Type is no media type; expected a form like text/plain in ASCII, at most 255 bytes",
+                "the Content-Type is not a media type; expected a form like text/plain in ASCII, at most 255 bytes",
             )
         })
 }

@@ -60,7 +60,7 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
     async fn check_open(&self, key: &str, fresh: bool) -> Result<Option<AccountName>, StoreError> {
         let mut names = key.split('/').skip(1);
         let Some(account) = names.next().and_then(|name| name.parse().ok()) else {
-            return Err(StoreError::refused("the key is no tree's"));
+            return Err(StoreError::refused("the key does not belong to a tree"));
         };
         let is_head = names.next() == Some("index");
         let known = self.places.known(&account, fresh).await?;
@@ -98,7 +98,7 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
                 "{OWN} refuses: {words}; correct it in the settings, under Storage"
             )),
             StoreError::Full(words) => StoreError::Account(format!(
-                "{OWN} has no room: {words}; make room there, or choose another place in the settings, under Storage"
+                "{OWN} has no space left: {words}; free some there, or choose another place in the settings, under Storage"
             )),
             StoreError::Unavailable(words) => {
                 StoreError::AccountUnavailable(format!("{OWN} does not answer: {words}"))

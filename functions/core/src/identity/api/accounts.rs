@@ -75,7 +75,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
         if self.account(name).await?.is_some() && !self.needs_setup().await? {
             return Err(Failure::forbidden(
-                "the first account has been made already; ask somebody here for an invite",
+                "the first account has already been created; ask somebody here for an invite",
             ));
         }
         self.claim_setup(name).await?;

@@ -20,7 +20,7 @@ fn a_store_that_does_not_take_a_document_is_not_said_to_refuse_access() {
         assert_eq!(put.status, 500);
         assert_eq!(
             put.detail(),
-            "the object store does not take this; the operator finds the reason in the log"
+            "the object store refuses this; the operator can find the reason in the log"
         );
     }
     let told = || app.functions.host().troubles.lock().unwrap().clone();

@@ -133,7 +133,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         );
         if !there.is_vacant(account).await? {
             return Err(MoveError::Conflict(
-                "something of an account with this name is there already; remove what is left there, or choose \
+                "data of an account with this name is there already; remove it, or choose \
                  another prefix"
                     .to_owned(),
             ));

@@ -148,7 +148,7 @@ fn an_account_moves_to_its_own_bucket_and_back() {
     let back = alice.api("PUT", "/api/store", json!({"kind": "installation"}));
     assert_eq!(back.status, 409);
     assert!(
-        back.detail().contains("remove what is left"),
+        back.detail().contains("is there already; remove it"),
         "{}",
         back.detail()
     );

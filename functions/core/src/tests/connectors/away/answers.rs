@@ -76,7 +76,10 @@ fn without_room_messages_wait_and_the_user_is_told() {
         let told = away.state();
         assert_eq!(told["state"], "full");
         let reason = told["reason"].as_str().unwrap();
-        assert!(reason.contains("has no room left for archives"), "{reason}");
+        assert!(
+            reason.contains("has no space left for archives"),
+            "{reason}"
+        );
         // The user frees space. The next attempt is a minute after the last one.
         away.script(|_| Way::On);
         away.advance(59);

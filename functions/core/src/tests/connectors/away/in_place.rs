@@ -157,7 +157,7 @@ fn every_message_is_there_once_whatever_goes_wrong() {
                 let told = away.state();
                 let reason = waiting[0]["reason"].as_str().unwrap();
                 if told["state"] == "ok" {
-                    assert!(reason.contains("tried again"), "seed {seed}: {reason}");
+                    assert!(reason.contains("retried"), "seed {seed}: {reason}");
                 } else {
                     assert_eq!(told["reason"], reason, "seed {seed}");
                 }
