@@ -11,9 +11,9 @@ import { until } from './harness/until.mjs';
 const GENERAL = '#general';
 const { values } = parseArgs({
   options: {
-    /** How much slower than this machine. */
+    /** The slow-down factor. */
     slower: { type: 'string', default: '4' },
-    /** Messages in the room before one comes. */
+    /** Messages in the room before a new one arrives. */
     room: { type: 'string', default: '107' },
     /** Lines of the flood, in ten seconds. */
     flood: { type: 'string', default: '370' },
@@ -24,7 +24,7 @@ const { values } = parseArgs({
 const { slower, room, flood, long } = Object.fromEntries(
   Object.entries(values).map(([name, value]) => [name, Number(value)]),
 );
-/** As many talk at once; the server slows down whoever talks alone. */
+/** The number of people who talk at once; the server throttles a single one. */
 const TALKERS = 24;
 const PATIENCE = 300_000;
 
@@ -34,7 +34,7 @@ let browser, server;
 const talkers = [];
 let said = 0;
 
-/** Says so many lines, evenly over a time. */
+/** Sends this many lines, spread evenly over a period. */
 async function talk(lines, ms) {
   const begin = Date.now();
   for (let n = 0; n < lines; n++) {
@@ -48,7 +48,7 @@ async function talk(lines, ms) {
   }
 }
 
-/** Waits until the page has what was said last. */
+/** Waits until the page shows the last message. */
 const arrived = (page, last = said) =>
   page
     .locator('[data-test-message]')

@@ -51,7 +51,7 @@ const event = (rs, name) => within(new Promise((resolve) => {
   rs.on(name, handler);
 }), `event ${name}`);
 
-/** What a browser does with the consent page: sign in, look, allow. */
+/** Handles the consent page like a browser: sign in, read, allow. */
 async function consent(url) {
   const form = (fields, cookie) => ({
     method: 'POST',
@@ -74,7 +74,7 @@ async function consent(url) {
   return allowed.headers.get('location');
 }
 
-/** Connects like an app: leave for the consent page, come back with the token in the fragment. */
+/** Connects like an app: goes to the consent page, and returns with the token in the fragment. */
 async function connect() {
   page.url = `${APP}#/folder?x=1`;
   const before = device();
@@ -95,7 +95,7 @@ async function connect() {
   return { rs, token: rs.remote.token };
 }
 
-/** Waits until something holds. Pages ask for a synchronisation whenever they like; so do these. */
+/** Waits until a condition holds. Apps may request a synchronisation at any time; so does this. */
 async function eventually(what, check) {
   const end = Date.now() + LIMIT_MS;
   for (;;) {

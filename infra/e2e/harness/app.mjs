@@ -6,7 +6,7 @@ const REL = 'http://tools.ietf.org/id/draft-dejong-remotestorage';
 const IMPLICIT_GRANT = 'http://tools.ietf.org/html/rfc6749#section-4.2';
 const APP = 'https://notes.example.test';
 
-/** Finds an account's storage, as an app does that was told `name@host`. */
+/** Finds an account's storage from `name@host`, like an app. */
 async function discover(origin, name) {
   const resource = encodeURIComponent(`acct:${name}@${new URL(origin).host}`);
   const answer = await fetch(`${origin}/.well-known/webfinger?resource=${resource}`);
@@ -16,7 +16,7 @@ async function discover(origin, name) {
   return { root: href, authorize: properties[IMPLICIT_GRANT] };
 }
 
-/** Lets somebody allow an app a scope on the consent page; returns the root and the app's token. */
+/** Grants an app a scope on the consent page; returns the root and the app's token. */
 export async function allowApp(device, origin, { name, password, scope }) {
   const { root, authorize } = await discover(origin, name);
   const page = await device.context.newPage();

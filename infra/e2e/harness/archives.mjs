@@ -21,7 +21,7 @@ export class Archives {
     return entries;
   }
 
-  /** Returns the texts of what was said where the path contains `where`, in order of time. */
+  /** Returns the texts of messages whose path contains `where`, in chronological order. */
   async texts(where) {
     const entries = await this.entries();
     return entries

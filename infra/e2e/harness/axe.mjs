@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 
 import axe from 'axe-core';
 
-/** Asserts that what a page shows has no violation in either theme. */
+/** Asserts that a page has no violations in either theme. */
 export async function accessible(page, what) {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });

@@ -6,14 +6,14 @@ import { until } from './until.mjs';
 /** How long a connection between two people may take, in ms. */
 export const PATIENCE = 30_000;
 
-/** Flags of Chromium: devices that need no hardware, and nobody who has to allow them. */
+/** Flags of Chromium: fake devices, without a permission prompt. */
 export const fakeDevices = (cameras = 'device-count=3') => [
   `--use-fake-device-for-media-stream=${cameras}`,
   '--use-fake-ui-for-media-stream',
   '--autoplay-policy=no-user-gesture-required',
 ];
 
-/** Starts a call that guests may join in the channel that is open; returns its link. */
+/** Starts a call that guests may join in the open channel; returns its link. */
 export async function startCall({ page }) {
   await page.locator('[data-test-start-call]').click();
   await page.locator('[data-test-call-guests]').check();
@@ -22,14 +22,14 @@ export async function startCall({ page }) {
   return page.url();
 }
 
-/** Opens the page of a call, and waits until the devices are there; on a busy machine Chromium's take their time. */
+/** Opens the page of a call, and waits until the devices are ready; on a busy machine Chromium's take a while. */
 export async function lobby({ page }, link) {
   await page.goto(link);
   await page.locator('[data-test-call-lobby]').waitFor();
   await page.locator('[data-test-call-camera="on"]').waitFor({ timeout: PATIENCE * 2 });
 }
 
-/** Joins from the lobby; as a guest with a name, and through the relay only if wanted. */
+/** Joins from the lobby; as a guest with a name, and optionally only through the relay. */
 export async function enter({ page }, { name, relay = true } = {}) {
   if (name) await page.locator('[data-test-call-name]').fill(name);
   await page.locator('[data-test-call-relay]').setChecked(relay);
@@ -43,14 +43,14 @@ export async function join(device, link, options) {
   await device.page.locator('[data-test-call]').waitFor();
 }
 
-/** The picture of somebody else. */
+/** Another participant's picture. */
 export const person = (device, name) => device.page.locator(`[data-test-call-person="${name}"]`);
 
-/** How many `frames` or packets of `audio` have come from somebody. */
+/** How many `frames` or packets of `audio` have arrived from a participant. */
 export const count = async (device, name, what) =>
   Number(await person(device, name).getAttribute(`data-test-call-${what}`));
 
-/** What has come from everybody else, as the page says; and the size of their pictures. */
+/** What has arrived from everyone else, according to the page; and the size of their pictures. */
 export const received = ({ page }) =>
   page.locator('[data-test-call-person]').evaluateAll((tiles) =>
     tiles.map((tile) => {
@@ -68,13 +68,13 @@ export const received = ({ page }) =>
     }),
   );
 
-/** Waits until the connection with somebody is in a state. */
+/** Waits until the connection with a participant is in a state. */
 export const state = (device, name, wanted) =>
   device.page
     .locator(`[data-test-call-person="${name}"][data-test-call-state="${wanted}"]`)
     .waitFor({ timeout: PATIENCE * 2 });
 
-/** `more` frames or packets of somebody arrive from now on. */
+/** Waits until `more` frames or packets of a participant have arrived. */
 export async function arrives(device, name, what, more = 20) {
   const before = await count(device, name, what);
   await until(
@@ -84,7 +84,7 @@ export async function arrives(device, name, what, more = 20) {
   );
 }
 
-/** Pictures and sound of `name` arrive at `device`, and go on arriving; through the relay unless told otherwise. */
+/** Video and sound of `name` arrive at `device`, and keep arriving; through the relay unless stated otherwise. */
 export async function receives(device, name, { path = 'relay', what = ['frames', 'audio'] } = {}) {
   await person(device, name).waitFor();
   await state(device, name, 'connected');
@@ -93,7 +93,7 @@ export async function receives(device, name, { path = 'relay', what = ['frames',
   if (path) assert.equal(taken, path);
 }
 
-/** The picture of somebody is seen: it has a width, and what is on it changes; or there is none. */
+/** A participant's picture is visible: it has a width, and its content changes; or there is none. */
 export async function sees(device, name, shown = true) {
   const video = person(device, name).locator('video');
   if (!shown) return video.waitFor({ state: 'detached' });

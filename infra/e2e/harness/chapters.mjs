@@ -1,7 +1,7 @@
 // A story in chapters: each is a separate test, and none runs after a failed one.
 
 /**
- * Makes the function that tells a chapter. `devices()` are those whose pictures explain a failure.
+ * Creates the function that runs a chapter. `devices()` returns those whose pictures explain a failure.
  */
 export function chapters(t, devices) {
   return async function chapter(name, tell) {

@@ -13,7 +13,7 @@ const quoted = (text) => JSON.stringify(text);
 export class Device {
   /** Ids of every message that was ever shown here. */
   shown = new Set();
-  /** What went wrong in the page and no person would see. */
+  /** Errors in the page that no person would see. */
   troubles = [];
 
   static async open(browser, name, options = {}) {
@@ -28,7 +28,7 @@ export class Device {
     return device;
   }
 
-  /** Notes script errors, refused resources, and requests to anybody but the server. */
+  /** Records script errors, refused resources, and requests to other hosts than the server. */
   #watch() {
     this.page.on('pageerror', (error) => this.troubles.push(`script error: ${error.stack}`));
     this.page.on('console', (message) => {
@@ -74,12 +74,12 @@ export class Device {
     await form.locator('[data-test-submit]').click();
   }
 
-  /** Waits until the chat is there. */
+  /** Waits until the chat is displayed. */
   async chat() {
     await this.#at('[data-test-shell]').waitFor();
   }
 
-  /** Waits for a sentence that says what is wrong, and returns it. */
+  /** Waits for an error message, and returns it. */
   async error() {
     const error = this.#at('[data-test-error]').first();
     await error.waitFor();
@@ -117,7 +117,7 @@ export class Device {
     await this.#at('[data-test-password-changed]').waitFor();
   }
 
-  /** Waits for what is said to be wrong in a field, and returns it. */
+  /** Waits for a field's error message, and returns it. */
   async fieldError(id) {
     const error = this.#at(`[data-test-field-error=${quoted(id)}]`);
     await error.waitFor();
@@ -129,7 +129,7 @@ export class Device {
     await this.#at('[data-test-sessions-ended]').waitFor();
   }
 
-  /** Makes an invite and returns its link. */
+  /** Creates an invite and returns its link. */
   async invite() {
     await this.#at('[data-test-open-invite]').click();
     await this.#at('[data-test-make-invite]').click();
@@ -140,7 +140,7 @@ export class Device {
 
   // Connecting servers
 
-  /** On a fresh installation: asks for a server of a kind, and returns the command that starts it. */
+  /** On a fresh installation: creates a connector of a kind, and returns the command that starts it. */
   async connectServer(kind, url) {
     const form = this.#at('[data-test-connect-server]');
     await form.locator(`[data-test-connector-kind="${kind}"]`).check();
@@ -149,7 +149,7 @@ export class Device {
     return form.locator('[data-test-copy-value="connector-command"]').inputValue();
   }
 
-  /** Waits until the page says that the server has registered. */
+  /** Waits until the page shows that the server has registered. */
   async serverRegistered(id) {
     const state = this.#at('[data-test-connector-state]');
     await state.filter({ hasText: `${id} has registered.` }).waitFor();
@@ -173,7 +173,7 @@ export class Device {
     await online.waitFor({ state: 'attached' });
   }
 
-  /** Waits until the page says that the server cannot be reached. */
+  /** Waits until the page shows that the server cannot be reached. */
   async disconnected() {
     await this.#at('[data-test-link-banner]').waitFor();
   }
@@ -199,7 +199,7 @@ export class Device {
     return this.#network(network).locator(`[data-test-room-link=${quoted(room)}]`);
   }
 
-  /** Opens a room from the side. */
+  /** Opens a room from the sidebar. */
   async open(room, network) {
     await this.#roomLink(room, network).click();
     await this.inRoom(room);
@@ -209,14 +209,14 @@ export class Device {
     await this.#at(`[data-test-room=${quoted(room)}]`).waitFor();
   }
 
-  /** Returns the number of unread messages or mentions that the side shows for a room. */
+  /** Returns the number of unread messages or mentions that the sidebar shows for a room. */
   async unread(room, network) {
     const badge = this.#roomLink(room, network).locator('[data-test-unread], [data-test-mentions]');
     await badge.waitFor();
     return Number.parseInt(await badge.innerText(), 10);
   }
 
-  /** Waits for somebody in the open room's list of members, as here or as away. */
+  /** Waits for a person in the open room's member list, as present or as away. */
   async member(nick, { away = false, limitMs = LIMIT_MS } = {}) {
     const state = `[data-test-away="${away ? 'yes' : 'no'}"]`;
     await this.#at(`[data-test-member=${quoted(nick)}]${state}`).waitFor({
@@ -238,7 +238,7 @@ export class Device {
 
   // Webhooks
 
-  /** Makes a webhook for the open channel; returns its address and secret, with its page still open. */
+  /** Creates a webhook for the open channel; returns its address and secret, with its page still open. */
   async makeWebhook({ source, name }) {
     await this.choose('webhooks');
     const dialog = this.#at('dialog[open]');
@@ -307,12 +307,12 @@ export class Device {
     return (await hint.innerText()).trim();
   }
 
-  /** Returns what is typed and not sent. */
+  /** Returns the unsent text. */
   async draft() {
     return this.#at('[data-test-composer]').inputValue();
   }
 
-  /** Waits until something that was sent has failed, wherever that is shown, and returns why. */
+  /** Waits until sending has failed, wherever that is shown, and returns why. */
   async trouble(pattern) {
     const places =
       '[data-test-event="error"] [data-test-text], [data-test-failure], [data-test-composer-hint]';

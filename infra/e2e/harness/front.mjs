@@ -10,7 +10,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { findProgram, temporaryFolder } from './processes.mjs';
 
 const HOST = '127.0.0.1';
-/** What belongs to the functions, as in wrangler.toml. */
+/** The paths of the functions, as in wrangler.toml. */
 const FUNCTIONS =
   /^\/(\.well-known|api|connector|healthz|hooks|notifications|oauth|storage)(\/|$|\?)/;
 const TYPES = {
@@ -41,14 +41,14 @@ async function listen(server) {
   return { port: server.address().port, stop };
 }
 
-/** The headers that `_headers` of the web client asks for everywhere. */
+/** The headers that the web client's `_headers` sets for every path. */
 function headersOf(folder) {
   const [, lines] = /^\/\*\n((?: .*\n)+)/m.exec(readFileSync(join(folder, '_headers'), 'utf8'));
   const pairs = lines.trim().split('\n');
   return Object.fromEntries(pairs.map((line) => line.trim().split(/:\s+(.*)/s)));
 }
 
-/** A web server with the client's files, which hands on to `port` what belongs to the functions. */
+/** A web server with the client's files, which forwards the functions' requests to `port`. */
 export async function startFront(folder, port) {
   const headers = headersOf(folder);
   const handOn = (from, to) => {
@@ -78,7 +78,7 @@ export async function startFront(folder, port) {
   );
 }
 
-/** Speaks TLS, with a certificate that nobody has signed, and hands on to `port`. */
+/** Terminates TLS, with a self-signed certificate, and forwards to `port`. */
 export async function startTls(port) {
   const folder = temporaryFolder('tls');
   const [key, cert] = ['key', 'cert'].map((name) => join(folder, name));

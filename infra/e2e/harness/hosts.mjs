@@ -12,7 +12,7 @@ import { binary } from './subspace.mjs';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 /** Wasmtime compiles the component at first, and wrangler is slow on a busy machine; in ms. */
 const START_MS = 180_000;
-/** What somebody's shell may have set for themselves. */
+/** Variables that the developer's shell may have set. */
 const FOREIGN = /^(SUBSPACE|CLOUDFLARE|CF|WRANGLER|MINIFLARE)_/;
 
 /** Returns a variable that `cargo xtask e2e` sets. */
@@ -22,7 +22,7 @@ function given(name) {
   return value;
 }
 
-/** The environment without what belongs to somebody else, and with `more`. */
+/** The environment without such variables, and with `more`. */
 export function environment(more) {
   const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
   return { ...Object.fromEntries(own), ...more };
@@ -31,12 +31,12 @@ export function environment(more) {
 /** The path of a program of this project. */
 const own = (name) => join(dirname(binary()), name);
 
-/** The environment in which programs of this project are found, as where they are installed. */
+/** The environment in which programs of this project are found, as if they were installed. */
 export function installed(more) {
   return environment({ PATH: `${dirname(binary())}:${process.env.PATH}`, ...more });
 }
 
-/** What every host is told; `internal` says where it reaches connectors whose certificate it does not trust. */
+/** The variables of every host; `internal` is where it reaches connectors whose certificate it does not trust. */
 function variables(origin, internal) {
   return {
     SUBSPACE_ORIGIN: origin,
@@ -50,13 +50,13 @@ function host(name, told, parts) {
   return {
     name,
     origin: told.SUBSPACE_ORIGIN,
-    /** What its operator opens to make the first account. */
+    /** The link with which its operator creates the first account. */
     setUpLink: `${told.SUBSPACE_ORIGIN}/#/setup/${told.SUBSPACE_SETUP_TOKEN}`,
     stop: () => Promise.all(parts.map((part) => part.stop())),
   };
 }
 
-/** A bucket, and the variables that lead there. */
+/** A bucket, and the variables for it. */
 async function startBucket(name) {
   const program = new Program(name, own('examples/s3_server'), []);
   await program.line(/^ready$/, START_MS);
@@ -132,5 +132,8 @@ async function workers(internal) {
   return host('workers', told, [program]);
 }
 
-/** Each starts a host, told where it reaches connectors by id, and returns its origin, its set-up link and what stops it. */
+/**
+ * Each starts a host, with the addresses of connectors by id, and returns its origin, its set-up link and a function
+ * that stops it.
+ */
 export const HOSTS = { native, spin, workers };

@@ -59,7 +59,7 @@ export function startMeasuring() {
   requestAnimationFrame(frame);
 }
 
-/** What was counted so far, and how many nodes the page has now. */
+/** The counts so far, and the current number of nodes in the page. */
 export function measured() {
   const { nodes, changes, frames, tasks, shift, shifts } = window.measured;
   const sorted = [...frames].sort((a, b) => a - b);

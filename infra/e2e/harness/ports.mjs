@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Linux takes local ends from 32,768 on, unless told otherwise. */
+/** By default, Linux uses ephemeral ports from 32,768 on. */
 const FIRST = 20_000;
 const COUNT = 12_000;
 
@@ -20,7 +20,7 @@ export function lockOf(port) {
   return join(folder, String(port));
 }
 
-/** Returns a port that is this process's own until it ends, and on which nobody listens on 127.0.0.1. */
+/** Returns a port that belongs to this process until it ends, and on which nothing listens on 127.0.0.1. */
 export async function freePort() {
   mkdirSync(folder, { recursive: true });
   for (let tries = 0; tries < COUNT; tries += 1) {
@@ -34,7 +34,7 @@ export async function freePort() {
   throw new Error(`none of the ports from ${FIRST} on is free`);
 }
 
-/** Locks a port; returns what gives it back, or nothing if another process has it. */
+/** Locks a port; returns a function that releases it, or nothing if another process has it. */
 function lock(port) {
   // Node has no flock. The holder of the lock reads until this process closes the pipe, or ends.
   const holder = spawn('flock', ['--nonblock', lockOf(port), 'sh', '-c', 'echo held; exec cat'], {

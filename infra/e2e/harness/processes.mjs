@@ -20,7 +20,7 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) {
   process.on(signal, () => process.exit(1));
 }
 
-/** Makes a folder that is deleted when the test process ends. */
+/** Creates a folder that is deleted when the test process ends. */
 export function temporaryFolder(name) {
   const folder = mkdtempSync(join(tmpdir(), `subspace-${name}-`));
   folders.add(folder);
@@ -114,7 +114,7 @@ export class Program {
     return this.#ended;
   }
 
-  /** Stops it as a service manager does, and waits. */
+  /** Stops it like a service manager, and waits. */
   async stop() {
     if (this.ended) return this.ended;
     this.signal('SIGTERM');
@@ -124,7 +124,7 @@ export class Program {
     return how;
   }
 
-  /** Stops it as a power cut does, and waits. */
+  /** Stops it like a power failure, and waits. */
   async kill() {
     this.signal('SIGKILL');
     return this.#ended;

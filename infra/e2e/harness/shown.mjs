@@ -27,7 +27,7 @@ function watch() {
   });
 }
 
-/** Adds the ids of everything that pages of this context show to `ids`. */
+/** Adds the ids of all messages that pages of this context show to `ids`. */
 export async function rememberShown(context, ids) {
   await context.exposeFunction('reportShown', (id) => ids.add(id));
   await context.addInitScript(watch);

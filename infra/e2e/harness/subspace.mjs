@@ -1,14 +1,14 @@
 // The binary `subspace` as its operator runs it.
 import { Program, temporaryFolder } from './processes.mjs';
 
-/** Returns the path of the binary that is tested. */
+/** Returns the path of the binary under test. */
 export function binary() {
   const path = process.env.SUBSPACE_BIN;
   if (!path) throw new Error('SUBSPACE_BIN is not set; run the suite with cargo xtask e2e');
   return path;
 }
 
-/** `subspace serve` with a data folder and ports of its own. */
+/** `subspace serve` with its own data folder and ports. */
 export class Subspace {
   data = temporaryFolder('data');
   #program;
@@ -19,7 +19,7 @@ export class Subspace {
     this.name = name;
   }
 
-  /** Starts it, on the ports it had before if it ran before. */
+  /** Starts it, on its former ports if it ran before. */
   async start(flags = [], { smtp = 'off', turn = 'off' } = {}) {
     const args = ['serve', '--data', this.data, '--listen', this.#web];
     args.push('--ircd-listen', this.#irc, '--mail-listen', smtp);
@@ -33,7 +33,7 @@ export class Subspace {
     return this;
   }
 
-  /** Returns the link that a person opens to make the first account. */
+  /** Returns the link for creating the first account. */
   async setUpLink() {
     return (await this.#program.line(/^set-up (http:\S+)$/))[1];
   }
@@ -50,7 +50,7 @@ export class Subspace {
     return this.#program.kill();
   }
 
-  /** Returns a token of the admin command, for programs that read the account's storage. */
+  /** Returns a token from the admin command, for programs that read the account's storage. */
   async token(account, scope) {
     const args = ['token', account, '--scope', scope, '--data', this.data];
     const program = new Program(`${this.name}-token`, binary(), args);

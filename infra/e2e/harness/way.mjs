@@ -5,7 +5,7 @@ import { createServer, connect } from 'node:net';
 const NEAR = '127.0.0.2';
 const FAR = '127.0.0.1';
 
-/** What a firewall does when somebody changes its rules. */
+/** Simulates a change of firewall rules. */
 export class Way {
   blocked = false;
   #udp = createSocket('udp4');
@@ -38,7 +38,7 @@ export class Way {
     return this;
   }
 
-  /** Each client has a port of its own towards the server, as behind a NAT. */
+  /** Each client has a separate port towards the server, as behind a NAT. */
   #peer(address, port) {
     const key = `${address}:${port}`;
     let socket = this.#peers.get(key);

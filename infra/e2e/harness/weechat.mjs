@@ -16,7 +16,7 @@ export class WeeChat {
     this.nick = nick;
   }
 
-  /** Connects and waits until the server says welcome. */
+  /** Connects and waits until the server welcomes the client. */
   async connect(port, password) {
     const server = [`/server add net 127.0.0.1/${port} -notls -nicks=${this.nick}`];
     server.push(`-username=${this.nick} -autoreconnect -autoreconnect_delay=1 -autorejoin`);
@@ -48,7 +48,7 @@ export class WeeChat {
     await until(`${this.nick} in ${channel}`, shown);
   }
 
-  /** Says something in a channel, or with a nick in its private window. */
+  /** Sends a message to a channel, or to a nick in its private window. */
   say(where, text) {
     if (where.startsWith('#')) this.#type(`net.${where}`, text);
     else this.command(`/query -noswitch ${where} ${text}`);
@@ -61,7 +61,7 @@ export class WeeChat {
     );
   }
 
-  /** Returns what was said in a channel or private window, as shown. */
+  /** Returns the messages in a channel or private window, as displayed. */
   said(where) {
     const lines = this.#log(`net.${where}`).split('\n');
     return lines

@@ -60,7 +60,7 @@ after(async () => {
 
 test('a call that changes', { timeout: 400_000 }, async (t) => {
   const chapter = chapters(t, () => devices);
-  /** The device that one's own picture comes from. */
+  /** The device of the participant's own picture. */
   const ownCamera = () =>
     alice.page
       .locator('[data-test-call-own] video')

@@ -46,7 +46,7 @@ after(async () => {
   way.close();
 });
 
-/** The network of a device is away until it has noticed, and the other one too where the way between them is cut. */
+/** A device's network is down until it has noticed, and so has the other one if the path between them is cut. */
 async function loses(device, other, { relay }) {
   await device.context.setOffline(true);
   if (relay) {
@@ -61,7 +61,7 @@ async function loses(device, other, { relay }) {
     .waitFor({ state: 'detached', timeout: PATIENCE * 2 });
 }
 
-/** How the others see somebody: bob is a guest. */
+/** The name under which others see a participant: bob is a guest. */
 const nameOf = (device) => (device === bob ? 'Bob' : device.name);
 
 for (const relay of [true, false]) {

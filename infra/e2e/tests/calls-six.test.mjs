@@ -13,11 +13,11 @@ const PASSWORD = 'correct horse battery';
 const GUESTS = ['Ben', 'Cleo', 'Dora', 'Emil', 'Fay'];
 const NAMES = ['alice', ...GUESTS];
 
-/** Thirty pictures are made, sent and shown on one machine: cameras are slow and windows are small. */
+/** Thirty video streams are encoded, sent and displayed on one machine: cameras are slow and windows are small. */
 const CAMERA = 'device-count=1,fps=5';
 const WINDOW = { width: 800, height: 600 };
 
-/** How long each chapter may take, in ms, and how many more frames and packets of everybody have to come. */
+/** How long each chapter may take, in ms, and how many more frames and packets of everyone have to arrive. */
 const LIMIT = 120_000;
 const MORE = { frames: 5, audio: 20 };
 
@@ -43,7 +43,7 @@ const come = async (name) => {
   return device;
 };
 
-/** Pictures and sound of everybody arrive at everybody else, and go on arriving, through the relay. */
+/** Video and sound of everyone arrive at everyone else, and keep arriving, through the relay. */
 const everybodyReceives = async (people) => {
   const firsts = new Map();
   const seen = new Map();

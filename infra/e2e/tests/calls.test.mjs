@@ -37,7 +37,7 @@ after(async () => {
   await subspace?.stop();
 });
 
-/** What can be seen as a whole, and touched if it is a button. */
+/** Asserts that an element is entirely visible, and large enough to touch. */
 async function whole(locator, what) {
   const box = await locator.boundingBox();
   assert.ok(box, `${what} is not shown`);

@@ -29,7 +29,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** Posts an event to a webhook as GitHub does. */
+/** Posts an event to a webhook, like GitHub. */
 function ping({ url, secret }, zen) {
   const body = JSON.stringify({ zen, hook_id: 1, repository: { full_name: 'octo/demo' } });
   const signature = createHmac('sha256', secret).update(body).digest('hex');
@@ -63,7 +63,7 @@ async function tell(t, name) {
   };
   const chapter = chapters(t, () => devices);
   const elsewhere = temporaryFolder('elsewhere');
-  /** Runs a command as it was shown; what this test alone knows are free ports. */
+  /** Runs a command as displayed; the test only adds free ports. */
   const run = async (id, command, more) => {
     // The shell is replaced by the program, which is then stopped with it.
     const [, settings, program] = /^(.*) (\S+)$/.exec(command);

@@ -18,7 +18,7 @@ const SIZES = {
   desk: { viewport: { width: 1440, height: 900 } },
   phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
 };
-/** What moves while a page loads, by the measure of the browsers' makers; more than that is felt. */
+/** The acceptable layout shift while a page loads, by the browser vendors' metric. */
 const GOOD_SHIFT = 0.1;
 
 let browser, server, alice, crowd;
@@ -57,7 +57,7 @@ async function on(name, options = {}) {
   return device;
 }
 
-/** The box of what a selector finds; it is visible as a whole. */
+/** The box of a selector's element, which must be entirely visible. */
 async function whole(page, selector) {
   const box = await page.locator(selector).boundingBox();
   const { width, height } = page.viewportSize();
@@ -69,7 +69,7 @@ async function whole(page, selector) {
   return box;
 }
 
-/** A computed value of what a selector finds. */
+/** A computed style of a selector's element. */
 const style = (page, selector, name) =>
   page
     .locator(selector)

@@ -45,7 +45,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** Posts an event as GitHub does. */
+/** Posts an event, like GitHub. */
 function post(url, secret, delivery, body = JSON.stringify(PUSH)) {
   const signature = createHmac('sha256', secret).update(body).digest('hex');
   return fetch(url, {
