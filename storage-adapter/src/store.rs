@@ -280,7 +280,7 @@ const AT_ONCE: usize = 8;
 /// Deletes objects with a request for each; continues after an error, and returns the first one.
 ///
 /// # Errors
-/// Those of the store.
+/// If the store fails.
 pub async fn one_by_one<S: ObjectStore>(store: &S, keys: &[String]) -> Result<(), StoreError> {
     let mut result = Ok(());
     for some in keys.chunks(AT_ONCE) {

@@ -14,7 +14,7 @@ options::options! {
         listen: SocketAddr = "127.0.0.1:6700", "ADDR", "an address like 127.0.0.1:6700";
         /// Where everything is kept: `fs` (in files), or `s3` (in a bucket of S3 or a compatible server).
         store: Store = "fs", "WHERE", "fs or s3";
-        /// Folder that everything is kept in, if it is kept in files; made if it is not there.
+        /// Data folder, if `store` is `fs`; created if missing.
         data: PathBuf = "data", "DIR", "a folder";
     }
     with {

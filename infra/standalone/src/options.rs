@@ -11,7 +11,7 @@ options::options! {
     /// Options of the program `subspace`.
     #[derive(Clone, Debug)]
     pub(crate) struct Options {
-        /// Folder that holds everything.
+        /// Folder with all data.
         data: PathBuf = "data", "DIR", "a folder";
         /// Where accounts are kept: `fs` (in the folder above), or `s3` (in a bucket).
         store: Store = "fs", "WHERE", "fs or s3";
@@ -19,7 +19,7 @@ options::options! {
         listen: SocketAddr = "127.0.0.1:6700", "ADDR", "an address like 127.0.0.1:6700";
         /// Folder with the built web client.
         client: Option<PathBuf>, or "client beside the program, else static-client/dist", "DIR", "a folder";
-        /// Channels that new members are in.
+        /// Channels that new members join.
         channels: List<String> = "#general", "NAMES", "names like #general";
         /// Host name or address under which browsers reach the TURN server.
         turn_host: Option<Host>, or "the one listened on, or the origin's", "HOST", "a host name or an address";

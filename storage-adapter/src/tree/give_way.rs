@@ -28,7 +28,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// counted.
     ///
     /// # Errors
-    /// Those of the store; what was removed so far stays removed.
+    /// If the store fails; what was removed so far stays removed.
     pub async fn give_way(
         &self,
         account: &AccountName,

@@ -152,7 +152,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// one. Pages are read as by [`Self::read_document`]; a poll does not read those of the folder itself.
     ///
     /// # Errors
-    /// Those of the store.
+    /// If the store fails.
     pub async fn read_folder(
         &self,
         account: &AccountName,

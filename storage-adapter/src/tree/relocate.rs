@@ -68,7 +68,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Returns whether this store contains nothing of the account's tree.
     ///
     /// # Errors
-    /// Those of the store.
+    /// If the store fails.
     pub async fn is_vacant(&self, account: &AccountName) -> Result<bool, TreeError> {
         let prefixes = immutable(account).into_iter();
         for prefix in prefixes.chain([shard::heads(account), shard::ledger_key(account)]) {
@@ -83,7 +83,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// there must not appear here.
     ///
     /// # Errors
-    /// Those of both stores.
+    /// If one of the stores fails.
     pub async fn is_apart<T: ObjectStore, G: Host>(
         &self,
         account: &AccountName,
@@ -101,7 +101,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Returns the total size of all documents of the account, in bytes.
     ///
     /// # Errors
-    /// Those of the store.
+    /// If the store fails.
     pub async fn used_bytes(&self, account: &AccountName) -> Result<u64, TreeError> {
         let mut used = 0_u64;
         for entry in self.list_heads(account).await? {
@@ -113,7 +113,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Removes the account's whole tree from this store: heads first, so that nothing refers to deleted objects.
     ///
     /// # Errors
-    /// Those of the store; repeating it resumes.
+    /// If the store fails; repeating it resumes.
     pub async fn remove_tree(&self, account: &AccountName) -> Result<usize, TreeError> {
         let mut removed = 0;
         let first = [shard::heads(account), shard::ledger_key(account)];
@@ -136,7 +136,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// listing, which starts after `after`.
     ///
     /// # Errors
-    /// Those of both stores.
+    /// If one of the stores fails.
     pub async fn missing_in<T: ObjectStore, G: Host>(
         &self,
         account: &AccountName,
@@ -178,7 +178,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Copies one immutable object, reads the copy back and compares both.
     ///
     /// # Errors
-    /// Those of both stores; [`TreeError::Format`] if the copy differs each time.
+    /// If one of the stores fails; [`TreeError::Format`] if the copy differs each time.
     pub async fn copy_object<T: ObjectStore, G: Host>(
         &self,
         to: &Storage<T, G>,
@@ -242,7 +242,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// have the mark stay as they are. The folders keep their versions.
     ///
     /// # Errors
-    /// Those of the store; [`TreeError::Busy`] if there are constant concurrent writes.
+    /// If the store fails; [`TreeError::Busy`] if there are constant concurrent writes.
     pub async fn fence(&self, account: &AccountName, mark: &str) -> Result<(), TreeError> {
         for entry in self.list_heads(account).await? {
             self.fence_head(account, &entry.key, mark).await?;
@@ -295,7 +295,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Copies heads and the quota's ledger, last of all. Existing ones must be identical.
     ///
     /// # Errors
-    /// Those of both stores; [`TreeError::Conflict`] if there is another object in place of a head.
+    /// If one of the stores fails; [`TreeError::Conflict`] if there is another object in place of a head.
     pub async fn copy_heads<T: ObjectStore, G: Host>(
         &self,
         account: &AccountName,
@@ -345,7 +345,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// bytes must exist with their length.
     ///
     /// # Errors
-    /// Those of both stores; [`TreeError::Format`] names what differs.
+    /// If one of the stores fails; [`TreeError::Format`] names what differs.
     pub async fn compare<T: ObjectStore, G: Host>(
         &self,
         account: &AccountName,

@@ -52,7 +52,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Lists overwritten and deleted documents below a folder that can still be restored, oldest first.
     ///
     /// # Errors
-    /// Those of the store.
+    /// If the store fails.
     pub async fn list_superseded(
         &self,
         account: &AccountName,
@@ -120,7 +120,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// than the grace period. Safe at any time, with any number of writers.
     ///
     /// # Errors
-    /// Those of the store; what was removed so far stays removed.
+    /// If the store fails; what was removed so far stays removed.
     pub async fn sweep(
         &self,
         account: &AccountName,
@@ -204,7 +204,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Returns how much is retained of overwritten and deleted documents.
     ///
     /// # Errors
-    /// Those of the store.
+    /// If the store fails.
     pub async fn kept(&self, account: &AccountName) -> Result<Kept, TreeError> {
         let Survey {
             data, live, kept, ..

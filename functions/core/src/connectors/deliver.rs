@@ -49,7 +49,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// task with this id is left unchanged.
     ///
     /// # Errors
-    /// The store's; the task may be in the queue nevertheless.
+    /// If the store fails; the task may be in the queue nevertheless.
     pub async fn deliver(
         &self,
         connector: &Connector,

@@ -32,7 +32,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// connectors notice within seconds.
     ///
     /// # Errors
-    /// The store's.
+    /// If the store fails.
     pub(crate) async fn sessions_ended(&self, account: &AccountName) -> Result<(), StoreError> {
         self.mark_ended().await?;
         self.tell_gateways(&format!("account={account}")).await

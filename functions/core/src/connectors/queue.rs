@@ -27,7 +27,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// Puts a task into the queue; it is durable when this returns. An existing task is left unchanged.
     ///
     /// # Errors
-    /// The store's; the task may be in the queue nevertheless.
+    /// If the store fails; the task may be in the queue nevertheless.
     pub async fn enqueue(
         &self,
         connector: &Connector,

@@ -1,4 +1,4 @@
-//! What an operator can set for the functions, on every host: declared once, read from an environment, the variables of
+//! The operator's settings for the functions, on every host: declared once, read from an environment, the variables of
 //! a component or a Worker, or what a program was given.
 
 use options::{Json, Networks, Secret};

@@ -19,7 +19,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// many. Queued tasks are not touched.
     ///
     /// # Errors
-    /// The store's; the next run tries again.
+    /// If the store fails; the next run tries again.
     pub(crate) async fn sweep_hooks(&self, account: &AccountName) -> Result<usize, StoreError> {
         let marks = self.kernel.list_keys(&key::all_recent(account)).await?;
         let records = self.kernel.list_keys(&key::all_deliveries(account)).await?;

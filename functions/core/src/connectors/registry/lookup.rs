@@ -14,7 +14,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// Finds a connector by its id.
     ///
     /// # Errors
-    /// The store's.
+    /// If the store fails.
     pub async fn find_connector(&self, id: &str) -> Result<Option<Connector>, StoreError> {
         let configured = self.kernel.config().connectors.iter().find(|c| c.id == id);
         if let Some(connector) = configured {
