@@ -56,7 +56,10 @@ impl Known {
         Self {
             key: Key {
                 name: format!("{}{FILE}", self.key.name),
-                help: format!("File with the value of {}; it takes precedence.", self.variable()),
+                help: format!(
+                    "File with the value of {}; it takes precedence.",
+                    self.variable()
+                ),
                 default: None,
                 otherwise: None,
                 value: "FILE",
