@@ -1,8 +1,8 @@
-//! Keys of channels are secrets, and the functions keep them in the record of the connection, so that it comes back into
-//! its channels: on the way there they lie in the spool's files sealed, with XChaCha20-Poly1305 and a key that follows from
-//! the connector's.
+//! Channel keys are secrets. The functions keep them in the connection's record, so that it can rejoin its channels.
+//! On the way there they are stored sealed in the spool's files, with XChaCha20-Poly1305 and a key derived from the
+//! connector's.
 //!
-//! Records that were written before have them in clear, and are published as they are.
+//! Older spool records contain channel keys in plain text and are published unchanged.
 
 use std::borrow::Cow;
 
@@ -15,16 +15,16 @@ use program::Seldom;
 use protocol::{Event, EventBody};
 use serde_json::Value;
 
-/// What the sealing key is for.
+/// Purpose string for deriving the sealing key.
 const PURPOSE: &[u8] = b"subspace keys of channels in spools v1";
-/// Begins a sealed key, in the place of the key.
+/// Prefix of a sealed key, which takes the place of the plain one.
 const PREFIX: &str = "sealed:v1.";
-/// Bytes of a nonce of XChaCha20-Poly1305.
+/// Length of an XChaCha20-Poly1305 nonce, in bytes.
 const NONCE: usize = 24;
 
 static SEALED: Seldom = Seldom::new();
 
-/// Seals keys of channels, and opens them.
+/// Seals and opens channel keys.
 pub(crate) struct ChannelKeys([u8; 32]);
 
 impl std::fmt::Debug for ChannelKeys {
@@ -38,8 +38,9 @@ impl ChannelKeys {
         Self(client.derive_key(PURPOSE))
     }
 
-    /// Returns an event as it may be on a disk: of a channel that was joined the key is sealed, for this connection
-    /// only. Without randomness of the system it is left out: the channel is joined without it after a restart.
+    /// Returns an event in the form in which it may be stored on disk: the key of a joined channel is sealed, for
+    /// this connection only. If the system has no randomness, the key is left out and the channel is joined without
+    /// it after a restart.
     pub(crate) fn seal<'a>(&self, event: &'a Event) -> Cow<'a, Event> {
         let EventBody::Joined { channel } = &event.body else {
             return Cow::Borrowed(event);
@@ -71,8 +72,8 @@ impl ChannelKeys {
         Some(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// Returns a record of the spool as the functions are to get it. A key that cannot be opened, because the
-    /// connector's key is another one by now, is left out.
+    /// Returns a spool record as the functions should receive it. A key that cannot be opened because the connector's
+    /// key has changed is left out.
     pub(crate) fn open<'a>(&self, record: &'a [u8]) -> Cow<'a, [u8]> {
         let marked = record
             .windows(PREFIX.len())
@@ -124,7 +125,7 @@ impl ChannelKeys {
     }
 }
 
-/// What a sealed key belongs to.
+/// The context that a sealed key is bound to.
 fn context(account: &str, connection: &str) -> String {
     format!("{account}\n{connection}")
 }
@@ -168,7 +169,7 @@ mod tests {
         );
         assert_eq!(read(&keys(1).open(&stored)), event);
         assert_ne!(stored, record(&keys(1).seal(&event)), "never twice alike");
-        // With another key of the connector, or moved to another connection, only the channel is left.
+        // With a different connector key, or moved to another connection, only the channel remains.
         assert_eq!(read(&keys(2).open(&stored)), joined("#c"));
         let moved = text.replace("alice", "mallory");
         let left = read(&keys(1).open(moved.as_bytes()));
@@ -190,7 +191,7 @@ mod tests {
             assert_eq!(read(&stored), event);
             assert_eq!(*keys(1).open(&stored), stored);
         }
-        // As earlier versions wrote it.
+        // As written by earlier versions.
         let old = record(&joined("#c hunter-2"));
         assert_eq!(*keys(1).open(&old), old);
     }

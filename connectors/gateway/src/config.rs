@@ -1,4 +1,4 @@
-//! What the gateway is told when it starts, and its limits.
+//! The gateway's configuration and limits.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,27 +6,27 @@ use std::time::Duration;
 /// Configuration of a [`crate::Gateway`].
 #[derive(Clone)]
 pub struct GatewayConfig {
-    /// The connector's id, as the functions know it.
+    /// The connector's id as known to the functions.
     pub id: String,
     /// The key shared with the functions: signs requests and checks tickets.
     pub key: Vec<u8>,
     /// Origin of the functions, `https://chat.example.org`.
     pub functions: String,
-    /// Origin at which browsers reach this gateway: with it the gateway registers itself at the functions.
+    /// Origin at which browsers reach this gateway; if set, the gateway registers itself with the functions.
     pub public_url: Option<String>,
-    /// Folder of the spool; made if missing.
+    /// Folder of the spool; created if missing.
     pub spool: PathBuf,
     /// Origins whose pages may use the gateway; empty means any.
     pub origins: Vec<String>,
-    /// Take a client's address from the last entry of `x-forwarded-for`: set it only behind a
+    /// Take a client's address from the last entry of `x-forwarded-for`: set this only behind a
     /// reverse proxy that appends to that header.
     pub behind_proxy: bool,
-    /// Bounds.
+    /// Limits.
     pub limits: Limits,
 }
 
 impl GatewayConfig {
-    /// Makes a configuration with default limits, open to pages of every origin.
+    /// Creates a configuration with default limits that accepts pages of every origin.
     #[must_use]
     pub fn new(id: &str, key: &[u8], functions: &str, spool: impl Into<PathBuf>) -> Self {
         Self {
@@ -52,82 +52,83 @@ impl std::fmt::Debug for GatewayConfig {
     }
 }
 
-/// Bounds of a [`crate::Gateway`]; the defaults suit an installation of some thousand accounts.
+/// Limits of a [`crate::Gateway`]; the defaults suit an installation with a few thousand accounts.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Largest Socket.IO message of a client, bytes. Sockethub's own is 262,144.
+    /// Largest Socket.IO message from a client, in bytes. Sockethub's own limit is 262,144.
     pub payload: u64,
-    /// Packets that may wait for a slow client; beyond it the socket is closed.
+    /// Packets that may be queued for a slow client; beyond this the socket is closed.
     pub socket_queue: usize,
-    /// Bytes that may wait for a slow client; beyond it the socket is closed.
+    /// Bytes that may be queued for a slow client; beyond this the socket is closed.
     pub socket_bytes: usize,
-    /// Events a socket may send in [`Limits::EVENT_WINDOW`].
+    /// Events a socket may send per [`Limits::EVENT_WINDOW`].
     pub events: u32,
-    /// How long a socket that sent more is not heard.
+    /// How long a socket that sent more is ignored.
     pub block: Duration,
-    /// Open sockets of one account.
+    /// Open sockets per account.
     pub sockets_per_account: usize,
-    /// Open sockets of one address. Many people may share an address, so it is generous.
+    /// Open sockets per address. Many people may share an address, so this is generous.
     pub sockets_per_ip: usize,
-    /// Sessions of Socket.IO, in all.
+    /// Socket.IO sessions in total.
     pub sessions_open: usize,
-    /// Sessions of Socket.IO that have shown no ticket, in all.
+    /// Socket.IO sessions without a proven ticket, in total.
     pub unproven: usize,
-    /// Sessions of Socket.IO that have shown no ticket, of one address.
+    /// Socket.IO sessions without a proven ticket, per address.
     pub unproven_per_ip: usize,
-    /// How long a session of Socket.IO may take until it is connected to a namespace.
+    /// How long a Socket.IO session may take to connect to a namespace.
     pub connecting: Duration,
-    /// How long a client may take to send the body of a request.
+    /// How long a client may take to send a request body.
     pub body: Duration,
-    /// How long a WebSocket may show no ticket.
+    /// How long a WebSocket may stay open without a ticket.
     pub stranger: Duration,
-    /// Requests of clients that may wait for one connection.
+    /// Client requests that may be queued for one connection.
     pub requests: usize,
-    /// Recent activities that a connection keeps for devices that return.
+    /// Recent activities that a connection keeps for returning devices.
     pub recent: usize,
-    /// Outputs of a connection that may wait to be durable.
+    /// Outputs of a connection that may be waiting to become durable.
     pub in_flight: usize,
-    /// Bytes the spool may take on disk; when it is full nothing more is accepted.
+    /// Bytes the spool may use on disk; when it is full, nothing more is accepted.
     pub spool_bytes: u64,
-    /// Size at which a segment of the spool is closed, bytes.
+    /// Size at which a spool segment is closed, in bytes.
     pub segment_bytes: u64,
-    /// Bytes that messages of one account may take while its archive cannot be written.
+    /// Bytes that one account's messages may use while its archive cannot be written.
     pub deferred_bytes: u64,
-    /// Most events in one batch to the functions.
+    /// Maximum events per batch sent to the functions.
     pub batch_events: usize,
-    /// Most bytes in one batch to the functions.
+    /// Maximum bytes per batch sent to the functions.
     pub batch_bytes: usize,
-    /// Least time between batches, so that writes to archives are grouped.
+    /// Minimum interval between batches, so that writes to archives are grouped.
     pub publish_interval: Duration,
-    /// Longest time for which what was said waits in the spool for more, so that archives are written seldom. Who reads
-    /// an archive through the functions has it published at once.
+    /// Maximum time messages wait in the spool for more, so that archives are written rarely. When someone reads an
+    /// archive through the functions, its messages are published at once.
     pub publish_age: Duration,
-    /// Longest pause before something that failed is tried again.
+    /// Maximum delay before a failed operation is retried.
     pub retry: Duration,
-    /// Longest pause before messages of an account whose archive cannot be written are sent again.
+    /// Maximum delay before retrying an account whose archive cannot be written.
     pub deferred_retry: Duration,
     /// How often the list of connections is fetched, plus up to a fifth.
     pub refresh: Duration,
-    /// How often the functions are asked whether sessions ended, plus up to a half.
+    /// How often the functions are asked whether sessions have ended, plus up to a half.
     pub sessions: Duration,
-    /// How long a session or call is believed after the functions confirmed it, while they cannot be asked: its sockets
-    /// stay and may come back. Longer than they take to start anew, and no longer than somebody who signed out may be
-    /// heard where we are the only ones who cannot reach them.
+    /// How long a session or call stays trusted after the functions last confirmed it, while they cannot be reached:
+    /// its sockets stay open and may reconnect. This should be longer than a restart of the functions takes, and no
+    /// longer than a signed-out user may keep access if only this gateway cannot reach the functions.
     pub believed: Duration,
-    /// How often the queue of tasks is looked into, plus up to a half, if nobody wakes us.
+    /// How often the task queue is polled, plus up to a half, if no wake arrives.
     pub outbox: Duration,
-    /// For how long a task waits for its connection before it is refused.
+    /// How long a task waits for its connection before it is refused.
     pub task_age: Duration,
-    /// How long nothing may be heard of a task that is being said before it is tried again.
+    /// How long a task in progress may report nothing before it is retried.
     pub task_silence: Duration,
-    /// How long a connection may take to end.
+    /// How long a connection may take to stop.
     pub stop: Duration,
-    /// How long nothing of the spool may be published when the gateway shuts down; twelve times as long may pass in all.
+    /// How long shutdown waits while nothing from the spool can be published; the total is limited to twelve times
+    /// this.
     pub flush: Duration,
 }
 
 impl Limits {
-    /// The window in which [`Limits::events`] are counted.
+    /// The window over which [`Limits::events`] are counted.
     pub const EVENT_WINDOW: Duration = Duration::from_secs(1);
 }
 

@@ -1,4 +1,4 @@
-//! The gateway: what it is made of, its start and its end.
+//! The gateway: construction, startup and shutdown.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,7 +29,7 @@ use crate::sockets::tickets::Tickets;
 use crate::spool::{Spool, SpoolConfig, SpoolError};
 use connector_kit::{FunctionsClient, FunctionsError};
 
-/// How many times as long as nothing may be published, everything may take at the end.
+/// Limit on the whole shutdown flush, as a multiple of the time without progress.
 const MAX_FLUSHES: u32 = 12;
 
 /// Why a gateway cannot start.
@@ -62,7 +62,7 @@ pub struct Gateway {
     publish_rest: watch::Sender<bool>,
 }
 
-/// Waits for the publisher to end, for as long as it publishes something.
+/// Waits for the publisher to end, as long as it makes progress.
 async fn flushed(publisher: &mut JoinHandle<()>, metrics: &Metrics, most: Duration) -> bool {
     let mut before = metrics.published.load(Ordering::Relaxed);
     for _ in 0..MAX_FLUSHES {
@@ -78,7 +78,7 @@ async fn flushed(publisher: &mut JoinHandle<()>, metrics: &Metrics, most: Durati
     false
 }
 
-/// What the gateway tells the functions of itself.
+/// What the gateway registers with the functions.
 fn registration(url: String, platforms: &Platforms) -> Registration {
     let infos = || platforms.infos().iter();
     Registration {
@@ -100,10 +100,11 @@ impl std::fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// Starts: opens the spool, publishes what it holds, and keeps the connections that the functions assign.
+    /// Starts the gateway: opens the spool, publishes what it holds, and keeps the connections that the functions
+    /// assign.
     ///
-    /// It does not wait for the functions: while they cannot be reached it goes on trying. It must be
-    /// called within a tokio runtime; the spool is read here, which blocks.
+    /// It does not wait for the functions; while they cannot be reached it keeps trying. Must be called within a
+    /// tokio runtime; reading the spool blocks.
     ///
     /// # Errors
     /// The spool or the functions' origin cannot be used.
@@ -184,8 +185,8 @@ impl Gateway {
             .ws_max_frame_size(usize::try_from(limits.payload).unwrap_or(usize::MAX))
             .max_buffer_size(limits.socket_queue)
             .connect_timeout(limits.connecting)
-            // Sockethub has no binary events: what would be the beginning of one is refused, so that nothing ever waits
-            // to be completed.
+            // Sockethub has no binary events: a packet that would start one is refused, so that nothing ever waits to
+            // be completed.
             .with_parser(
                 ParserConfig::common()
                     .max_incoming_binaries(0)
@@ -271,7 +272,7 @@ impl Gateway {
         })
     }
 
-    /// Returns the service that answers `/sockethub/…`, `/healthz` and `/metrics`.
+    /// Returns the service that handles `/sockethub/…`, `/healthz` and `/metrics`.
     #[must_use]
     pub fn service(&self) -> GatewayService {
         self.service.clone()
@@ -281,13 +282,14 @@ impl Gateway {
         self.behind_proxy
     }
 
-    /// Ends: takes no sockets any more, leaves the networks, closes the sockets, and publishes what the
-    /// spool holds for as long as [`crate::Limits::flush`] brings something. What is not published then stays in the spool.
+    /// Shuts down: accepts no more sockets, leaves the networks, closes the sockets, and publishes the spool's
+    /// content as long as there is progress within [`crate::Limits::flush`]. Anything left unpublished stays in the
+    /// spool.
     pub async fn shutdown(self) {
         self.closing.send_replace(true);
         self.keeper.abort();
         self.watcher.abort();
-        // What it does not hear any more is found out at the next start.
+        // Reports it no longer receives are resolved at the next start.
         self.deliverer.abort();
         for task in [self.registrar, self.closer].into_iter().flatten() {
             task.abort();

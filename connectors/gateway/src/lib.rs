@@ -1,8 +1,8 @@
 //! Sockethub server, always-on connections, spool and publisher.
 //!
-//! A [`Gateway`] keeps the connections of accounts to chat networks ([`Platform`]), lets browsers use
-//! them over Socket.IO in both dialects of Sockethub, and publishes what happens to the functions through a
-//! durable [`Spool`]. See `SOCKETHUB.md` beside this package.
+//! A [`Gateway`] keeps accounts' connections to chat networks ([`Platform`]), lets browsers use them over Socket.IO
+//! in both dialects of Sockethub, and publishes events to the functions through a durable [`Spool`]. See
+//! `SOCKETHUB.md` beside this package.
 
 mod calls;
 mod channel_keys;

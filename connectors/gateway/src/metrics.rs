@@ -1,4 +1,4 @@
-//! Counters, and the text in which Prometheus reads them.
+//! Counters, and their output in Prometheus's text format.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
@@ -20,19 +20,19 @@ pub(crate) struct Metrics {
     pub(crate) publish_retries: AtomicU64,
 }
 
-/// What is measured when somebody asks.
+/// What is measured on request.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
-    /// Connections by state: name and number.
+    /// Connections by state: its name and their number.
     pub(crate) connections: Vec<(&'static str, usize)>,
-    /// Sessions of Socket.IO with a ticket, and without.
+    /// Socket.IO sessions with a ticket, and without.
     pub(crate) sessions: (usize, usize),
     pub(crate) spool_records: u64,
     pub(crate) spool_bytes: u64,
     pub(crate) held_accounts: u64,
     pub(crate) held_bytes: u64,
     pub(crate) spool_age_seconds: f64,
-    /// Records that could not be read at the start.
+    /// Records that could not be read at startup.
     pub(crate) spool_damaged: u64,
 }
 

@@ -1,7 +1,7 @@
-//! What a platform (IRC, …) offers to the gateway: one always-on connection a task.
+//! The interface between a platform (IRC, …) and the gateway: one always-on connection per task.
 //!
-//! The gateway sends [`Command`]s and receives [`Output`]s, each in order. It makes every
-//! [`Output::Activity`] durable before anybody sees it and before the [`Output::Done`] that follows is sent.
+//! The gateway sends [`Command`]s and receives [`Output`]s, each in order. It makes every [`Output::Activity`]
+//! durable before anyone sees it and before the [`Output::Done`] that follows is sent.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,118 +9,120 @@ use std::sync::Arc;
 use protocol::{Activity, Assignment, EventBody, PlatformDescriptor, Timestamp};
 use tokio::sync::mpsc;
 
-/// The key of `last_seen` that stands for every person.
+/// The key in `last_seen` that stands for all persons.
 pub const PERSONS: &str = "*";
 
-/// Names one socket of a client.
+/// Identifies a client's socket.
 pub type SocketId = u64;
 
-/// Names one request of a client until it is done.
+/// Identifies a client's request until it is done.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RequestId(pub u64);
 
-/// Who asks: a socket, or nobody who waits.
+/// The requester: a socket, or nobody who waits for an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Attached {
     /// The socket.
     pub socket: SocketId,
-    /// Whether it is in mode full (see `SOCKETHUB.md`).
+    /// Whether it is in full mode (see `SOCKETHUB.md`).
     pub full: bool,
 }
 
-/// What the gateway asks of a connection.
+/// Commands from the gateway to a connection.
 #[derive(Debug)]
 #[allow(
     clippy::large_enum_variant,
     reason = "most commands are requests, and few wait at a time"
 )]
 pub enum Command {
-    /// A socket came: send it the state, to this socket only, then [`Output::Done`].
+    /// A socket attached: send it the state, to this socket only, then [`Output::Done`].
     Attach {
-        /// Answered when the connection is online (at once for a full socket).
+        /// Answered when the connection is online (immediately for a full-mode socket).
         request: RequestId,
         /// The socket.
         socket: Attached,
     },
-    /// The number of sockets that are attached changed; with none the account is marked away.
+    /// The number of attached sockets changed; with none, the account is marked as away.
     Audience {
-        /// How many.
+        /// The number of sockets.
         sockets: usize,
     },
-    /// Do what a client asks (send, join, leave, update, query, invite, add, remove); answered by [`Output::Done`].
+    /// Perform a client's request (send, join, leave, update, query, invite, add, remove); answered by
+    /// [`Output::Done`].
     Perform {
-        /// Names the request in the answer.
+        /// Identifies the request in the answer.
         request: RequestId,
-        /// Who asks.
+        /// The requester.
         socket: Attached,
-        /// Validated: has an actor, and target and object where its type needs them.
+        /// Validated: has an actor, and a target and object where its type requires them.
         activity: Activity,
     },
-    /// Say the lines of a task, each exactly once if the network makes that possible; answered by [`Output::Said`].
+    /// Send the lines of a task, each exactly once if the network makes that possible; answered by [`Output::Said`].
     Say {
-        /// Names the request in the answers.
+        /// Identifies the request in the answers.
         request: RequestId,
-        /// What to say.
+        /// What to send.
         saying: Box<SayTask>,
     },
-    /// The record of the connection changed (nick, channels, address): adapt, reconnecting if needed.
+    /// The connection's record changed (nick, channels, address): adapt, reconnecting if necessary.
     Reassign(Box<Assignment>),
     /// Leave the network with this text and end.
     Stop {
-        /// Said on the network.
+        /// The quit message.
         reason: String,
     },
 }
 
-/// A task that is to be said.
+/// A task that sends messages.
 #[derive(Clone, Debug)]
 pub struct SayTask {
     /// The task's id.
     pub id: String,
-    /// What it says.
+    /// What it sends.
     pub say: protocol::Say,
-    /// Parts that are known to be said, see [`TaskOutcome::Part`].
+    /// Parts known to have been sent, see [`TaskOutcome::Part`].
     pub said: Vec<usize>,
-    /// When it was begun before; what is not known to be said may be said all the same then.
+    /// When it was started earlier, if it was; then parts not known to have been sent may have been
+    /// sent anyway.
     pub begun: Option<Timestamp>,
 }
 
-/// What becomes of a task.
+/// The outcome of a task or of one of its parts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum TaskOutcome {
-    /// This part (a line of the network) is said and recorded. How a task is cut into parts follows from the task
-    /// alone, so that their numbers mean the same after a restart.
+    /// This part (a line on the network) was sent and recorded. How a task is divided into parts depends on the task
+    /// alone, so that part numbers mean the same after a restart.
     Part(usize),
-    /// All parts are said.
+    /// All parts were sent.
     Done,
-    /// It can never be said, and why.
+    /// It can never be sent, with the reason.
     Refused(String),
-    /// It cannot be said now, and why; try again.
+    /// It cannot be sent now, with the reason; retry later.
     Later(String),
-    /// The connection ended unexpectedly while it was being said, perhaps because of it; the gateway tells this itself.
+    /// The connection ended unexpectedly while sending it, possibly because of it; reported by the gateway itself.
     Lost(String),
 }
 
-/// To whom an activity goes, among the account's sockets on this connection.
+/// Which of the account's sockets on this connection receive an activity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Audience {
     /// All.
     All,
-    /// All but one that is told by its ack.
+    /// All but one, which receives the ack.
     Except(SocketId),
     /// Only one.
     Only(SocketId),
-    /// Full sockets only.
+    /// Full-mode sockets only.
     Full,
 }
 
-/// What follows from a record for [`Platform::start`]'s `last_seen`. What was missed is recorded late, after
-/// what is said meanwhile; whoever is killed in between must ask again from before the gap.
+/// What a record implies for the `last_seen` of [`Platform::start`]. Missed messages are recorded late, after newer
+/// ones; a process killed in between must ask again from before the gap.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Seen {
-    /// Nothing of the record's own room or person is missing up to the record's time.
+    /// Nothing in the record's own room, or from its person, is missing up to the record's time.
     pub target: bool,
-    /// Nothing that anybody wrote to the account is missing up to the record's time.
+    /// Nothing written to the account by any person is missing up to the record's time.
     pub persons: bool,
 }
 
@@ -132,68 +134,69 @@ impl Seen {
     };
 }
 
-/// What a connection says.
+/// Outputs of a connection.
 #[derive(Debug)]
 pub enum Output {
     /// Something happened.
     Activity {
-        /// In the current dialect, room ids as `#chan@server` (the name of the room first). Boxed: most outputs are small.
+        /// In the current dialect, with room ids like `#chan@server` (the room's name first). Boxed because most
+        /// outputs are small.
         activity: Box<Activity>,
-        /// Who gets it.
+        /// Its recipients.
         audience: Audience,
-        /// What must be durable first, with ids that are the same if it happens again.
+        /// What must be durable first, with ids that stay the same on repetition.
         records: Vec<(String, EventBody)>,
         /// What is known to be recorded once these records are.
         seen: Seen,
     },
-    /// Something became of a task; the last one is not [`TaskOutcome::Part`].
+    /// A task's outcome; the last one is not [`TaskOutcome::Part`].
     Said {
-        /// Which.
+        /// The request.
         request: RequestId,
-        /// What.
+        /// The outcome.
         said: TaskOutcome,
     },
-    /// A request is done; the text is for people.
+    /// A request is done.
     Done {
-        /// Which.
+        /// The request.
         request: RequestId,
-        /// The ack: the resulting activity, or one sentence about what went wrong.
+        /// The ack: the resulting activity, or one sentence for users about what went wrong.
         result: Result<Box<Activity>, String>,
     },
 }
 
-/// A connection that runs.
+/// A running connection.
 #[derive(Debug)]
 pub struct ConnectionHandle {
-    /// Takes commands; closed when the connection has ended.
+    /// Accepts commands; closed when the connection has ended.
     pub commands: mpsc::Sender<Command>,
-    /// Gives outputs; ends when the connection has ended.
+    /// Yields outputs; ends when the connection has ended.
     pub outputs: mpsc::Receiver<Output>,
 }
 
 /// A kind of network.
 pub trait Platform: Send + Sync + 'static {
-    /// The platform's description of itself; asked once.
+    /// The platform's description of itself; requested once.
     fn descriptor(&self) -> PlatformDescriptor;
 
-    /// The types of activities it understands, for `schemas`.
+    /// The activity types it understands, for `schemas`.
     fn types(&self) -> &'static [&'static str];
 
-    /// Makes a connection record from the `object` of `credentials` that a client sent for `actor`
-    /// (`nick@server`).
+    /// Creates a connection record from the `object` of the `credentials` that a client sent for
+    /// `actor` (`nick@server`).
     ///
     /// # Errors
-    /// One sentence that says which part of the credentials is wrong.
+    /// One sentence saying which part of the credentials is invalid.
     fn credentials(
         &self,
         actor: &protocol::PersonId,
         object: &serde_json::Value,
     ) -> Result<protocol::Connection, String>;
 
-    /// Starts an always-on connection: it connects, reconnects and rejoins by itself until it is
-    /// stopped. `last_seen` tells, per room or nickname in the connection's spelling, up to when everything
-    /// is already recorded, so that servers with history can be asked for what was missed; under
-    /// [`PERSONS`] up to when that is so of everything that persons wrote.
+    /// Starts an always-on connection: it connects, reconnects and rejoins by itself until stopped. For each room or
+    /// nickname, in the connection's spelling, `last_seen` is the time up to which everything has been recorded, so
+    /// that servers with history can be asked for missed messages; under [`PERSONS`] it is that time for all persons'
+    /// messages.
     fn start(
         &self,
         assignment: Assignment,
@@ -201,7 +204,7 @@ pub trait Platform: Send + Sync + 'static {
     ) -> ConnectionHandle;
 }
 
-/// A platform with its description of itself.
+/// A platform with its descriptor.
 #[derive(Clone)]
 pub(crate) struct Offered {
     pub(crate) platform: Arc<dyn Platform>,
@@ -218,7 +221,7 @@ impl Offered {
     }
 }
 
-/// A platform as far as requests and activities are concerned.
+/// The parts of a platform that requests and activities need.
 #[derive(Debug)]
 pub(crate) struct PlatformInfo {
     pub(crate) descriptor: PlatformDescriptor,
@@ -231,10 +234,10 @@ impl PlatformInfo {
     }
 }
 
-/// The platforms that the gateway offers.
+/// The platforms the gateway offers.
 pub(crate) struct Platforms {
     by_id: HashMap<String, Offered>,
-    /// In the order in which they were given.
+    /// In the order they were given.
     infos: Vec<Arc<PlatformInfo>>,
 }
 

@@ -1,4 +1,4 @@
-//! A gateway as a program of its own: what is the same whatever it connects to.
+//! A gateway as a program of its own: the part that is the same for every platform.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use crate::platform::Platform;
 use crate::serve::serve;
 use crate::settings::GatewayOptions;
 
-/// Why the program ended. One sentence.
+/// Why the program ended, in one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// It is not known where the functions are, or with which key.
+    /// The functions' address or the key is missing.
     #[error(transparent)]
     Options(#[from] ConnectorOptionsError),
     /// The address cannot be listened on.
@@ -29,11 +29,11 @@ pub enum RunError {
     Io(#[from] io::Error),
 }
 
-/// Serves platforms until the process is told to stop; says `ready` and where once it listens. `usual_id` is the
-/// connector's id if none is set.
+/// Serves platforms until the process is told to stop; prints `ready` and the address once it listens. `usual_id` is
+/// the connector's id if none is configured.
 ///
 /// # Errors
-/// The options do not suffice, or the gateway cannot start or go on.
+/// The options are insufficient, or the gateway cannot start or continue.
 pub async fn run(
     options: &GatewayOptions,
     usual_id: &str,

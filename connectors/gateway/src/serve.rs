@@ -1,4 +1,5 @@
-//! A server of its own for the gateway: a connector's container.
+//! A server for a gateway that runs as a program of its own, for instance in a connector's
+//! container.
 
 use std::future::Future;
 use std::io;
@@ -11,14 +12,14 @@ use crate::sockets::addresses::Peer;
 
 /// Open connections; each socket needs one or two.
 const MAX_CONNECTIONS: usize = 16_384;
-/// The largest head of a request, in bytes: those of browsers are far smaller, and all are read before anybody has shown
-/// a ticket.
+/// Maximum size of a request's head in bytes: browsers' heads are far smaller, and all heads are read before a ticket
+/// has been shown.
 const MAX_HEAD: usize = 8 * 1024;
 
 /// Serves the gateway on `listener` until `shutdown` completes, then shuts the gateway down.
 ///
 /// # Errors
-/// If the process may not have as many descriptors as the system allows, or the listener fails for good.
+/// The process's limit on descriptors cannot be raised to what the system allows, or the listener fails permanently.
 pub async fn serve(
     listener: TcpListener,
     gateway: Gateway,
@@ -44,7 +45,7 @@ pub async fn serve(
     };
     let stop = async {
         shutdown.await;
-        // Meanwhile new clients are told that it shuts down.
+        // Meanwhile new clients are told that it is shutting down.
         gateway.shutdown().await;
     };
     http_server::serve(listener, answer, limits, stop).await

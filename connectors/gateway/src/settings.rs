@@ -1,4 +1,4 @@
-//! What an operator can set for every gateway that is a program of its own, whatever it connects to.
+//! Options of every gateway that runs as a program of its own, whatever its platform.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,10 +30,10 @@ options::options! {
 }
 
 impl GatewayOptions {
-    /// Makes the gateway's configuration; `usual_id` is the connector's id if none is set.
+    /// Creates the gateway's configuration; `usual_id` is the connector's id if none is configured.
     ///
     /// # Errors
-    /// It is not known where the functions are, or with which key.
+    /// The functions' address or the key is missing.
     pub fn config(&self, usual_id: &str) -> Result<GatewayConfig, ConnectorOptionsError> {
         let (key, functions) = (self.connector.key()?, self.connector.functions()?);
         let id = self.connector.id(usual_id);

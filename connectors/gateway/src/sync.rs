@@ -1,4 +1,5 @@
-//! Mutexes whose state is whole at every moment, so that a panic of another thread takes nothing from it.
+//! Locking of mutexes whose state is consistent at every moment, so that a panic in another thread does not affect
+//! it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

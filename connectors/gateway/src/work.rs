@@ -1,3 +1,3 @@
-//! What tests count: how many bytes and entries of what clients send are looked at. In programs it is nothing.
+//! Counts, for tests, how many bytes and entries of client input are examined. Does nothing in programs.
 
 protocol::counted_work!();

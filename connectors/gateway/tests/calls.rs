@@ -41,7 +41,7 @@ impl World {
         Polling::open(&self.running.url, "/calls,", json!({"ticket": ticket})).await
     }
 
-    /// Comes into the call; returns what they are told.
+    /// Joins the call; returns the first packet.
     async fn enter(&self, ticket: &str) -> (Polling, Value) {
         let mut socket = self.open(ticket).await;
         let welcome = socket.event("welcome").await.expect("there is room");
@@ -52,7 +52,7 @@ impl World {
         Self::reason(self.open(ticket).await).await
     }
 
-    /// Comes from an address; returns what the connector says first.
+    /// Connects from an address; returns the connector's first packet.
     async fn comes_from(&self, address: &str, ticket: &str) -> (Polling, String) {
         let auth = json!({"ticket": ticket});
         let url = &self.running.url;
@@ -80,7 +80,7 @@ async fn a_broken_socket_holds_no_seat() {
         socket.break_off().await;
     }
     for n in 6..11 {
-        // The server hears of the break when it has closed the session.
+        // The server notices the break when it has closed the session.
         loop {
             let mut socket = world.open(&call_ticket("c", n)).await;
             let packet = socket.packet().await.unwrap();
@@ -111,7 +111,7 @@ async fn guests_keep_no_member_out() {
     let (_, welcome) = world.enter(&member_ticket("c", "m", "alice", true)).await;
     let peers = welcome["peers"].as_array().unwrap();
     assert_eq!(peers.len(), 5, "{welcome}");
-    // The newest guest made room, and is told.
+    // The newest guest made room, and is told so.
     let newest = inside.pop().unwrap();
     let text = World::reason(newest).await;
     assert!(text.contains("a member took your seat"), "{text}");
@@ -127,7 +127,7 @@ async fn an_account_has_two_seats() {
     let (_two, _) = world.enter(&ticket("a2")).await;
     let text = world.refused(&ticket("a3")).await;
     assert!(text.contains("two devices"), "{text}");
-    // A page that was loaded again is another participant; its old seat is free.
+    // A reloaded page is another participant; its old seat is free.
     one.break_off().await;
     loop {
         let mut socket = world.open(&ticket("a4")).await;
@@ -183,14 +183,14 @@ async fn a_call_that_nobody_confirms_takes_nobody_new() {
     let alice = member_ticket("c", "a", "alice", false);
     let (_first, _) = world.enter(&alice).await;
     world.functions.state.lock().unwrap().sessions_mute = true;
-    // It was confirmed a moment ago, and so was her session; others' were not.
+    // It was confirmed a moment ago, and so was her session; the sessions of others were not.
     let (_again, _) = world.enter(&alice).await;
     let bob = member_ticket("c", "b", "bob", false);
     for ticket in [&bob, &call_ticket("d", 1)] {
         let text = world.refused(ticket).await;
         assert!(text.starts_with("it cannot be checked"), "{text}");
     }
-    // What changed there may be that it ended.
+    // The change may have been its end.
     assert_eq!(wake(&world.running.url, "?call=c").await, 502);
     let text = world.refused(&alice).await;
     assert!(text.starts_with("it cannot be checked"), "{text}");
@@ -207,7 +207,7 @@ async fn moderators_put_others_out() {
     let (mut bob, welcome) = world.enter(&member_ticket("c", "b", "bob", false)).await;
     assert_eq!(welcome["moderator"], false);
     let (mut guest, _) = world.enter(&call_ticket("c", 2)).await;
-    // Others may not, and nobody themselves.
+    // Others may not, and nobody may remove themselves.
     guest.emit("remove", json!({"peer": "s"})).await;
     bob.emit("remove", json!({"peer": "p2"})).await;
     starter.emit("remove", json!({"peer": "s"})).await;
@@ -219,7 +219,7 @@ async fn moderators_put_others_out() {
     assert!(bob.ends().await);
     assert_eq!(starter.event("left").await.unwrap()["peer"], "b");
     assert_eq!(guest.event("left").await.unwrap()["peer"], "b");
-    // Neither that ticket nor a new one of the account lets them in again.
+    // Neither that ticket nor a new one for the account admits them again.
     for peer in ["b", "b2"] {
         let text = world.refused(&member_ticket("c", peer, "bob", false)).await;
         assert!(text.contains("put out"), "{text}");
@@ -232,7 +232,7 @@ async fn moderators_put_others_out() {
             .await
             .contains("put out")
     );
-    // Here everybody has the address of this machine: a guest who opens the link again is known by the name.
+    // Here everyone has this machine's address, so a guest who opens the link again is recognised by name.
     let again = guest_ticket("c", "p9", "name 2");
     assert!(world.refused(&again).await.contains("put out"));
     world.enter(&guest_ticket("c", "p10", "name 10")).await;
@@ -248,7 +248,7 @@ async fn who_was_put_out_stays_out_after_a_restart() {
     let (mut member, _) = world.enter(&bob).await;
     starter.emit("remove", json!({"peer": "b"})).await;
     assert!(member.event("refused").await.is_some());
-    // Whoever breaks the bounds, too.
+    // So is anyone who exceeds the limits.
     let guest = guest_ticket("c", "g", "Eve");
     let (mut eve, packet) = world.comes_from("203.0.113.7", &guest).await;
     assert!(packet.contains("\"welcome\""), "{packet}");
@@ -308,7 +308,7 @@ async fn guests_who_were_put_out_are_known_by_their_network() {
         // Another ticket and another name, from the same network.
         let (_, packet) = world.comes_from(same, &guest("again", "Mallory")).await;
         assert!(packet.contains("put out"), "{packet}");
-        // Members are known by their accounts, wherever they are.
+        // Members are recognised by their accounts, wherever they are.
         let member = member_ticket("c", &format!("m{n}"), &format!("bob{n}"), false);
         let (member, packet) = world.comes_from(address, &member).await;
         assert!(packet.contains("\"welcome\""), "{packet}");
@@ -316,7 +316,7 @@ async fn guests_who_were_put_out_are_known_by_their_network() {
         let (_, packet) = world.comes_from(other, &guest("good", "Eve")).await;
         assert!(packet.contains("\"welcome\""), "{packet}");
     }
-    // A member who was put out does not come back as a guest.
+    // A member who was removed cannot come back as a guest.
     let member = member_ticket("c", "m3", "carol", false);
     let (_, packet) = world.comes_from("203.0.113.9", &member).await;
     assert!(packet.contains("\"welcome\""), "{packet}");
@@ -327,7 +327,7 @@ async fn guests_who_were_put_out_are_known_by_their_network() {
     world.running.stop().await;
 }
 
-/// One client with one link does not take all seats.
+/// One client with one link cannot take all seats.
 #[tokio::test(flavor = "multi_thread")]
 async fn guests_of_one_address_have_three_seats() {
     let world = world_with(true).await;
@@ -344,13 +344,13 @@ async fn guests_of_one_address_have_three_seats() {
     }
     let (_other, packet) = world.comes_from(other, &call_ticket("c", 5)).await;
     assert!(packet.contains("\"welcome\""), "{packet}");
-    // Members may be at that address, and those there may be in another call.
+    // Members may join from that address, and guests at it may join another call.
     let member = member_ticket("c", "m", "alice", false);
     let (_member, packet) = world.comes_from(one, &member).await;
     assert!(packet.contains("\"welcome\""), "{packet}");
     let (_elsewhere, packet) = world.comes_from(one, &call_ticket("d", 5)).await;
     assert!(packet.contains("\"welcome\""), "{packet}");
-    // A seat that is given back may be had again.
+    // A released seat can be taken again.
     let gone = inside.pop().unwrap();
     gone.emit("leave", json!({})).await;
     assert!(inside[0].event("left").await.is_some());
@@ -386,7 +386,7 @@ async fn a_seat_is_another_one_after_its_owner_was_out() {
 async fn whoever_breaks_the_bounds_is_put_out() {
     let world = world().await;
     let (mut victim, _) = world.enter(&call_ticket("c", 1)).await;
-    // What a browser sends passes as it is.
+    // What a browser sends is relayed unchanged.
     let (good, _) = world.enter(&call_ticket("c", 10)).await;
     let candidate = json!({"candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "a"});
     for data in [
@@ -430,7 +430,7 @@ async fn whoever_breaks_the_bounds_is_put_out() {
                 .contains("put out")
         );
     }
-    // Whoever left is not heard any more, though the socket is open.
+    // A participant who left is ignored, even though the socket is open.
     let (gone, _) = world.enter(&call_ticket("c", 5)).await;
     let small = json!({"to": "p1", "data": {"candidates": []}});
     gone.emit("signal", small.clone()).await;

@@ -1,4 +1,4 @@
-//! Keys of channels: the functions get them, and no file has them.
+//! Channel keys: the functions receive them, and no file contains them.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ async fn a_key_reaches_the_functions_and_is_in_no_file() {
     let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
     let functions = Functions::start().await;
     functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &[])];
-    // Written in clear, as by earlier versions.
+    // Written in plain text, as by earlier versions.
     let config = SpoolConfig {
         max_bytes: 1 << 20,
         segment_bytes: 1 << 16,

@@ -1,4 +1,4 @@
-//! The gateway with a small chat network behind it and real clients, in Node, before it.
+//! The gateway between a small chat network and real clients in Node.
 
 #![allow(
     clippy::unwrap_used,
@@ -69,7 +69,7 @@ async fn the_current_dialect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mode_full() {
     let world = script("full.mjs").await;
-    // With the last socket gone, the connection is told that nobody looks.
+    // With the last socket gone, the connection is told that there is no audience.
     until("away", || {
         let log = world.network.log();
         let away = |nick: &str| {
@@ -146,7 +146,7 @@ async fn metrics_are_read_by_the_name_of_this_machine() {
         "text/plain; version=0.0.4; charset=utf-8"
     );
     assert_eq!(get(Some("localhost:6700")).await.status().as_u16(), 200);
-    // A page of somebody else's whose name leads a browser here.
+    // Someone else's page, whose host name leads a browser here.
     let rebound = get(Some("rebound.example.org")).await;
     assert_eq!(rebound.status().as_u16(), 403);
     assert!(rebound.text().await.unwrap().contains("localhost"));

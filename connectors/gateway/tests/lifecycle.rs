@@ -1,4 +1,4 @@
-//! Always-on connections: they outlive sockets, restarts, crashes and functions that are away.
+//! Always-on connections: they outlive sockets, restarts, crashes and outages of the functions.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,13 +17,13 @@ use common::running::{Running, node, probe};
 use common::until;
 use serde_json::{Value, json};
 
-/// An address at which nobody answers, until somebody starts there.
+/// An address where nobody answers until a server starts there.
 fn free_address() -> SocketAddr {
     let [port] = free_ports::free_ports().unwrap();
     (std::net::Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Has the functions confirm a session, so that it is believed for a while.
+/// Has the functions confirm a session, so that it stays trusted for a while.
 async fn confirm(url: &str, account: &str) {
     let auth = json!({"ticket": common::functions::ticket(account, ID, 60_000)});
     let mut socket = Polling::open(url, "", auth).await;
@@ -112,7 +112,7 @@ async fn whoever_left_and_joined_again_sees_who_is_there() {
     let mut got = said(&mut later, "was said before").await;
     network.say("bob", "#c", "is said now");
     got.extend(said(&mut later, "is said now").await);
-    // What tells who is there is not undone by what is told after it.
+    // The snapshot of members is not undone by messages replayed after it.
     let shown = got
         .iter()
         .rposition(|activity| activity["object"]["type"] == "attendance")
@@ -170,7 +170,7 @@ async fn rooms_are_told_apart_as_the_network_does() {
 async fn functions_that_are_away_are_waited_for() {
     let (network, dir, address) = (Network::new(), tempfile::tempdir().unwrap(), free_address());
     let running = Running::start(&format!("http://{address}"), dir.path(), &network).await;
-    // Nobody can tell whether the session of the ticket has ended.
+    // It cannot be determined whether the ticket's session has ended.
     let auth = json!({"ticket": common::functions::ticket("alice", ID, 60_000)});
     let mut early = Polling::open(&running.url, "", auth).await;
     let error = early.event("error").await.expect("it is told why");
@@ -192,7 +192,7 @@ async fn functions_that_are_away_are_waited_for() {
         (&seen["connect"]["error"], &seen["acks"][0]["error"]),
         (&Value::Null, &Value::Null)
     );
-    // They are away again: what they told is still known, and nothing else.
+    // They are down again: what they confirmed is still known, and nothing else.
     drop(functions);
     until("nobody is there", || {
         std::net::TcpStream::connect(address).is_err()
@@ -231,7 +231,7 @@ async fn what_is_not_published_survives_a_restart_and_is_shown_to_who_returns() 
     .await;
     until("published", || functions.stored().len() == 2).await;
     drop(functions);
-    // Now the functions are away; with nobody looking, somebody writes.
+    // Now the functions are down, and someone writes while nobody is viewing.
     network.say("bob", "#c", "three");
     network.say("bob", "alice", "four");
     let sent = probe(
@@ -296,7 +296,7 @@ async fn connections_come_change_and_go_as_the_functions_say() {
     let logged = |line: &str| network.log().iter().any(|logged| logged == line);
     assign(vec![assignment("alice", "alice", &[])]);
     until("it starts", || logged("start alice 0")).await;
-    // A channel that the connection joined itself is no change, though the record does not have it yet.
+    // A channel the connection joined itself is not a change, though the record does not have it yet.
     probe(
         &running.url,
         json!({"account": "alice", "messages": [["#new", null]]}),
@@ -421,7 +421,7 @@ async fn a_full_spool_takes_nothing_and_loses_nothing() {
         let url = running.url.clone();
         async move { probe(&url, json!({"account": "alice", "messages": messages})).await }
     });
-    // The spool fills; the message that found it full waits, until the functions are back.
+    // The spool fills up; the message that found it full waits until the functions are back.
     let metrics = || async {
         let text = reqwest_text(&format!("{}/metrics", running.url)).await;
         let line = text
@@ -460,7 +460,7 @@ fn http() -> reqwest::Client {
         .unwrap()
 }
 
-/// As the functions knock before somebody reads an archive.
+/// Wakes the gateway as the functions do before someone reads an archive.
 async fn look(url: &str, account: &str) -> u16 {
     let target = format!("{}?archive={account}", protocol::WAKE_PATH);
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
@@ -501,7 +501,7 @@ async fn what_waits_to_be_published_is_published_before_somebody_looks() {
     let stored = functions.stored();
     assert_eq!(stored.len(), 2, "{stored:?}");
     assert!(stored.iter().all(|event| event.account.as_str() == "alice"));
-    // A device that comes is shown what is not published, and the end publishes it.
+    // A newly connected device is shown what is not published, and shutdown publishes it.
     let since = protocol::Timestamp::from_millis(1).to_string();
     probe(
         &running.url,
@@ -539,7 +539,7 @@ async fn nothing_is_shown_before_it_is_recorded() {
         assignment("bob", "bob", &[]),
     ];
     let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
-        // Every write makes a file, so that the script can get in the way.
+        // Every write creates a file, so that the script can interfere.
         config.limits.segment_bytes = 1;
     })
     .await;
@@ -548,7 +548,7 @@ async fn nothing_is_shown_before_it_is_recorded() {
     for account in ["alice", "bob"] {
         confirm(&running.url, account).await;
     }
-    // Nothing leaves the spool while the functions are away.
+    // Nothing leaves the spool while the functions are down.
     drop(functions);
     node("durable.mjs", &running.url, json!({"spool": dir.path()})).await;
     running.stop().await;

@@ -152,7 +152,7 @@ async fn refused_events_do_not_hold_up_the_others() {
     {
         let mut state = functions.state.lock().unwrap();
         state.refuse = vec!["event-3".to_owned()];
-        // Two batches of one that can never be taken, at the end.
+        // Two batches with an event that can never be accepted, at the end.
         state.failures = [422, 413, 400, 413].map(Failure::Status).into();
     }
     let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
@@ -176,13 +176,13 @@ async fn refused_events_do_not_hold_up_the_others() {
     task.await.unwrap();
 }
 
-/// Reads what is set aside, by the ids of the events.
+/// Reads the events that were set aside, by their ids.
 fn aside(dir: &std::path::Path) -> Vec<Event> {
     let Ok(entries) = std::fs::read_dir(dir.join("aside")) else {
         return Vec::new();
     };
     let paths = entries.map(|entry| entry.unwrap().path());
-    // What is being written has another name.
+    // A file still being written has another name.
     let whole = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
     let mut events: Vec<Event> = whole
         .map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
@@ -207,9 +207,9 @@ async fn what_is_refused_for_good_is_set_aside_but_for_what_was_of_removed_accou
     durable.await.unwrap();
     let (closing, task) = publish(&spool, &functions.origin);
     common::until("all published", || spool.cursor() == 9).await;
-    // It is there before the spool lets go of it.
+    // It exists before the spool releases the event.
     assert_eq!(aside(dir.path()), events[..1]);
-    // Also of those that had to wait.
+    // Also for those that had to wait.
     {
         let mut state = functions.state.lock().unwrap();
         state.refuse.push("event-5".to_owned());
@@ -227,7 +227,7 @@ async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
     functions.state.lock().unwrap().away = vec!["bob".to_owned()];
     let whose = |n: usize| if n.is_multiple_of(2) { "alice" } else { "bob" };
     let mut events: Vec<Event> = (0..60).map(|n| event_of(whose(n), n)).collect();
-    // What is no message does not wait.
+    // An event that is not a message does not wait.
     events.push(Event {
         id: "joined".to_owned(),
         account: "bob".parse().unwrap(),
@@ -246,7 +246,7 @@ async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
     let arrived: Vec<Event> = functions.stored();
     assert_eq!(arrived.len(), 31);
     assert!(arrived.iter().any(|event| event.id == "joined"));
-    // A restart changes nothing; what is deferred is shown like the rest of the spool.
+    // A restart changes nothing; deferred records are visited like the rest of the spool.
     task.abort();
     let _ = task.await;
     spool.close();
@@ -323,10 +323,10 @@ async fn an_account_that_the_functions_cannot_serve_waits_alone() {
     task.await.unwrap();
 }
 
-/// Whom the events of the next two tests are of.
+/// The accounts of the events in the next two tests.
 const EVERYBODY: [&str; 3] = ["alice", "bob", "carol"];
 
-/// Nothing is held back or set aside while nobody is served, and all is published once everybody is.
+/// Nothing is held back or set aside while nobody is served, and everything is published once everyone is.
 async fn nothing_is_lost_while(break_them: fn(&mut State), mend: fn(&mut State)) {
     let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
     break_them(&mut functions.state.lock().unwrap());
@@ -385,7 +385,7 @@ async fn an_event_on_which_the_functions_never_answer_is_set_aside_and_no_other(
     let (closing, task) = publish(&spool, &functions.origin);
     let (_, durable) = spool.append(&events).unwrap();
     durable.await.unwrap();
-    // What is said goes on, and tells that the functions answer; not faster than it is published anywhere.
+    // Messages continue and show that the functions respond; no faster than they are published anywhere.
     let mut said = events.len();
     let mut pause = Instant::now();
     let last = common::until("all others are published", || {

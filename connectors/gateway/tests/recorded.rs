@@ -1,4 +1,5 @@
-//! What was acknowledged before the process ended counts after it, however soon somebody connects.
+//! What was acknowledged before the process ended counts afterwards, however soon a client
+//! connects.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,8 +20,8 @@ use gateway::{Spool, SpoolConfig};
 use protocol::{Event, EventBody};
 use serde_json::{Value, json};
 
-/// A channel was left, and the process killed before the functions knew: whoever connects then is not told the record of
-/// before, in which it is still joined.
+/// A channel was left, and the process killed before the functions knew: a client that then connects does not receive
+/// the earlier record, in which the channel is still joined.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_connects_after_a_restart_waits_for_what_was_recorded() {
     let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());

@@ -1,4 +1,4 @@
-//! What ends a session ends its sockets; what changes a connection is known before anybody uses it.
+//! The end of a session ends its sockets; a change to a connection is known before anyone uses it.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,13 +18,13 @@ use common::running::Running;
 use common::until;
 use serde_json::{Value, json};
 
-/// What somebody is told whose session has ended, and …
+/// The text for someone whose session has ended, and …
 const OVER: &str = "the session has ended; sign in again";
-/// … of whose session nobody knows that.
+/// … for someone whose session cannot be confirmed.
 const UNCONFIRMED: &str =
     "it cannot be checked at the moment whether you are still signed in; try again in a moment";
 
-/// A gateway that learns of nothing by itself within a test, but of what `change` says.
+/// A gateway that learns nothing by itself during a test, only from what `change` reports.
 async fn world(
     change: impl FnOnce(&mut gateway::Limits),
 ) -> (Functions, Arc<Network>, Running, tempfile::TempDir) {
@@ -83,7 +83,7 @@ async fn whatever_ends_a_session_ends_its_sockets_and_tickets() {
         let error = ended.event("error").await.expect("it is told why");
         assert_eq!(error["summary"], OVER);
         assert!(ended.ends().await);
-        // What it sends now is not said.
+        // What it sends now is not delivered.
         ended.emit("message", say("too late")).await;
     }
     network.say("bob", "alice", "a secret");
@@ -96,7 +96,7 @@ async fn whatever_ends_a_session_ends_its_sockets_and_tickets() {
     assert!(one.packet().await.is_none() && two.packet().await.is_none());
     let ack = other.ask("message", say("still here")).await.unwrap();
     assert_eq!(ack["error"], Value::Null, "{ack}");
-    // Its ticket is worth nothing, nor when the functions cannot be asked.
+    // Its ticket is worthless, even when the functions cannot be reached.
     for mute in [false, true] {
         functions.state.lock().unwrap().sessions_mute = mute;
         assert_eq!(refused(url, "g1").await, OVER);
@@ -104,7 +104,7 @@ async fn whatever_ends_a_session_ends_its_sockets_and_tickets() {
     running.stop().await;
 }
 
-/// Comes with a ticket; returns why it is refused.
+/// Connects with a ticket; returns why it is refused.
 async fn refused(url: &str, grant: &str) -> String {
     let ticket = ticket_of("alice", grant, ID, 60_000);
     let mut socket = Polling::open(url, "", json!({"ticket": ticket})).await;
@@ -119,9 +119,9 @@ async fn a_ticket_alone_lets_nobody_in() {
     let url = &running.url;
     let mut here = open(url, "g1").await;
     functions.state.lock().unwrap().sessions_mute = true;
-    // They never said anything of this session: it may have ended before its ticket is shown.
+    // They have never confirmed this session: it may have ended before its ticket is shown.
     assert_eq!(refused(url, "g2").await, UNCONFIRMED);
-    // They confirmed this one a moment ago: what is here stays, and may come back.
+    // They confirmed this one a moment ago: its sockets stay, and may reconnect.
     let ack = here.ask("message", say("still here")).await.unwrap();
     assert_eq!(ack["error"], Value::Null, "{ack}");
     drop(open(url, "g1").await);
@@ -181,7 +181,7 @@ async fn a_knock_that_is_not_heard_is_made_up_for() {
 async fn a_changed_connection_is_known_when_the_functions_are_answered() {
     let (functions, network, running, _dir) = world(|_| {}).await;
     let url = &running.url;
-    // alice is removed, and beth made in her place.
+    // alice is removed, and beth created in her place.
     let mut new = assignment("alice", "beth", &[]);
     new.connection.id = "alice2".to_owned();
     functions.state.lock().unwrap().assignments = vec![new];
@@ -225,7 +225,7 @@ async fn a_list_that_comes_late_undoes_nothing() {
         network.log().contains(&quit)
     })
     .await;
-    // Two more lists, of which the first is the late one.
+    // Two more lists, the first of which arrives late.
     let next = Arc::new(tokio::sync::Notify::new());
     functions.state.lock().unwrap().hold = Some(Arc::clone(&next));
     hold.notify_one();

@@ -1,4 +1,4 @@
-//! How many guests come into a call from one address, and how long somebody stays who connects to nothing.
+//! How many guests may join a call from one address, and how long a client that connects to nothing stays.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ use common::running::Running;
 use common::websocket::WebSocket;
 use serde_json::json;
 
-/// Longer than a session may take until it is connected to a namespace, and shorter than pings may stay unanswered.
+/// Longer than a session may take to connect to a namespace, and shorter than pings may remain unanswered.
 const SOON: Duration = Duration::from_secs(30);
 
 async fn world(
@@ -29,7 +29,7 @@ async fn world(
     (functions, running, dir)
 }
 
-/// Comes into a call from an address; returns what the connector says first.
+/// Joins a call from an address; returns the connector's first packet.
 async fn comes_from(running: &Running, address: &str, ticket: &str) -> (Polling, String) {
     let auth = json!({"ticket": ticket});
     let mut socket = Polling::open_from(&running.url, Some(address), "/calls,", auth).await;
@@ -42,7 +42,7 @@ async fn three_guests_of_an_address_are_in_a_call() {
     let (_functions, running, _dir) = world(|config| config.behind_proxy = true).await;
     for (call, addresses, other) in [
         ("c", ["203.0.113.7"; 4], "203.0.113.8"),
-        // What one customer gets of addresses counts as one.
+        // A customer's block of addresses counts as one.
         (
             "d",
             [
@@ -72,7 +72,7 @@ async fn three_guests_of_an_address_are_in_a_call() {
         assert!(packet.contains("\"welcome\""), "{packet}");
         let (_elsewhere, packet) = comes_from(&running, other, &guest(4)).await;
         assert!(packet.contains("\"welcome\""), "{packet}");
-        // A seat that is free is free for the next one.
+        // A free seat is available to the next guest.
         inside[0].emit("leave", json!({})).await;
         let left = member.event("left").await.unwrap();
         assert_eq!(left["peer"], "g0");
@@ -89,7 +89,7 @@ async fn who_connects_to_no_namespace_is_let_go() {
     let mut direct = WebSocket::open(url, "").await;
     assert!(direct.find("0{").await.is_some());
     let mut polling = Polling::begin(url).await.unwrap();
-    // One that was begun by polling.
+    // One that was started by polling.
     let begun = Polling::begin(url).await.unwrap();
     let mut upgraded = WebSocket::open(url, begun.sid()).await;
     upgraded.send("2probe").await;

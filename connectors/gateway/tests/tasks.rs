@@ -1,4 +1,4 @@
-//! Tasks that stop whatever tries them stop only themselves; and what is to be published since somebody reads.
+//! Tasks that crash whatever tries them stop only themselves; and archives that are published because someone reads.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +24,8 @@ fn task(id: &str, text: &str) -> Value {
     })
 }
 
-/// Lets a gateway work tasks off until none is left; returns those that were done, and those refused with the reasons.
+/// Lets a gateway work through tasks until none is left; returns those that were done, and those refused with their
+/// reasons.
 async fn work_off(tasks: Vec<Value>) -> (Vec<String>, Vec<(String, String)>) {
     let (functions, dir, network) = (
         Functions::start().await,
@@ -88,7 +89,7 @@ async fn one_that_cannot_be_understood_waits_alone() {
     assert!(refused.is_empty(), "{refused:?}");
 }
 
-/// Somebody reads an archive, and the functions cannot reach the gateway to tell it.
+/// Someone reads an archive, and the functions cannot reach the gateway to say so.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_reads_is_published_though_nobody_could_tell() {
     let (functions, dir, network) = (
@@ -98,7 +99,7 @@ async fn what_somebody_reads_is_published_though_nobody_could_tell() {
     );
     functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
     let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
-        // Nothing is published by itself within this test.
+        // Nothing is published by itself during this test.
         config.limits.publish_interval = Duration::from_secs(3600);
         config.limits.publish_age = Duration::from_secs(3600);
         config.limits.outbox = Duration::from_millis(20);

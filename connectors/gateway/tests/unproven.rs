@@ -39,7 +39,7 @@ async fn sessions_without_a_ticket_are_counted_by_address() {
     let (_functions, running, _dir) = world(3).await;
     let url = &running.url;
     let auth = json!({"ticket": ticket("alice", ID, 60_000)});
-    // Those with a ticket do not count.
+    // Sessions with a ticket do not count.
     let mut open = Vec::new();
     for _ in 0..5 {
         let mut socket = Polling::open(url, "", auth.clone()).await;
@@ -51,7 +51,7 @@ async fn sessions_without_a_ticket_are_counted_by_address() {
         begun.push(Polling::begin(url).await.expect("there is room"));
     }
     assert_eq!(Polling::begin(url).await.err(), Some(429));
-    // Who shows one with the first request is not locked out.
+    // A client that shows one with the first request is not locked out.
     let handshake = async |ticket: &str| {
         let url = format!("{url}/sockethub/?EIO=4&transport=polling&ticket={ticket}");
         http().get(url).send().await.unwrap().status().as_u16()
@@ -122,7 +122,7 @@ async fn long_messages_on_a_websocket_end_it_until_a_ticket_was_shown() {
     client.send(&long(200 << 10)).await;
     assert!(client.find("431").await.is_some());
 
-    // The same with one that polled before.
+    // The same with one that polled first.
     for auth in [json!({}), auth] {
         let known = auth.get("ticket").is_some();
         let polling = if known {
@@ -140,14 +140,14 @@ async fn long_messages_on_a_websocket_end_it_until_a_ticket_was_shown() {
     running.stop().await;
 }
 
-/// How long a connection may go on once its last socket is gone.
+/// How long a connection may last once its last socket is gone.
 const SOON: Duration = Duration::from_secs(10);
-/// A time-out that a test waits for. Whatever ends in less than [`SOON`] has not waited for another.
+/// A timeout that a test waits for. Whatever ends within [`SOON`] has not waited for another.
 const SHORT: Duration = Duration::from_millis(200);
-/// A time-out that no test waits for.
+/// A timeout that no test waits for.
 const NEVER: Duration = Duration::from_secs(3_600);
 
-/// Limits of which one is short, and what has another reason to end a session is not.
+/// Limits of which only the one under test is short.
 fn only(change: impl FnOnce(&mut Limits)) -> impl FnOnce(&mut Limits) {
     |limits| {
         limits.connecting = NEVER;
@@ -174,7 +174,7 @@ async fn whoever_connects_to_nothing_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_without_a_ticket_ends() {
-    // Long enough for who has one.
+    // Long enough for a client that has one.
     let limit = Duration::from_secs(2);
     let (_functions, running, _dir) = world_with(only(|limits| limits.stranger = limit)).await;
     let auth = json!({"ticket": ticket("alice", ID, 60_000)});
@@ -185,7 +185,7 @@ async fn a_websocket_without_a_ticket_ends() {
     // One that never does what it was opened for.
     let polling = Polling::begin(&running.url).await.unwrap();
     ends(&mut WebSocket::open(&running.url, polling.sid()).await).await;
-    // Who has shown one stays.
+    // A client that has shown one stays.
     known.send(r#"421["schemas",null]"#).await;
     assert!(known.find("431").await.is_some());
     running.stop().await;
@@ -236,7 +236,7 @@ async fn a_connection_ends_with_its_last_socket() {
         assert!(client.find("40").await.is_some());
         open.push(client);
     }
-    // One that was begun by polling.
+    // One that was started by polling.
     let polling = Polling::open(url, "", json!({})).await;
     let mut client = WebSocket::open(url, polling.sid()).await;
     client.send("2probe").await;
@@ -253,7 +253,7 @@ async fn a_connection_ends_with_its_last_socket() {
     assert_eq!(common::polling::wake(url, "?account=alice").await, 204);
     let over = async {
         for client in &mut open {
-            // The server's own close may come before the end.
+            // The server's own close may arrive before the end.
             while client.packet().await.is_some() {}
         }
     };

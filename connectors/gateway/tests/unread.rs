@@ -1,4 +1,4 @@
-//! Who does not read what they are sent, and who does.
+//! Clients that do not read what they are sent, and clients that do.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,11 +15,11 @@ use common::running::Running;
 use common::websocket::WebSocket;
 use serde_json::{Value, json};
 
-/// Bytes that may wait here for a client.
+/// Bytes that may be queued here for a client.
 const MAX_UNREAD: usize = 512 << 10;
-/// Bytes of a message.
+/// Bytes per message.
 const LONG: usize = 64 << 10;
-/// Messages: more than the system keeps of a connection whose other end does not read.
+/// Messages: more than the system buffers for a connection whose other end does not read.
 const MESSAGES: usize = 256;
 
 fn connect() -> Value {
@@ -74,7 +74,7 @@ async fn who_does_not_read_is_let_go_and_who_reads_gets_everything() {
         .lines()
         .find(|line| line.starts_with("subspace_connector_sockets_too_slow_total "));
     assert_eq!(line, Some("subspace_connector_sockets_too_slow_total 2"));
-    // What was in its queue is still told, and then that it is over.
+    // What was in its queue is still delivered, followed by the notice that it is over.
     assert!(silent.ends().await);
     running.stop().await;
 }

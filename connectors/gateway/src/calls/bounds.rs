@@ -1,18 +1,18 @@
-//! How much a participant may send to others: counted before it is read.
+//! Limits on how much a participant may send to others, applied before the content is parsed.
 
 use std::time::{Duration, Instant};
 
 /// Bytes of one signal.
 const MAX_SIGNAL: usize = 64 << 10;
-/// Bytes that a participant may send at once; what is used comes back at [`BYTES_PER_SECOND`].
+/// Burst of bytes a participant may send at once; the allowance refills at [`BYTES_PER_SECOND`].
 const MAX_BURST: usize = 512 << 10;
-/// Bytes a second that a participant may send.
+/// Bytes per second a participant may send.
 const BYTES_PER_SECOND: usize = 64 << 10;
-/// Signals that a participant may send at once, and which come back within [`SIGNAL_WINDOW`].
+/// Burst of signals a participant may send at once; the allowance refills within [`SIGNAL_WINDOW`].
 const MAX_SIGNALS: usize = 200;
 const SIGNAL_WINDOW: Duration = Duration::from_secs(10);
 
-/// How much a participant may send now, whichever of their sockets they use.
+/// A participant's remaining allowance, shared by all their sockets.
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: f64,
@@ -40,10 +40,10 @@ impl Budget {
         self.bytes >= 0.0 && self.signals >= 0.0
     }
 
-    /// Takes a signal of so many bytes into account.
+    /// Charges a signal of `bytes` bytes to the allowance.
     ///
     /// # Errors
-    /// What is said to whoever breaks the bounds, and is put out for it.
+    /// Returns the text sent to a participant who exceeds the limits and is removed for it.
     pub(super) fn take(&mut self, bytes: usize, now: Instant) -> Result<(), &'static str> {
         if bytes > MAX_SIGNAL {
             return Err("a signal was larger than 64 KiB");
@@ -82,7 +82,7 @@ mod tests {
         assert!(budget.take(MAX_SIGNAL, start).is_err());
         let mut budget = Budget::new(start);
         for second in 0..60 {
-            // One large signal a second for ever.
+            // One large signal per second, indefinitely.
             let now = start + Duration::from_secs(second);
             assert_eq!(budget.take(MAX_SIGNAL, now), Ok(()));
         }

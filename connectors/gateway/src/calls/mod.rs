@@ -1,5 +1,5 @@
-//! Calls: who is in which, and what the participants send each other. The connector introduces them to each other and
-//! carries what they negotiate; it never sees audio or video. See `SOCKETHUB.md`.
+//! Calls: who is in which call, and the messages participants exchange. The connector introduces participants to each
+//! other and relays their signalling; it never sees audio or video. See `SOCKETHUB.md`.
 
 mod bounds;
 mod removed;
@@ -24,13 +24,13 @@ use self::signal::Signal;
 use crate::sockets::{dismiss, outgoing};
 use crate::sync::lock;
 
-/// How long a socket that is refused is kept open, so that it reads why.
+/// How long a refused socket stays open so that the client can read why.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
-/// What is said to those in a call that was ended.
+/// Sent to the participants of a call that was ended.
 pub(crate) const OVER: &str = "this call is over; ask for a new link";
-/// What is said to whoever was put out.
+/// Sent to a participant who was removed.
 pub(crate) const PUT_OUT: &str = "you were put out of this call";
-/// What is said while nobody can tell whether a call goes on.
+/// Sent while it cannot be determined whether a call is still open.
 pub(crate) const UNCONFIRMED: &str =
     "it cannot be checked at the moment whether this call goes on; try again in a moment";
 
@@ -45,10 +45,10 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
-    /// Reads who was put out of calls, in the folder of a spool, which is opened and so locked. Blocking.
+    /// Reads the record of removed participants from the folder of an open, and therefore locked, spool. Blocking.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         Ok(Self {
             rooms: Mutex::default(),
@@ -56,46 +56,46 @@ impl Calls {
         })
     }
 
-    /// Puts a participant into the call, and tells everybody in it.
+    /// Adds a participant to the call and notifies everyone in it.
     ///
     /// # Errors
-    /// Why they may not be in it, for people.
+    /// Why they may not join, as text for users.
     pub(crate) fn enter(&self, arrival: Arrival<'_>) -> Result<(), &'static str> {
         lock(&self.rooms).enter(arrival, &self.removed)
     }
 
-    /// The socket of a participant broke.
+    /// Marks the participant's socket as broken.
     pub(crate) fn away(&self, call: &str, peer: &str, entry: u64) {
         lock(&self.rooms).away(call, peer, entry);
     }
 
-    /// Takes a participant out of the call, unless they have come back with another socket.
+    /// Removes a participant from the call, unless they have come back with another socket.
     pub(crate) fn leave(&self, call: &str, peer: &str, entry: u64) {
         lock(&self.rooms).leave(call, peer, entry);
     }
 
-    /// Ends a call for everybody in it.
+    /// Ends a call for everyone in it.
     pub(crate) fn end(&self, call: &str) {
         self.removed.end(call);
         lock(&self.rooms).end(call);
     }
 
-    /// Closes a call for everybody who is in it, and says why; they may come back.
+    /// Closes a call for everyone in it, giving the reason; they may come back.
     pub(crate) fn close(&self, call: &str, why: &str) {
         lock(&self.rooms).close(call, why);
     }
 
-    /// Takes those out who were let in by certain sessions, and says why.
+    /// Removes participants who were admitted by matching sessions, giving the reason.
     pub(crate) fn end_session(&self, ends: impl Fn(&SessionRef) -> bool, why: &str) {
         lock(&self.rooms).end_session(ends, why);
     }
 
-    /// Returns by what participants were let in, and all calls.
+    /// Returns the sessions that participants were admitted by, and all calls.
     pub(crate) fn sessions(&self) -> (Vec<SessionRef>, Vec<String>) {
         lock(&self.rooms).sessions()
     }
 
-    /// Carries an offer, an answer or candidates to one participant; whoever breaks the bounds is put out.
+    /// Relays an offer, an answer or candidates to one participant; a sender who exceeds the limits is removed.
     pub(crate) fn signal(&self, ticket: &CallTicket, entry: u64, value: &Value) {
         let mut calls = lock(&self.rooms);
         let (Some(to), Some(data)) = (value.get("to").and_then(Value::as_str), value.get("data"))
@@ -123,13 +123,13 @@ impl Calls {
         };
         let others = calls.participants(&ticket.call);
         if let Some(other) = others.iter().find(|p| p.peer == to) {
-            // Not as it came, but as it was understood.
+            // The parsed form is relayed, not the original.
             let signal = json!({"from": ticket.peer, "data": signal});
             say(&other.socket, "signal", &signal);
         }
     }
 
-    /// Remembers what a participant sends now, and tells the others.
+    /// Records what a participant sends now, and notifies the others.
     pub(crate) fn media(&self, ticket: &CallTicket, entry: u64, value: &Value) {
         let mut calls = lock(&self.rooms);
         let flag = |name: &str| value.get(name).is_some_and(|flag| flag == true);
@@ -144,7 +144,7 @@ impl Calls {
         tell(calls.participants(&ticket.call), peer, "media", &event);
     }
 
-    /// Puts another participant out, if who asks may do that.
+    /// Removes another participant, if the sender is allowed to.
     pub(crate) fn remove(&self, ticket: &CallTicket, entry: u64, value: &Value) {
         let mut calls = lock(&self.rooms);
         let Some(peer) = value.get("peer").and_then(Value::as_str) else {
@@ -156,7 +156,8 @@ impl Calls {
         }
     }
 
-    /// Puts a participant out for good. They are told once a restart lets them in no more.
+    /// Removes a participant permanently. They are notified only once the removal would survive a
+    /// restart.
     fn put_out(&self, rooms: &mut Rooms, ticket: &CallTicket, peer: &str, why: &'static str) {
         let taken = rooms.take_peer(&ticket.call, peer);
         if taken.is_empty() {
@@ -171,7 +172,7 @@ impl Calls {
         let removed = Arc::clone(&self.removed);
         let written = tokio::task::spawn_blocking(move || removed.write_or_tell(&entry));
         tokio::spawn(async move {
-            // Fails only at the end of the process.
+            // Fails only when the process is shutting down.
             let _ = written.await;
             for participant in taken {
                 refuse(&participant.socket, why);
@@ -180,7 +181,8 @@ impl Calls {
     }
 }
 
-/// Sends to a socket. One that does not read is closed; its client comes back and negotiates anew.
+/// Sends to a socket. A socket whose client does not read is closed; the client then reconnects and
+/// renegotiates.
 pub(crate) fn say(socket: &SocketRef, event: &str, value: &Value) {
     if outgoing::emit(socket, event, value).is_err() {
         if let Some(left_out) = NOT_READING.say() {
@@ -189,14 +191,15 @@ pub(crate) fn say(socket: &SocketRef, event: &str, value: &Value) {
                 "a participant of a call does not read; their socket is closed"
             );
         }
-        // Fails only if it is closed already or its queue is full; the ping timeout ends it then.
+        // Fails only if the socket is already closed or its queue is full; then the ping timeout
+        // ends it.
         let _ = socket.clone().disconnect();
     }
 }
 
-/// Tells a socket why it is refused, and closes it.
+/// Tells a socket why it is refused, then closes it.
 pub(crate) fn refuse(socket: &SocketRef, text: &str) {
-    // Whoever comes back with this ticket is refused again.
+    // Anyone who comes back with this ticket is refused again.
     say(socket, "refused", &json!({"error": text, "final": true}));
     let socket = socket.clone();
     tokio::spawn(async move {

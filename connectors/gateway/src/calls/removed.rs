@@ -1,7 +1,8 @@
-//! Who was put out of which call: they do not come back while its tickets are valid, and not after a restart either.
+//! Participants removed from each call. They cannot come back while the call's tickets are valid, not even after a
+//! restart.
 //!
-//! One file in the spool's folder, a line each time that somebody is put out, appended and synced; written anew at the
-//! start and when it has grown. What the disk refuses is known to this process only, and written with the next.
+//! The file in the spool's folder gets one appended and synced line per removal; it is rewritten at startup and when
+//! it has grown. An entry the disk refuses is known only to this process, and is written with the next one.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,42 +16,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::sync::lock;
 
-/// The file's name.
+/// File name.
 const FILE: &str = "calls.removed";
-/// Bytes from which on the file is written anew: more than all that is remembered.
+/// File size in bytes above which the file is rewritten; larger than everything that is remembered.
 const MAX_BYTES: u64 = 8 << 20;
-/// Identities that are remembered, of all calls together; those of the call forgotten first to which nobody was added
-/// for longest.
+/// Identities remembered across all calls; the call that has gone longest without an addition is forgotten first.
 const MAX_IDENTITIES: usize = 20_000;
-/// Identities of one call that are remembered.
+/// Identities remembered per call.
 const MAX_OF_CALL: usize = 3_000;
 
 static NOT_WRITTEN: Seldom = Seldom::new();
 
-/// Some who were put out of a call, and until when that matters.
+/// Participants removed from a call, and how long that matters.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(super) struct Entry {
     pub(super) call: String,
     pub(super) until: Timestamp,
-    /// By what they are known.
+    /// The identities they are recognised by.
     pub(super) who: HashSet<String>,
 }
 
 type Known = Bounded<String, (Timestamp, HashSet<String>)>;
 
-/// See the module.
+/// The removals, in memory and on disk.
 #[derive(Debug)]
 pub(super) struct Removed {
     known: Mutex<Known>,
-    /// Locked before `known`, where both are.
+    /// Locked before `known` when both are needed.
     notes: Mutex<Notes>,
 }
 
 impl Removed {
-    /// Reads what is known from before, in the folder of a spool, which is opened and so locked. Blocking.
+    /// Reads the record left by earlier processes, from the folder of an open, and therefore locked, spool. Blocking.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     pub(super) fn open(disk: Disk, folder: &Path) -> io::Result<Self> {
         let (mut notes, text) = Notes::open(disk, folder, FILE, MAX_BYTES)?;
         let mut known = Known::new(MAX_IDENTITIES);
@@ -75,7 +75,7 @@ impl Removed {
         if !text.is_empty()
             && let Err(error) = notes.rewrite(&everything(&known))
         {
-            // On a full disk everything else goes on.
+            // Everything else continues to work on a full disk.
             tracing::error!(%error, "{FILE} cannot be written; it is tried again with the next");
         }
         Ok(Self {
@@ -84,27 +84,27 @@ impl Removed {
         })
     }
 
-    /// Whether one of these was put out of a call.
+    /// Returns whether any of these identities was removed from a call.
     pub(super) fn has(&self, call: &str, mut who: impl Iterator<Item = String>) -> bool {
         let known = lock(&self.known);
         let of_call = known.get(call);
         of_call.is_some_and(|(_, removed)| who.any(|one| removed.contains(&one)))
     }
 
-    /// Takes note of some; durable only once it is written.
+    /// Adds identities; durable only once written.
     pub(super) fn add(&self, entry: Entry) {
         add(&mut lock(&self.known), entry);
     }
 
-    /// Nobody comes back to a call that is over.
+    /// Nobody can come back to a call that has ended.
     pub(super) fn end(&self, call: &str) {
         lock(&self.known).remove(call);
     }
 
-    /// Makes durable what was added. Blocking.
+    /// Makes additions durable. Blocking.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The disk refuses the write.
     fn write(&self, entry: &Entry) -> io::Result<()> {
         let mut lines = Vec::new();
         write(&mut lines, entry);
@@ -112,7 +112,7 @@ impl Removed {
         lock(&self.notes).append(&lines, everything)
     }
 
-    /// As [`Self::write`]; if the disk refuses, the log says so. Blocking.
+    /// Like [`Self::write`], but logs a failure of the disk. Blocking.
     pub(super) fn write_or_tell(&self, entry: &Entry) {
         if let Err(error) = self.write(entry)
             && let Some(left_out) = NOT_WRITTEN.say()
@@ -136,7 +136,7 @@ fn add(known: &mut Known, entry: Entry) {
     known.insert_weighing(entry.call, (until.max(entry.until), who), weight);
 }
 
-/// All lines that are needed to know what is known.
+/// All lines needed to restore what is known.
 fn everything(known: &Known) -> Vec<u8> {
     let (mut lines, now) = (Vec::new(), connector_kit::now());
     for (call, (until, who)) in known.iter().filter(|(_, (until, _))| *until > now) {
@@ -151,7 +151,7 @@ fn everything(known: &Known) -> Vec<u8> {
 }
 
 fn write(lines: &mut Vec<u8>, entry: &Entry) {
-    // Texts and a number, which always are JSON, written to memory: this cannot fail.
+    // Strings and a number always serialise to JSON, and writing to memory cannot fail.
     if let Ok(json) = serde_json::to_vec(entry) {
         line::write(lines, &json);
     }
@@ -232,7 +232,7 @@ mod tests {
     }
 
     impl Keeper for Removed {
-        // They are put out, whatever the disk says.
+        // The removal stands even if the disk refuses it.
         const NOTES: bool = true;
 
         fn open(disk: Disk, folder: &Path) -> io::Result<Self> {
@@ -246,7 +246,7 @@ mod tests {
         }
 
         fn tidy(&mut self) -> Result<(), Refusal> {
-            // Somebody of another call, who is forgotten at once.
+            // Someone from another call, forgotten at once.
             let other = entry("d", &["x"], -1);
             self.write(&other).map_err(|error| Refusal::from(&error))
         }

@@ -1,4 +1,4 @@
-//! Who is in which call.
+//! The participants of each call.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,37 +12,39 @@ use super::bounds::Budget;
 use super::removed::Removed;
 use super::{refuse, say};
 
-/// Participants of a call: everybody sends to everybody, and that is what a line upstream carries.
+/// Participants per call: everyone sends to everyone else, and this is what a typical uplink can
+/// carry.
 const MAX_PARTICIPANTS: usize = 6;
-/// Devices of one account in a call.
+/// Devices per account in a call.
 const MAX_OF_ACCOUNT: usize = 2;
-/// Guests from one address in a call, so that one of them cannot take all seats.
+/// Guests per address in a call, so that one address cannot take all seats.
 const MAX_GUESTS_OF_PLACE: usize = 3;
-/// Calls at the same time.
+/// Concurrent calls.
 const MAX_CALLS: usize = 1_000;
-/// Calls of which it is remembered that they are over.
+/// Ended calls that are remembered.
 const MAX_REMEMBERED: usize = 10_000;
-/// How long it is remembered that a call is over, in milliseconds: longer than its tickets live.
+/// How long an ended call is remembered, in milliseconds: longer than its tickets are valid.
 const OVER_MS: i64 = 25 * 60 * 60 * 1000;
 
-/// Somebody in a call.
+/// A participant in a call.
 #[derive(Debug)]
 pub(super) struct Participant {
     pub(super) peer: String,
     pub(super) name: String,
     pub(super) guest: bool,
     pub(super) moderator: bool,
-    /// By what a member was let in.
+    /// The session that admitted a member.
     session: Option<SessionRef>,
     address: Option<IpAddr>,
-    /// What they send: `{"audio":true,"video":true,"screen":false}`.
+    /// What they are sending: `{"audio":true,"video":true,"screen":false}`.
     pub(super) media: Value,
     pub(super) socket: SocketRef,
-    /// Another one whenever they were out of the call: what browsers have negotiated holds as long as both seats.
+    /// Changes whenever the participant has left and come back: what browsers have negotiated is valid only while
+    /// both seats last.
     seat: String,
-    /// Names this socket among those that the participant had.
+    /// Distinguishes this socket from the participant's earlier ones.
     pub(super) entry: u64,
-    /// Since when the socket is broken.
+    /// When the socket broke, if it did.
     away: Option<Instant>,
     pub(super) budget: Budget,
 }
@@ -55,7 +57,7 @@ impl Participant {
         })
     }
 
-    /// Whether they are the same person, as far as that can be told.
+    /// Returns whether both are the same person, as far as that can be determined.
     fn is_same(&self, other: &Self) -> bool {
         match (&self.session, &other.session) {
             (Some(own), Some(other)) => own.account == other.account,
@@ -64,7 +66,8 @@ impl Participant {
         }
     }
 
-    /// By what they are known when they come back after they were put out; a member does not come back as a guest either.
+    /// The identities by which a participant is recognised after a removal; a member cannot come back as a guest
+    /// either.
     pub(super) fn identities(&self) -> impl Iterator<Item = String> {
         let place = self.place().map(|place| place.to_string());
         [self.identity(), self.peer.clone()]
@@ -72,8 +75,8 @@ impl Participant {
             .chain(place)
     }
 
-    /// By what they are known when they come back. Guests have no account: they are known by their network, and where
-    /// everybody has the same address by their name as well.
+    /// The identity by which a returning participant is recognised. Guests have no account, so they are identified by
+    /// their network, and also by name where everyone has the same address.
     fn identity(&self) -> String {
         match (&self.session, self.place()) {
             (Some(session), _) => format!("@{}", session.account),
@@ -82,7 +85,7 @@ impl Participant {
         }
     }
 
-    /// Their address, unless it is that of this machine itself: there, or behind a proxy of it, everybody has the same.
+    /// Their address, unless it is this machine's own: there, or behind a local proxy, everyone has the same one.
     fn place(&self) -> Option<IpAddr> {
         self.address.filter(|address| !address.is_loopback())
     }
@@ -92,11 +95,11 @@ impl Participant {
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     calls: HashMap<String, Vec<Participant>>,
-    /// Calls that are over, and until when that matters.
+    /// Ended calls, and until when that must be remembered.
     over: HashMap<String, Timestamp>,
 }
 
-/// Who comes into a call.
+/// Someone who is joining a call.
 pub(crate) struct Arrival<'a> {
     pub(crate) ticket: &'a CallTicket,
     pub(crate) session: Option<SessionRef>,
@@ -106,7 +109,7 @@ pub(crate) struct Arrival<'a> {
 }
 
 impl Rooms {
-    /// Puts a participant into the call, and tells everybody in it.
+    /// Adds a participant to the call and notifies everyone in it.
     pub(super) fn enter(
         &mut self,
         arrival: Arrival<'_>,
@@ -122,7 +125,7 @@ impl Rooms {
             address: arrival.address,
             media: json!({}),
             socket: arrival.socket.clone(),
-            // The numbers of sockets begin anew with each process.
+            // Socket numbers restart with each process.
             seat: format!("{}-{}", connector_kit::now().millis(), arrival.entry),
             entry: arrival.entry,
             away: None,
@@ -145,7 +148,7 @@ impl Rooms {
             let old = std::mem::replace(&mut own.socket, new.socket);
             own.entry = new.entry;
             own.away = None;
-            // Fails only if it is closed already.
+            // Fails only if it is already closed.
             let _ = old.disconnect();
             at
         } else {
@@ -180,30 +183,30 @@ impl Rooms {
         self.calls.get_mut(call).map_or(&mut [], |of| &mut of[..])
     }
 
-    /// Returns whoever uses this socket, unless they left or have come back with another one.
+    /// Returns the participant using this socket, unless they left or came back with another one.
     pub(super) fn own(&mut self, call: &str, peer: &str, entry: u64) -> Option<&mut Participant> {
         let mut all = self.participants(call).iter_mut();
         all.find(|p| p.peer == peer && p.entry == entry)
     }
 
-    /// The socket of a participant broke.
+    /// Marks the participant's socket as broken.
     pub(super) fn away(&mut self, call: &str, peer: &str, entry: u64) {
         if let Some(own) = self.own(call, peer, entry) {
             own.away = Some(Instant::now());
         }
     }
 
-    /// Takes a participant out of the call, unless they have come back with another socket.
+    /// Removes a participant from the call, unless they have come back with another socket.
     pub(super) fn leave(&mut self, call: &str, peer: &str, entry: u64) {
         self.take_out(call, |p| p.peer == peer && p.entry == entry);
     }
 
-    /// Takes somebody out of the call, whichever socket they use.
+    /// Removes a participant from the call, whichever socket they use.
     pub(super) fn take_peer(&mut self, call: &str, peer: &str) -> Vec<Participant> {
         self.take_out(call, |p| p.peer == peer)
     }
 
-    /// Ends a call for everybody.
+    /// Ends a call for everyone.
     pub(super) fn end(&mut self, call: &str) {
         let now = connector_kit::now();
         if self.over.len() >= MAX_REMEMBERED {
@@ -215,14 +218,14 @@ impl Rooms {
         self.close(call, super::OVER);
     }
 
-    /// Closes a call for everybody who is in it, and says why.
+    /// Closes a call for everyone in it, giving the reason.
     pub(super) fn close(&mut self, call: &str, why: &str) {
         for participant in self.calls.remove(call).unwrap_or_default() {
             refuse(&participant.socket, why);
         }
     }
 
-    /// Takes those out who were let in by certain sessions, and says why.
+    /// Removes participants who were admitted by matching sessions, giving the reason.
     pub(super) fn end_session(&mut self, ends: impl Fn(&SessionRef) -> bool, why: &str) {
         let ends = |p: &Participant| p.session.as_ref().is_some_and(&ends);
         let calls: Vec<String> = self
@@ -238,7 +241,7 @@ impl Rooms {
         }
     }
 
-    /// Returns by what participants were let in, and all calls.
+    /// Returns the sessions that participants were admitted by, and all calls.
     pub(super) fn sessions(&self) -> (Vec<SessionRef>, Vec<String>) {
         let sessions = self.calls.values().flatten();
         let sessions = sessions.filter_map(|p| p.session.clone()).collect();
@@ -257,9 +260,9 @@ impl Rooms {
     }
 }
 
-/// Makes room for somebody new: seats of sockets that broke are free.
+/// Frees the seats of broken sockets for a new participant.
 fn make_room(participants: &mut Vec<Participant>, new: &Participant) -> Result<(), &'static str> {
-    // Their owner is back, with another page perhaps.
+    // Their owner is back, possibly from another page.
     take_out(participants, |p| p.away.is_some() && p.is_same(new));
     let of_account = |p: &&Participant| p.session.is_some() && p.is_same(new);
     if participants.iter().filter(of_account).count() >= MAX_OF_ACCOUNT {
@@ -277,7 +280,7 @@ fn make_room(participants: &mut Vec<Participant>, new: &Participant) -> Result<(
         }
     }
     if participants.len() >= MAX_PARTICIPANTS && !new.guest {
-        // Guests cannot keep members out of their own call.
+        // Guests cannot keep members out of the members' own call.
         let guests = participants.iter().filter(|p| p.guest).map(|p| p.entry);
         if let Some(entry) = guests.max() {
             for guest in take_out(participants, |p| p.entry == entry) {
@@ -291,7 +294,7 @@ fn make_room(participants: &mut Vec<Participant>, new: &Participant) -> Result<(
     Ok(())
 }
 
-/// Takes participants out, and tells those who stay.
+/// Removes participants and notifies those who stay.
 fn take_out(
     participants: &mut Vec<Participant>,
     goes: impl Fn(&Participant) -> bool,
@@ -306,7 +309,7 @@ fn take_out(
     taken
 }
 
-/// Tells everybody in a call but one.
+/// Notifies everyone in a call except one participant.
 pub(super) fn tell(participants: &[Participant], except: &str, event: &str, value: &Value) {
     for other in participants.iter().filter(|other| other.peer != except) {
         say(&other.socket, event, value);

@@ -1,23 +1,24 @@
-//! What a participant sends another: read into a closed type and written anew from it, so that nothing passes that is not
-//! looked at and bounded. It is that of our client (`static-client/app/lib/call/types.ts`); see `SOCKETHUB.md`.
+//! Signals between participants: parsed into a closed type and serialised from it again, so that nothing is relayed
+//! unchecked or unbounded. The format is our client's (`static-client/app/lib/call/types.ts`); see `SOCKETHUB.md`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::work::look;
 
-/// Candidates that come together.
+/// Candidates per signal.
 const MAX_CANDIDATES: usize = 64;
-/// Bytes of a candidate.
+/// Bytes per candidate.
 const MAX_CANDIDATE: usize = 1_024;
-/// Bytes of the name of a media line, and of a fragment of a user name (RFC 8839, section 5.4: at most 256 characters).
+/// Bytes of a media line's name, and of a user name fragment (RFC 8839, section 5.4: at most 256 characters).
 const MAX_NAME: usize = 256;
-/// Media lines of a description: each costs the other side an encoder and a decoder. We need three.
+/// Media lines per description: each costs the receiver an encoder and a decoder. We need three.
 const MAX_MEDIA_LINES: usize = 8;
-/// Candidates within a description: one that is sent again has all that were found since.
+/// Candidates within a description: a description that is sent again contains all candidates found
+/// since.
 const MAX_CANDIDATE_LINES: usize = 256;
 
-/// What two browsers negotiate.
+/// What two browsers negotiate with each other.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Signal {
@@ -25,10 +26,10 @@ pub(super) struct Signal {
     description: Option<Description>,
     #[serde(skip_serializing_if = "Option::is_none")]
     candidates: Option<Vec<Candidate>>,
-    /// The number of an offer.
+    /// The offer's number.
     #[serde(skip_serializing_if = "Option::is_none")]
     round: Option<i64>,
-    /// The other side is asked to negotiate anew.
+    /// Asks the other side to renegotiate.
     #[serde(skip_serializing_if = "Option::is_none")]
     restart: Option<bool>,
 }
@@ -49,7 +50,7 @@ enum Kind {
     Answer,
 }
 
-/// `RTCIceCandidateInit`; what is null there may as well be left out.
+/// `RTCIceCandidateInit`; null members may also be omitted.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Candidate {
@@ -63,10 +64,10 @@ struct Candidate {
 }
 
 impl Signal {
-    /// Reads a signal.
+    /// Parses a signal.
     ///
     /// # Errors
-    /// What is said to whoever sent it, and is put out for it.
+    /// Returns the text sent to the sender, who is removed for it.
     pub(super) fn read(data: &Value) -> Result<Self, &'static str> {
         let signal = Self::deserialize(data).map_err(|_| "a signal had an unknown form")?;
         if let Some(description) = &signal.description {
@@ -100,7 +101,8 @@ impl Candidate {
     }
 }
 
-/// Counts lines of a session description (RFC 8866, section 5); browsers take lone line feeds and carriage returns, too.
+/// Counts lines of a session description (RFC 8866, section 5); browsers also accept bare line feeds and carriage
+/// returns.
 fn lines(sdp: &str, start: &str) -> usize {
     look(sdp.len());
     let lines = sdp.split(['\r', '\n']);
@@ -137,7 +139,7 @@ mod tests {
         ] {
             assert_eq!(read(&data), Ok(data));
         }
-        // As `RTCIceCandidate.toJSON` writes what is not there.
+        // `RTCIceCandidate.toJSON` writes missing members like this.
         let empty = json!({"candidate": "", "sdpMid": null, "sdpMLineIndex": null, "usernameFragment": null});
         let left = json!({"candidates": [{"candidate": ""}]});
         assert_eq!(read(&json!({"candidates": [empty]})), Ok(left));
@@ -179,7 +181,7 @@ mod tests {
             let candidate = json!({"candidate": "x".repeat(MAX_CANDIDATE)});
             steps(&json!({"candidates": vec![candidate; n]}))
         };
-        // Of too many none is looked at.
+        // If there are too many, none is examined.
         assert_eq!(candidates(MAX_CANDIDATES), MAX_CANDIDATES * MAX_CANDIDATE);
         assert_eq!(candidates(MAX_CANDIDATES + 1), 0);
     }

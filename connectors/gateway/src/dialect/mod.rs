@@ -1,8 +1,7 @@
 //! Sockethub's two dialects, as pure functions between JSON and [`protocol::Activity`].
 //!
-//! The current dialect names the platform by three URLs in `@context`; the older one by a string in
-//! `context`, with ids as plain strings. Inside the gateway every activity is in the current form, with room
-//! ids as `#chan@server`.
+//! The current dialect names the platform by three URLs in `@context`; the older one uses a string in `context`, with
+//! ids as plain strings. Inside the gateway every activity is in the current form, with room ids like `#chan@server`.
 
 mod render;
 mod request;
@@ -14,7 +13,7 @@ pub(crate) use self::render::{View, render};
 pub(crate) use self::request::{Request, Which, read};
 pub(crate) use self::schemas::schemas;
 
-/// Which dialect a socket speaks; both if its messages carry both marks.
+/// The dialects a socket speaks; both if its messages carry the marks of both.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Dialect {
     /// Emitted `schemas`, or sent `@context`.
@@ -31,12 +30,12 @@ impl Dialect {
         }
     }
 
-    /// Whether answers must be those of the older dialect.
+    /// Returns whether responses must use the older dialect only.
     pub(crate) fn only_old(self) -> bool {
         self.old && !self.current
     }
 
-    /// Names the platform in an activity as this dialect does.
+    /// Adds the platform to an activity in this dialect's form.
     pub(crate) fn mark(self, activity: &mut Map<String, Value>, platform: &str) {
         use protocol::context::{ACTIVITYSTREAMS, SOCKETHUB};
         activity.remove("context");
@@ -55,14 +54,14 @@ impl Dialect {
     }
 }
 
-/// The pseudo platform of errors that belong to no platform.
+/// The pseudo-platform of errors that do not belong to a platform.
 const ERROR_PLATFORM: &str = "error";
 
 fn application() -> Value {
     json!({"type": "Application", "name": "sockethub-server"})
 }
 
-/// What the event `error` carries.
+/// The payload of the `error` event.
 pub(crate) fn error_event(summary: &str) -> Value {
     let mut event = Map::new();
     Dialect::default().mark(&mut event, ERROR_PLATFORM);

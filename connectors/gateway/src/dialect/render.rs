@@ -1,4 +1,4 @@
-//! From an activity to the JSON that one socket gets.
+//! Converts an activity to the JSON that one socket receives.
 
 use protocol::{Activity, Folding, RoomId, RoomSpelling};
 use serde_json::{Map, Value};
@@ -6,21 +6,21 @@ use serde_json::{Map, Value};
 use super::Dialect;
 use crate::platform::PlatformInfo;
 
-/// How a socket sees activities.
+/// A socket's view of activities.
 pub(crate) struct View<'a> {
     pub(crate) dialect: Dialect,
     pub(crate) platform: &'a PlatformInfo,
-    /// Mode full: everything as it is.
+    /// Full mode: everything, unchanged.
     pub(crate) full: bool,
-    /// The account's nickname now, and the one the client asked for and looks for.
+    /// The account's current nickname, and the one the client connected with and expects.
     pub(crate) alias: Option<(&'a str, &'a str)>,
     /// How the network compares nicknames.
     pub(crate) folding: Folding,
-    /// How the client writes the id of a channel.
+    /// How the client spells the id of a channel.
     pub(crate) spelling: &'a dyn Fn(&str) -> RoomSpelling,
 }
 
-/// Writes an activity for a socket.
+/// Renders an activity for a socket.
 pub(crate) fn render(activity: &Activity, view: &View<'_>) -> Value {
     let Ok(Value::Object(mut map)) = serde_json::to_value(activity) else {
         return Value::Object(Map::new());
@@ -49,7 +49,7 @@ pub(crate) fn render(activity: &Activity, view: &View<'_>) -> Value {
     map.into()
 }
 
-/// Deepest nesting of entities: `object` of `object`.
+/// Maximum nesting of entities: an `object` within an `object`.
 const MAX_DEPTH: usize = 2;
 
 fn entity(value: &mut Value, view: &View<'_>, depth: usize) {

@@ -1,4 +1,4 @@
-//! From a client's JSON to a checked activity.
+//! Parses a client's JSON into a checked activity.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,41 +13,41 @@ use super::{Dialect, error_ack};
 use crate::platform::PlatformInfo;
 use crate::work::look;
 
-/// The event that carried a request.
+/// The event a request arrived in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Which {
     Credentials,
     Message,
 }
 
-/// A request that was understood.
+/// A valid request.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// Current form; rooms as `#chan@server`.
+    /// In current form, with room ids like `#chan@server`.
     pub(crate) activity: Activity,
-    /// Who acts.
+    /// The acting person.
     pub(crate) actor: PersonId,
-    /// The marks that the message carried.
+    /// The dialect marks the message carried.
     pub(crate) dialect: Dialect,
     /// The platform.
     pub(crate) platform: Arc<PlatformInfo>,
-    /// The room that is the target, with the client's spelling.
+    /// The target room, with the client's spelling.
     pub(crate) room: Option<(RoomId, RoomSpelling)>,
 }
 
-/// A request that was not.
+/// An invalid request.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) dialect: Dialect,
-    /// The request with `error`; never with a secret.
+    /// The request with `error` added; never contains a secret.
     pub(crate) ack: Value,
 }
 
-/// Types the gateway itself understands.
+/// Types the gateway handles itself.
 const GATEWAY_TYPES: [&str; 2] = ["connect", "disconnect"];
 
-/// Checks a request, expanding what the dialects may leave out. `registered` holds what the socket
-/// introduced by `activity-object`.
+/// Validates a request and fills in what the dialects allow to be omitted. `registered` holds the
+/// objects the socket introduced with `activity-object`.
 pub(crate) fn read(
     value: Value,
     which: Which,
@@ -72,16 +72,16 @@ pub(crate) fn read(
     })
 }
 
-/// Bytes of a property that is repeated in a refusal.
+/// Bytes of a property that are echoed in a refusal.
 const MOST_ECHOED: usize = 1024;
-/// Properties of a request that are repeated; of one with more, only the usual ones.
+/// Properties of a request that are echoed; if there are more, only the usual ones.
 const MOST_PROPERTIES: usize = 16;
 const PROPERTIES: [&str; 7] = [
     "@context", "actor", "context", "id", "object", "target", "type",
 ];
 
-/// The request again, with what was wrong. Of a long one only what it was: refusals that nobody reads must not fill the
-/// memory.
+/// Echoes the request with its error. Only the type of a long request is echoed: refusals that the client does not
+/// read must not fill memory.
 fn echo(mut map: Map<String, Value>, which: Which, error: &str) -> Value {
     let is_long = |value: &Value| {
         serde_json::to_vec(value).is_ok_and(|text| {
@@ -235,7 +235,7 @@ fn platform<'a>(
     ))
 }
 
-/// Reads an actor or a target: an object with an id, or an id.
+/// Parses an actor or a target: an object with an id, or an id.
 fn entity(
     value: Option<&Value>,
     name: &str,
@@ -256,7 +256,7 @@ fn entity(
                 id: text("id").ok_or_else(wrong)?,
                 kind: text("type").unwrap_or_default(),
                 name: text("name"),
-                // A channel's key, for instance.
+                // For instance a channel's key.
                 rest: map
                     .iter()
                     .filter(|(key, value)| {
@@ -275,7 +275,7 @@ fn entity(
     Ok(Some(entity))
 }
 
-/// Reads the object: an object, or text.
+/// Parses the object: an object or text.
 fn object(value: Option<&Value>, kind: &str) -> Result<Option<Value>, String> {
     let mut map = match value {
         None => return Ok(None),
@@ -292,7 +292,7 @@ fn object(value: Option<&Value>, kind: &str) -> Result<Option<Value>, String> {
     if kind == "credentials" {
         return Ok(Some(map.into()));
     }
-    // The topic travels as `topic` in hyperchannel, as `content` in Sockethub.
+    // hyperchannel sends the topic as `topic`, Sockethub as `content`.
     for (from, to) in [("topic", "content"), ("content", "topic")] {
         if map.get("type").is_some_and(|kind| kind == "topic")
             && let (Some(text), false) = (map.get(from).cloned(), map.contains_key(to))
@@ -317,7 +317,7 @@ fn object(value: Option<&Value>, kind: &str) -> Result<Option<Value>, String> {
     Ok(Some(map.into()))
 }
 
-/// Makes a target a room or a person.
+/// Resolves a target to a room or a person.
 fn resolve(
     target: Entity,
     kind: &str,
@@ -336,7 +336,7 @@ fn resolve(
     let is_room = match target.kind.as_str() {
         "room" => true,
         "person" => false,
-        // What is said would go to somebody else.
+        // Otherwise the message would go to someone else.
         _ if kind == "send" && channels && names.channels.is_empty() => {
             return Err(format!(
                 "target {} must have the type room or person: names on {} do not tell.",
@@ -386,7 +386,7 @@ fn resolve(
         },
     };
     on_server(&person.server)?;
-    // Parsed again: neither part may be empty or hold blanks.
+    // Parsed again: neither part may be empty or contain whitespace.
     let person: PersonId = format!("{}@{server}", person.nick).parse().map_err(|()| {
         format!(
             "target id \"{}\" must have the form nick@server.",
@@ -396,7 +396,7 @@ fn resolve(
     Ok((Entity::person(&person.nick, server), None))
 }
 
-/// Whether the platform can do what is asked for.
+/// Returns whether the platform supports the requested operation.
 fn offered(activity: &Activity, room: bool, platform: &PlatformDescriptor) -> Result<(), String> {
     let needed = match (activity.kind.as_str(), activity.object_type()) {
         ("update", Some("topic")) => Some((Feature::Topics, "topics")),
@@ -415,7 +415,7 @@ fn offered(activity: &Activity, room: bool, platform: &PlatformDescriptor) -> Re
     }
 }
 
-/// Whether everything is there that the type needs.
+/// Returns whether everything the type requires is present.
 fn complete(activity: &Activity, room: bool) -> Result<(), String> {
     let kind = activity.kind.as_str();
     let object = activity.object_type();
@@ -451,7 +451,7 @@ fn complete(activity: &Activity, room: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Rewrites the ids of rooms inside an object.
+/// Rewrites room ids inside an object.
 fn canonical_rooms(value: &mut Value, names: &Conversations) {
     let Some(map) = value.as_object_mut() else {
         return;
@@ -474,7 +474,7 @@ fn canonical_rooms(value: &mut Value, names: &Conversations) {
     }
 }
 
-/// A client's text as it may stand in an error.
+/// A client's text, shortened for use in an error.
 fn short(text: &str) -> String {
     look(text.len());
     text.chars().filter(|c| !c.is_control()).take(100).collect()

@@ -1,4 +1,4 @@
-//! The answer to `schemas`.
+//! The response to `schemas`.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use crate::platform::PlatformInfo;
 
-/// Types that the gateway itself understands, for every platform.
+/// Types the gateway handles itself, for every platform.
 const OWN_TYPES: [&str; 3] = ["credentials", "connect", "disconnect"];
 
-/// Returns the answer to a client that knows the schemas with the fingerprint `known`.
+/// Returns the response for a client that has the schemas with the fingerprint `known`.
 ///
-/// The schemas are empty: the server checks activities, with errors that say more.
+/// The schemas are empty: the server validates activities, with more helpful errors.
 pub(crate) fn schemas(platforms: &[Arc<PlatformInfo>], known: Option<&str>) -> Value {
     let version = env!("CARGO_PKG_VERSION");
     let platforms: Vec<Value> = platforms

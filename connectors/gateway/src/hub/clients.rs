@@ -1,4 +1,4 @@
-//! What an account has open: its connections as clients name them, and its sockets.
+//! An account's open connections, as clients name them, and its sockets.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::platform::SocketId;
 use crate::sockets::client::Client;
 use crate::sync::lock;
 
-/// What an account has open.
+/// An account's open connections and sockets.
 #[derive(Default)]
 pub(super) struct Account {
     pub(super) links: HashMap<ConnectionId, Arc<Link>>,
-    /// Sockets with a ticket of the account.
+    /// Sockets with a ticket for the account.
     pub(super) clients: HashMap<SocketId, Arc<Client>>,
-    /// When the account's connections were fetched last; locked while they are.
+    /// When the account's connections were last fetched; locked during a fetch.
     pub(super) fetched: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
 
 impl Hub {
-    /// Takes a socket among those of its account; false if these are too many.
+    /// Adds a socket to its account; returns false if there are too many.
     pub(crate) fn enter(&self, client: &Arc<Client>) -> bool {
         let mut accounts = lock(&self.accounts);
         let account = accounts.entry(client.account.clone()).or_default();
@@ -34,7 +34,7 @@ impl Hub {
         free
     }
 
-    /// A socket is gone.
+    /// Removes a closed socket.
     pub(crate) fn leave(&self, client: &Client) {
         let mut accounts = lock(&self.accounts);
         if let Some(account) = accounts.get_mut(&client.account) {
@@ -45,7 +45,7 @@ impl Hub {
         }
     }
 
-    /// Returns by what the sockets of accounts were let in.
+    /// Returns the sessions that admitted the sockets of matching accounts.
     pub(crate) fn sessions(&self, meant: impl Fn(&AccountName) -> bool) -> Vec<SessionRef> {
         let accounts = lock(&self.accounts);
         let of = accounts.iter().filter(|(name, _)| meant(name));
@@ -54,7 +54,7 @@ impl Hub {
             .collect()
     }
 
-    /// Returns the sockets of an account that were let in by certain sessions.
+    /// Returns an account's sockets that were admitted by matching sessions.
     pub(crate) fn clients(
         &self,
         account: &AccountName,
@@ -69,7 +69,7 @@ impl Hub {
             .collect()
     }
 
-    /// Returns how many connections there are by state.
+    /// Returns the number of connections in each state.
     pub(crate) fn statuses(&self) -> Vec<(&'static str, usize)> {
         let accounts = lock(&self.accounts);
         let links = || accounts.values().flat_map(|account| account.links.values());
@@ -81,7 +81,8 @@ impl Hub {
             .collect()
     }
 
-    /// Finds the connection that a client means by its actor: by server and nickname, or a lone one with that server.
+    /// Finds the connection that a client means by its actor: matching server and nickname, or the only connection to
+    /// that server.
     pub(crate) fn find(&self, account: &AccountName, actor: &PersonId) -> Option<Arc<Link>> {
         self.find_named(account, actor, true)
     }

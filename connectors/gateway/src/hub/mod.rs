@@ -1,4 +1,5 @@
-//! The connections of all accounts, started, changed and stopped as the functions say, and the sockets of accounts.
+//! The connections of all accounts, started, changed and stopped as the functions direct, and the sockets of
+//! accounts.
 
 mod clients;
 
@@ -21,22 +22,22 @@ use crate::sync::lock;
 use connector_kit::{Assigned, FunctionsClient, FunctionsError};
 use connector_kit::{Backoff, jitter};
 
-/// How long a client that connects waits for what an earlier run recorded to be published.
+/// How long a connecting client waits for events recorded by an earlier run to be published.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Least time between two fetches for one account.
+/// Minimum interval between two fetches for one account.
 const FETCH_PAUSE: Duration = Duration::from_millis(500);
-/// Requests to the functions for single accounts at the same time.
+/// Concurrent requests to the functions about single accounts.
 const MAX_FETCHES: usize = 16;
-/// What is said on a network when its connection was removed or switched off.
+/// Quit message on a network when its connection was removed or switched off.
 const REMOVED: &str = "the connection was removed";
 
 static LEFT_OUT: Seldom = Seldom::new();
 static NOT_ENDED: Seldom = Seldom::new();
 
-/// What a spool remembers of connections that have not started yet: account and connection.
+/// What the spool remembers of connections that have not started yet, by account and connection.
 pub(crate) type Recent = HashMap<(AccountName, String), VecDeque<Event>>;
 
-/// What accounts have open: connections to networks, and sockets.
+/// The open connections and sockets of all accounts.
 pub(crate) struct Hub {
     /// The connector's id.
     id: String,
@@ -48,12 +49,12 @@ pub(crate) struct Hub {
     platforms: Arc<Platforms>,
     delivery: Arc<Delivery>,
     accounts: Mutex<HashMap<AccountName, Account>>,
-    /// When the list of an account's connections that was applied last was asked for.
+    /// When the most recently applied list of an account's connections was requested.
     applied: Mutex<HashMap<AccountName, Instant>>,
     fetches: Semaphore,
-    /// Something ended of which we were not told: the list of connections is another by now, too.
+    /// Something ended without our being notified, so the list of connections may have changed too.
     stale: Notify,
-    /// Whether what an earlier run left in the spool is published.
+    /// Whether everything an earlier run left in the spool has been published.
     recorded: watch::Sender<bool>,
     /// Whether the connections have been fetched once.
     listed: watch::Sender<bool>,
@@ -88,17 +89,17 @@ impl Hub {
         })
     }
 
-    /// Waits until the functions may be asked about one account; nothing once nobody may any more.
+    /// Waits for permission to ask the functions about one account; returns `None` at shutdown.
     pub(crate) async fn fetch_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.fetches.acquire().await.ok()
     }
 
-    /// The list of connections may be another one: it is fetched soon.
+    /// Schedules a fetch soon because the list of connections may have changed.
     pub(crate) fn refresh_soon(&self) {
         self.stale.notify_one();
     }
 
-    /// Takes what the spool told about a connection before it started.
+    /// Takes what the spool remembers of a connection from before it started.
     fn take_recent(&self, account: &AccountName, connection: &Connection) -> Vec<Activity> {
         let key = (account.clone(), connection.id.clone());
         let events = lock(&self.recent).remove(&key).unwrap_or_default();
@@ -109,7 +110,7 @@ impl Hub {
             .collect()
     }
 
-    /// Fetches the connections at start, and again and again to learn of changes.
+    /// Fetches the connections at startup and then periodically.
     pub(crate) async fn keep(self: Arc<Self>) {
         self.publish_first().await;
         self.recorded.send_replace(true);
@@ -125,7 +126,7 @@ impl Hub {
                     }
                     backoff.reset();
                     self.reconcile(assigned, None, started, cursor);
-                    // Those are of connections that are not assigned any more.
+                    // The rest belongs to connections that are no longer assigned.
                     lock(&self.recent).clear();
                     self.listed.send_replace(true);
                     let pause = tokio::time::sleep(self.refresh + jitter(self.refresh / 5));
@@ -149,7 +150,7 @@ impl Hub {
         }
     }
 
-    /// Waits until what an earlier run recorded is published: a channel that was joined belongs in the record.
+    /// Waits until events recorded by an earlier run are published: a joined channel belongs in the record.
     async fn publish_first(&self) {
         let (end, mut pause) = (self.delivery.spool().end(), Backoff::new(FETCH_PAUSE));
         while self.delivery.spool().settled_until() < end {
@@ -157,14 +158,14 @@ impl Hub {
         }
     }
 
-    /// Waits for that, for a while: a list of connections that is fetched before knows nothing of what was acknowledged
-    /// last, such as a channel that was left.
+    /// Waits for the same, with a time limit: a list fetched earlier lacks what was acknowledged last, such as
+    /// leaving a channel.
     async fn recorded_first(&self) {
         let mut recorded = self.recorded.subscribe();
         let _ = tokio::time::timeout(RECORD_TIMEOUT, recorded.wait_for(|done| *done)).await;
     }
 
-    /// Starts, changes and stops connections so that they are those assigned; of one account, or of all.
+    /// Starts, changes and stops connections to match the assignment, for one account or for all.
     fn reconcile(
         &self,
         assigned: Assigned,
@@ -173,7 +174,7 @@ impl Hub {
         cursor: u64,
     ) {
         let mut wanted: HashSet<(AccountName, ConnectionId)> = HashSet::new();
-        // A list may come late: nobody's newer one is undone by it.
+        // A list may arrive late; it must not undo a newer one of the same account.
         let newer: HashSet<AccountName> = {
             let mut applied = lock(&self.applied);
             if only.is_none() {
@@ -181,7 +182,7 @@ impl Hub {
             }
             let known = applied.iter().filter(|(_, at)| **at > fetched);
             let mut newer: HashSet<AccountName> = known.map(|(name, _)| name.clone()).collect();
-            // What of theirs is missing may be what cannot be understood.
+            // A connection missing from the list may be one that could not be parsed.
             newer.extend(assigned.unclear);
             if let Some(only) = only {
                 let at = applied.entry(only.clone()).or_insert(fetched);
@@ -205,7 +206,7 @@ impl Hub {
                 continue;
             }
             account.links.retain(|id, link| {
-                // A connection that is younger than the list cannot be in it.
+                // A connection that is newer than the list cannot be in it.
                 let keep = assigned.incomplete
                     || link.created >= fetched
                     || wanted.contains(&(name.clone(), id.clone()));
@@ -218,7 +219,7 @@ impl Hub {
         accounts.retain(|_, account| !account.links.is_empty() || !account.clients.is_empty());
     }
 
-    /// Starts a connection, or tells it that its record changed.
+    /// Starts a connection, or passes it its changed record.
     fn assign(&self, assignment: Assignment, cursor: u64) -> Option<Arc<Link>> {
         if self.delivery.is_closing() {
             return None;
@@ -235,7 +236,8 @@ impl Hub {
         let known = account.links.get(&assignment.connection.id);
         if let Some(link) = known.filter(|link| !link.has_ended()) {
             let mut assignment = assignment;
-            // While events that change the record are on their way, what they change is old in it.
+            // While events that change the record are still being published, the fetched record is
+            // out of date.
             if !link.is_settled(cursor) {
                 let record = link.record();
                 assignment.connection.nick.clone_from(&record.nick);
@@ -254,7 +256,8 @@ impl Hub {
         Some(link)
     }
 
-    /// Fetches the connections of one account because they changed. A `connect` that comes meanwhile waits for them.
+    /// Fetches an account's connections because they changed. A `connect` that arrives meanwhile waits for the
+    /// result.
     pub(crate) async fn fetch_changed(
         self: &Arc<Self>,
         account: &AccountName,
@@ -276,13 +279,13 @@ impl Hub {
             links.is_some_and(|links| links.values().any(|link| !link.is_settled(cursor)))
         };
         if unsettled {
-            // Of such a connection nicknames and channels were left as they are here.
+            // Nicknames and channels of such a connection were left as they are here.
             tokio::spawn(Arc::clone(self).fetch_settled(account.clone()));
         }
         result
     }
 
-    /// Fetches the connections of an account again once everything that it recorded until now is published.
+        // The complete list is fetched every minute anyway.
     async fn fetch_settled(self: Arc<Self>, account: AccountName) {
         let (end, mut pause) = (self.delivery.spool().end(), Backoff::new(FETCH_PAUSE));
         // The list of all is fetched each minute anyway.
@@ -290,7 +293,7 @@ impl Hub {
         while self.delivery.spool().settled_until() < end {
             if Instant::now() >= until {
                 return;
-            }
+        // If it fails, the complete list is fetched soon.
             tokio::time::sleep(pause.pause()).await;
         }
         // If it fails, the list of all is fetched soon.
@@ -304,8 +307,8 @@ impl Hub {
         let (started, cursor) = (Instant::now(), self.delivery.spool().settled_until());
         let assignments = self.client.assignments(Some(account)).await?;
         self.reconcile(assignments, Some(account), started, cursor);
-        Ok(())
-    }
+    /// Finds a connection like [`Hub::find`], asking the functions if it is unknown, and creates it
+    /// if the client sent credentials.
 
     /// Finds it as [`Hub::find`] does, asking the functions if it is not known, and makes it if the
     /// client brought credentials.
@@ -325,7 +328,7 @@ impl Hub {
         let fetched = Arc::clone(
             &lock(&self.accounts)
                 .entry(account.clone())
-                .or_default()
+        // While changed connections are being fetched, what is known here is out of date.
                 .fetched,
         );
         // While they are being fetched because they changed, what is known here is old.
@@ -373,7 +376,7 @@ impl Hub {
             .map_err(unreachable)?;
         drop(place);
         self.assign(remembered, cursor)
-            .ok_or_else(|| "the gateway is shutting down; try again in a moment".to_owned())
+    /// Stops every connection and waits until all have ended or the time is up.
     }
 
     /// Stops every connection and waits until all have ended or their time is over.
@@ -382,7 +385,7 @@ impl Hub {
             .values_mut()
             .flat_map(|account| account.links.drain().map(|(_, link)| link))
             .collect();
-        for link in &links {
+        // Each connection gives up by itself after that time.
             link.tell(ToLink::Stop(reason.to_owned()));
         }
         // Each of them gives up by itself after that time.
@@ -413,7 +416,7 @@ impl outbox::Connections for Hub {
 
     async fn refetch(&self, account: &AccountName) -> Result<(), FunctionsError> {
         self.fetch(account).await
-    }
+/// Creates a connection id: 16 hexadecimal digits, `0-9a-f`.
 }
 
 /// Makes an id of a connection: 16 of `0-9a-f`.

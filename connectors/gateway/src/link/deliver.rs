@@ -1,4 +1,4 @@
-//! What happens to outputs once they are durable.
+//! Handling of outputs once they are durable.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use super::viewer::Viewer;
 use crate::dialect::{View, render};
 use crate::platform::{Audience, RequestId};
 
-/// Attendance lists are sent at most this often: a netsplit must not send thousands.
+/// Minimum interval between attendance lists: a netsplit must not cause thousands.
 const ATTENDANCE_PAUSE: Duration = Duration::from_millis(200);
 
 impl Task {
-    /// Shows an activity to the sockets it is for.
+    /// Sends an activity to the sockets it is for.
     pub(super) fn deliver(
         &mut self,
         mut activity: Activity,
@@ -44,15 +44,15 @@ impl Task {
                 viewer.show(&activity, platform, &server, &own);
             }
         }
-        // Only what was said is told again: who came and went since is in the snapshot, and an own departure told after
-        // it would undo it.
+        // Only messages are replayed: joins and leaves are already in the snapshot, and replaying the account's own
+        // departure would undo it.
         let recorded = |(_, body): &(String, EventBody)| matches!(body, EventBody::Message { .. });
         if activity.kind == "send" && records.iter().any(recorded) {
             self.ring.push(activity);
         }
     }
 
-    /// Keeps nickname, state and lists of members up to date.
+    /// Updates nickname, state and member lists.
     fn learn(&mut self, activity: &Activity) {
         let own = self.link.nick();
         if let Some(ActivityObject::Connection(state)) = &activity.object {
@@ -84,7 +84,7 @@ impl Task {
         }
     }
 
-    /// The network has said what it takes for the same letter.
+    /// The network has announced its case mapping.
     fn refold(&mut self, folding: Folding) {
         if self.link.folding() == folding {
             return;
@@ -96,7 +96,7 @@ impl Task {
         }
     }
 
-    /// Sends lists that changed to sockets that are not in mode full.
+    /// Sends changed lists to sockets that are not in full mode.
     pub(super) fn send_attendance(&mut self) {
         self.attendance_at = None;
         let sockets: Vec<_> = self
@@ -127,7 +127,7 @@ impl Task {
         }
     }
 
-    /// A request is done.
+    /// Completes a request.
     pub(super) fn done(&mut self, id: RequestId, result: Result<Box<Activity>, String>) {
         let Some(request) = self.requests.remove(&id) else {
             return;
@@ -148,7 +148,7 @@ impl Task {
             ) => {
                 let channel = channel.clone();
                 self.answer(request, result);
-                // The platform has a moment to tell what the socket cannot have heard.
+                // Gives the platform a moment to report what the socket cannot have received yet.
                 self.arrived.push((socket, channel));
                 self.attendance_at
                     .get_or_insert_with(|| Instant::now() + ATTENDANCE_PAUSE);
@@ -172,7 +172,7 @@ impl Task {
             }
             _ => {
                 if let Ok(activity) = &result {
-                    // An answer may tell who is in a room.
+                    // An answer may contain the members of a room.
                     self.learn(activity);
                 }
                 self.answer(request, result);
@@ -180,8 +180,8 @@ impl Task {
         }
     }
 
-    /// A socket joined where the account is already: nothing happens on the network that would tell it,
-    /// so it is told here unless the platform did.
+    /// A socket joined a room the account is already in. Nothing happens on the network that would report it, so it
+    /// is reported here unless the platform did so.
     fn show_room(&mut self, socket: u64, channel: &str) {
         let untold = |viewer: &Viewer| !viewer.client.full && !viewer.attended.contains(channel);
         if !self.viewers.get(&socket).is_some_and(untold) {
@@ -197,7 +197,7 @@ impl Task {
         }
     }
 
-    /// Sends what a full socket missed.
+    /// Sends a full-mode socket what it missed.
     fn replay(&mut self, socket: u64) {
         let own = self.link.nick();
         let Some(viewer) = self.viewers.get_mut(&socket) else {
@@ -214,14 +214,15 @@ impl Task {
         }
     }
 
-    /// Sends the ack: what came of the request, or the request with an error.
+    /// Sends the ack: the result of the request, or the request with an error.
     pub(super) fn answer(&self, request: Request, result: Result<Box<Activity>, String>) {
         let Some(reply) = request.reply else {
             return;
         };
         let activity = match result {
             Ok(mut activity) => {
-                // Clients take the ack of connect for a message, which always has an actor.
+                // Clients treat the ack of `connect` as a message, and messages always have an
+                // actor.
                 if activity.actor.is_none() {
                     activity.actor = request.echo.actor;
                 }
@@ -251,7 +252,7 @@ impl Task {
         render(activity, &view)
     }
 
-    /// Tells full sockets about trouble that answers no request.
+    /// Reports a problem that is not the answer to a request to full-mode sockets.
     pub(super) fn trouble(&self, text: &str) {
         let actor = Entity::service(&self.assignment.connection.server);
         let mut activity = Activity::new(self.platform.info.id(), "error", actor);
@@ -259,14 +260,14 @@ impl Task {
         self.tell_full(activity);
     }
 
-    /// Tells full sockets that the connection is not there.
+    /// Reports to full-mode sockets that the connection is down.
     pub(super) fn offline(&self, text: &str) {
         self.link.set_status(ConnectionStatus::Offline);
         let activity = self.offline_state(text);
         self.tell_full(activity);
     }
 
-    /// Tells one full socket so.
+    /// Reports it to one full-mode socket.
     pub(super) fn tell_offline(&self, socket: u64) {
         let mut activity = self.offline_state("the connection is being started again");
         activity.published = Some(connector_kit::now().to_string());

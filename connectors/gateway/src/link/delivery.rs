@@ -1,4 +1,4 @@
-//! What the connections of all accounts share to deliver what they say: into the spool, and to sockets once it is durable.
+//! What all accounts' connections share to deliver events: to the spool, and to sockets once they are durable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::outbox::OutboxHandle;
 use crate::platform::{RequestId, Seen};
 use crate::spool::{Durable, Spool, SpoolError};
 
-/// See the module.
+/// The shared delivery path.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     spool: Spool,
@@ -26,7 +26,7 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// `closing` becomes true when the gateway ends.
+    /// `closing` becomes true when the gateway shuts down.
     pub(crate) fn new(
         spool: Spool,
         keys: ChannelKeys,
@@ -46,12 +46,12 @@ impl Delivery {
         }
     }
 
-    /// Where what is said becomes durable, and waits for the publisher.
+    /// The spool, where events become durable and wait for the publisher.
     pub(crate) const fn spool(&self) -> &Spool {
         &self.spool
     }
 
-    /// Queues events for the disk, with keys of channels sealed; as [`Spool::append_seen`].
+    /// Queues events to be written to disk, with channel keys sealed; like [`Spool::append_seen`].
     pub(super) fn append(
         &self,
         events: &[Event],
@@ -64,7 +64,7 @@ impl Delivery {
         self.spool.append_seen(&events, seen)
     }
 
-    /// Where it is reported what became of tasks.
+    /// Where the outcome of tasks is reported.
     pub(super) const fn outbox(&self) -> &OutboxHandle {
         &self.outbox
     }
@@ -73,17 +73,17 @@ impl Delivery {
         &self.limits
     }
 
-    /// Whether the gateway ends.
+    /// Returns whether the gateway is shutting down.
     pub(crate) fn is_closing(&self) -> bool {
         *self.closing.borrow()
     }
 
-    /// Makes an id that no request had before.
+    /// Creates an id that no earlier request had.
     pub(super) fn request_id(&self) -> RequestId {
         RequestId(self.next_request.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A connection's task ended unexpectedly.
+    /// Counts a connection's task that ended unexpectedly.
     pub(super) fn count_restart(&self) {
         add(&self.metrics.restarts);
     }

@@ -1,11 +1,11 @@
-//! What somebody would want to be told about: written to them, or with their name in it.
+//! Which messages a person should be notified about: direct messages and mentions.
 
 use protocol::{
     ArchiveTarget, ConversationKind, EventBody, Folding, MessageType, PlatformDescriptor,
 };
 
-/// Returns whether a message calls the one with this nickname: a private message of a person, or the nickname as a
-/// word in a channel. What one says oneself, notices to oneself and what servers say do not.
+/// Returns whether a message addresses the person with this nickname: a direct message from a person, or their
+/// nickname as a word in a channel. Their own messages, notices to themselves and messages from servers do not count.
 pub(super) fn calls(
     body: &EventBody,
     own: &str,
@@ -37,7 +37,8 @@ pub(super) fn calls(
     }
 }
 
-/// Whether a word stands in a text, both folded; what may be part of a name is no boundary.
+/// Returns whether a word occurs in a text, both folded; a character that may be part of a name is
+/// not a word boundary.
 fn mentions(text: &str, word: &str, inside: &str) -> bool {
     let inside = |c: char| c.is_alphanumeric() || inside.contains(c);
     text.match_indices(word).any(|(at, _)| {

@@ -1,4 +1,4 @@
-//! One always-on connection of an account: between its platform task, the spool and the sockets.
+//! One always-on connection of an account, connecting its platform task, the spool and the sockets.
 
 mod deliver;
 mod delivery;
@@ -27,10 +27,10 @@ use crate::platform::{SayTask, SocketId};
 use crate::sockets::client::{Client, Reply};
 use crate::sync::lock;
 
-/// Messages that may wait for a connection's task.
+/// Messages that may be queued for a connection's task.
 const INBOX: usize = 1_024;
 
-/// What a connection's task is told.
+/// Messages to a connection's task.
 #[derive(Debug)]
 pub(crate) enum ToLink {
     Attach {
@@ -56,14 +56,14 @@ pub(crate) enum ToLink {
 pub(crate) struct Link {
     pub(crate) created: Instant,
     inbox: mpsc::Sender<ToLink>,
-    /// The record as the functions have it once the spool is published.
+    /// The record as the functions will have it once the spool is published.
     record: Mutex<Connection>,
-    /// The nickname now.
+    /// The current nickname.
     nick: Mutex<String>,
     status: AtomicU8,
-    /// How the network compares names, [`Folding`].
+    /// How the network compares names, as [`Folding`].
     folding: AtomicU8,
-    /// The spool's number after the last event that changes the record.
+    /// The spool's record number after the last event that changes the record.
     changed: AtomicU64,
     /// Becomes true when the task has ended.
     ended: watch::Sender<bool>,
@@ -85,7 +85,7 @@ impl Link {
         (Arc::new(link), messages)
     }
 
-    /// Tells the task something; its inbox is full only for moments, so a task of its own may wait for room.
+    /// Sends a message to the task; its inbox is full only briefly, so a spawned task may wait for room.
     pub(crate) fn tell(&self, message: ToLink) {
         if let Err(mpsc::error::TrySendError::Full(message)) = self.inbox.try_send(message) {
             let inbox = self.inbox.clone();
@@ -95,10 +95,10 @@ impl Link {
         }
     }
 
-    /// Tells the task something, and waits for room in its inbox.
+    /// Sends a message to the task, waiting for room in its inbox.
     ///
     /// # Errors
-    /// The task has ended; the message comes back.
+    /// The task has ended; returns the message.
     pub(crate) async fn send(&self, message: ToLink) -> Result<(), Box<ToLink>> {
         let sent = self.inbox.send(message).await;
         sent.map_err(|error| Box::new(error.0))
@@ -132,12 +132,13 @@ impl Link {
         self.status.store(status as u8, Ordering::Relaxed);
     }
 
-    /// Whether a record fetched when everything before `cursor` was published tells something new.
+    /// Returns whether a record fetched when everything before `cursor` was published is up to
+    /// date.
     pub(crate) fn is_settled(&self, cursor: u64) -> bool {
         self.changed.load(Ordering::SeqCst) <= cursor
     }
 
-    /// Applies to the record what the functions will apply when they get the event.
+    /// Applies to the record what the functions will apply when they receive the event.
     fn note(&self, body: &EventBody, next: u64) {
         let mut record = self.record();
         let folding = self.folding();
@@ -180,7 +181,7 @@ impl outbox::Connection for Link {
     }
 }
 
-/// Whether two records ask for the same connection, whatever the order of channels.
+/// Returns whether two records ask for the same connection, regardless of the order of channels.
 pub(crate) fn same(a: &Connection, b: &Connection, folding: Folding) -> bool {
     let comparable = |record: &Connection| {
         let mut record = record.clone();
@@ -191,7 +192,7 @@ pub(crate) fn same(a: &Connection, b: &Connection, folding: Folding) -> bool {
     comparable(a) == comparable(b)
 }
 
-/// A channel's name folded; its key, after a space, is as it is.
+/// A channel's name folded; its key, after a space, is unchanged.
 fn folded(channel: &str, folding: Folding) -> String {
     match channel.split_once(' ') {
         Some((name, key)) => format!("{} {key}", folding.fold(name)),
@@ -239,7 +240,7 @@ mod tests {
         for (number, change) in changes.into_iter().enumerate() {
             assert!(!is_same(&with(change)), "{number}");
         }
-        // Whatever a platform calls its fields, they hide none of those that all have.
+        // Whatever a platform names its fields, they do not hide the fields that all records have.
         let (mut one, mut two) = (record(), with(|r| r.nick = "b".to_owned()));
         for record in [&mut one, &mut two] {
             record.set("nick", "c");

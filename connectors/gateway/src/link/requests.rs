@@ -1,4 +1,4 @@
-//! What clients ask of a connection.
+//! Client requests to a connection.
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::viewer::Viewer;
 use crate::platform::{Command, RequestId, SayTask, TaskOutcome};
 use crate::sockets::client::{Client, Reply};
 
-/// What a request is told that would make the queue too long.
+/// Refusal of a request that would make the queue too long.
 const TOO_MANY: &str = "too many requests wait for this connection; try again later";
 
 impl Task {
@@ -156,7 +156,7 @@ impl Task {
         self.to_send.push_back(Command::Say { request, saying });
     }
 
-    /// Something became of a task, and what it said is recorded.
+    /// Handles the outcome of a task, once it is recorded.
     pub(super) fn said(&mut self, request: RequestId, said: TaskOutcome) {
         let id = match &said {
             TaskOutcome::Part(_) => self.says.get(&request).cloned(),
@@ -167,7 +167,7 @@ impl Task {
         }
     }
 
-    /// Nothing more will be heard of tasks that were being said.
+    /// Ends tasks in progress: nothing more will be reported about them.
     pub(super) fn fail_says(&mut self, how: fn(&str) -> TaskOutcome, error: &str) {
         for (_, id) in std::mem::take(&mut self.says) {
             self.delivery.outbox().report(&id, how(error));

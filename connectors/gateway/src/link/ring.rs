@@ -1,4 +1,4 @@
-//! The recent messages of a connection, for devices that return.
+//! A connection's recent messages, for returning devices.
 
 use std::collections::VecDeque;
 
@@ -36,7 +36,7 @@ impl Ring {
         self.recent.push_back((time, activity));
     }
 
-    /// Returns what was published after `since`, in order of time.
+    /// Returns the activities published after `since`, in chronological order.
     pub(crate) fn since(&self, since: Timestamp) -> Vec<&Activity> {
         let mut missed: Vec<&(Timestamp, Activity)> = self
             .recent
@@ -48,7 +48,7 @@ impl Ring {
     }
 }
 
-/// Makes the activity again that an event of the spool was recorded for; only what was said.
+/// Recreates the activity for which a spool event was recorded; only for messages.
 pub(crate) fn activity_of(event: &Event, platform: &str, own: &str) -> Option<Activity> {
     let EventBody::Message {
         server,
@@ -134,7 +134,7 @@ mod tests {
         if let EventBody::Message { message, .. } = &mut own.body {
             message.client_id.clone_from(&id);
         }
-        // As it comes back from the disk.
+        // As read back from the disk.
         let read = serde_json::from_str(&serde_json::to_string(&own).unwrap()).unwrap();
         assert_eq!(told(&read), id);
     }

@@ -1,17 +1,17 @@
-//! Who is in which room, as far as the activities that pass tell.
+//! The members of each room, as far as the activities passing through reveal them.
 //!
-//! Clients of the older kind learn who is there from attendance lists only, so the gateway keeps them.
+//! Clients of the older dialect learn the members only from attendance lists, so the gateway keeps them.
 
 use protocol::{Activity, ActivityObject, AttendanceObject, Entity, FoldedMap, Folding};
 
-/// Most members kept of one room.
+/// Maximum members kept per room.
 const MAX_MEMBERS: usize = 50_000;
 
 #[derive(Debug)]
 struct Room {
     members: FoldedMap<()>,
     topic: Option<Activity>,
-    /// Whether an attendance list was seen.
+    /// Whether an attendance list has been received.
     complete: bool,
 }
 
@@ -50,7 +50,7 @@ impl Roster {
         Self(FoldedMap::new(folding))
     }
 
-    /// The network takes other names for the same from now on.
+    /// The network uses a different case mapping from now on.
     pub(crate) fn refold(&mut self, folding: Folding) {
         self.0.refold(folding);
         for room in self.0.values_mut() {
@@ -58,7 +58,7 @@ impl Roster {
         }
     }
 
-    /// Learns from an activity; returns the channels of which the list changed because of somebody else.
+    /// Learns from an activity; returns the channels whose list changed because of someone else.
     pub(crate) fn note(&mut self, activity: &Activity, own: &str) -> Vec<String> {
         let folding = self.0.folding();
         let target = activity.target.as_ref();
@@ -157,17 +157,17 @@ impl Roster {
         changed.collect()
     }
 
-    /// Forgets everything: the connection starts anew.
+    /// Forgets everything, because the connection starts over.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Whether the list of a channel is known.
+    /// Returns whether a channel's list is known.
     pub(crate) fn knows(&self, channel: &str) -> bool {
         self.0.get(channel).is_some_and(|room| room.complete)
     }
 
-    /// Returns the attendance answer for a channel, if its list is known.
+    /// Returns a channel's attendance list as an activity, if it is known.
     pub(crate) fn attendance(
         &self,
         platform: &str,
@@ -183,7 +183,7 @@ impl Roster {
         Some(activity)
     }
 
-    /// Returns the topic of a channel, if it is known.
+    /// Returns a channel's topic, if it is known.
     pub(crate) fn topic(&self, channel: &str) -> Option<&Activity> {
         self.0.get(channel)?.topic.as_ref()
     }
@@ -266,7 +266,7 @@ mod tests {
             attendance.object.unwrap().get("members"),
             Some(json!(["bob[]", "me"]))
         );
-        // Somebody whose nickname differs from ours in a bracket only is somebody else.
+        // Someone whose nickname differs from ours only in a bracket is someone else.
         let changed = roster.note(&about("leave", "me{}", Some("#a[1]")), "me[]");
         assert!(changed.is_empty() && roster.knows("#a[1]"));
         roster.note(&about("leave", "me[]", Some("#a[1]")), "me[]");

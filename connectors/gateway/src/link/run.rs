@@ -1,4 +1,4 @@
-//! The task of a connection: commands to the platform, outputs through the spool.
+//! A connection's task: commands to the platform, outputs through the spool.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::pending;
@@ -22,16 +22,16 @@ use crate::platform::{
 use crate::spool::{Durable, Spool, SpoolError};
 use connector_kit::Backoff;
 
-/// How long a full spool may hold a connection before it looks again.
+/// How long a connection blocked by a full spool waits before it checks again.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 static DROPPED: Seldom = Seldom::new();
 static ENDED: Seldom = Seldom::new();
 
-/// An output on its way through the spool.
+/// An output that is on its way through the spool.
 struct Waiting {
     durable: Option<Durable>,
-    /// None: the platform's task ended here.
+    /// `None` if the platform's task ended here.
     output: Option<Output>,
 }
 
@@ -44,27 +44,27 @@ pub(super) struct Task {
     outputs: Option<mpsc::Receiver<Output>>,
     pub(super) to_send: VecDeque<Command>,
     queue: VecDeque<Waiting>,
-    /// An output that found the spool full.
+    /// An output that did not fit into the full spool.
     blocked: Option<Output>,
-    /// Whether people were told so.
+    /// Whether clients have been notified of that.
     held_back: bool,
     pub(super) requests: HashMap<RequestId, Request>,
-    /// Tasks that the platform says, by request.
+    /// Tasks the platform is carrying out, by request.
     pub(super) says: HashMap<RequestId, String>,
     pub(super) viewers: HashMap<SocketId, Viewer>,
     pub(super) ring: Ring,
     pub(super) roster: Roster,
-    /// Channels whose list is to be sent to sockets that are not in mode full, and when.
+    /// Channels whose list is due to be sent to sockets that are not in full mode, and when.
     pub(super) stale: HashSet<String>,
     pub(super) attendance_at: Option<Instant>,
-    /// Sockets that joined where the account is already, with the channel.
+    /// Sockets that joined a channel the account is already in, with the channel.
     pub(super) arrived: Vec<(SocketId, String)>,
     restart_at: Option<Instant>,
     backoff: Backoff,
     pub(super) stop_at: Option<Instant>,
 }
 
-/// Starts the task of a connection.
+/// Starts a connection's task.
 pub(crate) fn start(
     delivery: &Arc<Delivery>,
     platform: Offered,
@@ -111,13 +111,13 @@ pub(crate) fn start(
 }
 
 impl Task {
-    /// Lets the platform begin.
+    /// Starts the platform.
     fn begin(&mut self) {
         let (account, id) = (&self.assignment.account, &self.assignment.connection.id);
         let last_seen = self.delivery.spool().last_seen(
             account,
             id,
-            // The network has not said yet how it compares.
+            // The network has not announced its case mapping yet.
             self.platform.info.descriptor.names.compare.at_least(),
         );
         let ConnectionHandle { commands, outputs } = self
@@ -133,7 +133,7 @@ impl Task {
         self.tell_audience();
         let sockets: Vec<Attached> = self.viewers.values().map(|v| attached(&v.client)).collect();
         for socket in sockets {
-            // A socket that came meanwhile waits for its answer.
+            // A socket that attached meanwhile waits for its answer.
             let waits = |request: &Request| {
                 request.socket == socket.socket && matches!(request.kind, RequestKind::Attach)
             };
@@ -173,7 +173,7 @@ impl Task {
                         self.take(Some(output));
                     }
                 }
-                // Never closed: the delivery keeps the spool.
+                // Never closed: the delivery holds the spool.
                 Ok(()) = trouble.changed() => {
                     let refusal = *trouble.borrow_and_update();
                     self.disk_refuses(refusal);
@@ -185,7 +185,7 @@ impl Task {
         }
     }
 
-    /// Whoever has said something waits for the disk; they are told so.
+    /// Notifies clients, whose messages now wait for the disk.
     fn disk_refuses(&mut self, refusal: Option<durable::Refusal>) {
         match refusal {
             Some(refusal) if !self.queue.is_empty() => self.hold_back(&refusal.into()),
@@ -200,9 +200,9 @@ impl Task {
         }
     }
 
-    /// Takes an output of the platform: records it, and lets it wait for the disk.
+    /// Takes an output of the platform: records it, and queues it until it is durable.
     fn take(&mut self, mut output: Option<Output>) {
-        // That others leave is no news while everybody leaves: it would be written into every archive just then.
+        // Others leaving is not news while everyone is leaving: it would be written to every archive just then.
         if (self.stop_at.is_some() || self.delivery.is_closing())
             && let Some(Output::Activity { records, .. }) = &mut output
         {
@@ -245,7 +245,7 @@ impl Task {
                         Some(durable)
                     }
                     Err(error @ SpoolError::TooLarge(_)) => {
-                        // No message is that long; nothing that cannot be recorded is shown.
+                        // No message is that long; what cannot be recorded is not shown.
                         if let Some(left_out) = DROPPED.say() {
                             tracing::error!(%error, left_out, "an event is dropped");
                         }
@@ -266,7 +266,7 @@ impl Task {
         });
     }
 
-    /// Lets an output that is durable out; true if the task is over.
+    /// Releases an output that is durable; returns true if the task is over.
     fn release(&mut self, waiting: Waiting) -> bool {
         match waiting.output {
             Some(Output::Activity {
@@ -287,7 +287,7 @@ impl Task {
                 self.delivery.count_restart();
                 let text = "the connection ended unexpectedly and is started again";
                 self.offline(text);
-                // Perhaps it was one of these that did it.
+                // One of these may be the cause.
                 self.fail_says(|error| TaskOutcome::Lost(error.to_owned()), text);
                 self.fail_requests(&format!("{text}; try again in a moment"));
                 self.restart_at = Some(Instant::now() + pause);
@@ -298,12 +298,12 @@ impl Task {
 
     pub(super) fn came_online(&mut self) {
         self.backoff.reset();
-        // Tasks may have waited for it.
+        // Tasks may have been waiting for this connection.
         self.delivery.outbox().wake();
     }
 
     pub(super) fn tell_audience(&mut self) {
-        // Only the newest number counts.
+        // Only the latest number matters.
         self.to_send
             .retain(|command| !matches!(command, Command::Audience { .. }));
         let sockets = self.viewers.len();
@@ -311,7 +311,7 @@ impl Task {
     }
 }
 
-/// Whether it says that somebody came, went or changed their name.
+/// Returns whether the event says that someone joined, left or changed their nick.
 fn is_passage(body: &EventBody) -> bool {
     let EventBody::Message { message, .. } = body else {
         return false;
@@ -329,7 +329,7 @@ async fn next_output(outputs: &mut Option<mpsc::Receiver<Output>>) -> Option<Out
     }
 }
 
-/// Waits until the first output may be shown; false if it never may.
+/// Waits until the first output may be shown; returns false if it never may be.
 async fn front(queue: &mut VecDeque<Waiting>) -> bool {
     match queue.front_mut() {
         None => pending().await,
@@ -341,7 +341,7 @@ async fn front(queue: &mut VecDeque<Waiting>) -> bool {
     }
 }
 
-/// Waits for a place in the platform's queue; nothing if its task has ended, which its outputs tell.
+/// Waits for room in the platform's queue; returns `None` if its task has ended, which its outputs report.
 async fn place(commands: Option<mpsc::Sender<Command>>) -> Option<mpsc::OwnedPermit<Command>> {
     match commands {
         Some(commands) => match commands.reserve_owned().await {

@@ -1,4 +1,4 @@
-//! Requests of clients that the platform has not answered.
+//! Client requests that the platform has not answered yet.
 
 use protocol::Activity;
 
@@ -17,7 +17,8 @@ pub(super) struct Request {
 #[derive(Debug)]
 pub(super) enum RequestKind {
     Attach,
-    /// A join: the channel; whether it is new to the socket; whether the account was there already.
+    /// A join: the channel, whether it is new to the socket, and whether the account was already in
+    /// it.
     Join {
         channel: String,
         new: bool,

@@ -1,4 +1,4 @@
-//! What of a connection one socket gets to see.
+//! A socket's view of a connection.
 
 use std::sync::Arc;
 
@@ -14,32 +14,33 @@ use crate::sockets::client::Client;
 #[derive(Debug)]
 pub(super) struct Viewer {
     pub(super) client: Arc<Client>,
-    /// The nickname that the client connected as.
+    /// The nickname the client connected with.
     pub(super) asked: String,
-    /// Channels that it joined itself.
+    /// Channels it joined itself.
     pub(super) joined: FoldedMap<()>,
-    /// How it spells rooms, by channel.
+    /// How it spells each room, by channel.
     pub(super) spellings: FoldedMap<RoomSpelling>,
-    /// Channels of which it was sent the list since it last asked to join.
+    /// Channels whose list it was sent since its last request to join.
     pub(super) attended: FoldedMap<()>,
     /// Whether missed messages are still to be replayed.
     pub(super) replay: bool,
     last_quit: Option<(String, String)>,
 }
 
-/// Most rooms of which a socket's spelling is kept.
+/// Maximum rooms per socket whose spelling is remembered.
 const MAX_SPELLINGS: usize = 10_000;
 
-/// Whether a socket that is not in mode full gets an activity.
+/// Whether a socket that is not in full mode receives an activity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Pass {
     No,
     Yes,
-    /// As a `leave` with the server as target, once.
+    /// As a `leave` with the server as its target, once.
     Quit,
 }
 
-/// Decides what a Sockethub client expects: only rooms it `joined`, never its `own` direct messages.
+/// Decides what a Sockethub client expects: only rooms it has `joined`, and never the account's `own` direct
+/// messages.
 pub(super) fn pass(activity: &Activity, own: &str, joined: &FoldedMap<()>) -> Pass {
     let actor = activity.actor.as_ref();
     let target = activity.target.as_ref();
@@ -98,14 +99,14 @@ impl Viewer {
         }
     }
 
-    /// The network takes other names for the same from now on.
+    /// The network uses a different case mapping from now on.
     pub(super) fn refold(&mut self, folding: Folding) {
         self.joined.refold(folding);
         self.spellings.refold(folding);
         self.attended.refold(folding);
     }
 
-    /// Remembers how the client writes a room.
+    /// Remembers how the client spells a room.
     pub(super) fn spells(&mut self, channel: &str, spelling: RoomSpelling) {
         if self.spellings.len() < MAX_SPELLINGS {
             self.spellings.insert(channel, spelling);
@@ -113,7 +114,7 @@ impl Viewer {
         self.client.set_spelling(spelling);
     }
 
-    /// Sends an activity if the client is to have it.
+    /// Sends an activity if the client should receive it.
     pub(super) fn show(
         &mut self,
         activity: &Activity,
@@ -152,7 +153,7 @@ impl Viewer {
         }
     }
 
-    /// Writes an activity as the client reads it.
+    /// Renders an activity in the client's form.
     pub(super) fn render(&self, activity: &Activity, platform: &PlatformInfo, own: &str) -> Value {
         let usual = self.client.spelling();
         render(

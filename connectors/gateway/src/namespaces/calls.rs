@@ -1,4 +1,4 @@
-//! The namespace `/calls`: signalling of calls. See `SOCKETHUB.md`.
+//! The namespace `/calls`: call signalling. See `SOCKETHUB.md`.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use crate::sockets::{address, prove};
 
 /// The namespace.
 const NAMESPACE: &str = "/calls";
-/// How long a participant whose socket broke may be away before the others are told that they left.
+/// How long a participant with a broken socket may be away before the others are told that they
+/// left.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// What the namespace needs.
@@ -83,17 +84,17 @@ fn welcome(signalling: &Arc<Signalling>, socket: &SocketRef, auth: &Value) {
         move || {
             drop(counted);
             drop(proof);
-            // Not here: whoever closes a socket may be looking at the calls.
+            // In a separate task: the code that closes a socket may hold the lock on the calls.
             tokio::spawn(async move {
                 calls.away(&call, &peer, entry);
-                // Somebody who comes back soon, over another network perhaps, has not left.
+                // A participant who comes back soon, possibly over another network, has not left.
                 tokio::time::sleep(GRACE).await;
                 calls.leave(&call, &peer, entry);
             });
         }
     };
     if !socket.connected() {
-        // It went before anybody listened for that.
+        // It closed before the handler was registered.
         return left();
     }
     socket.on_disconnect(move || {
@@ -112,8 +113,8 @@ fn welcome(signalling: &Arc<Signalling>, socket: &SocketRef, auth: &Value) {
             socket: &socket,
             entry,
         };
-        // Heard from the moment on at which they are told that they are in; before, and after they left, nothing
-        // that they send counts.
+        // Handlers are active from the moment the participant is told that they joined; anything sent before, or
+        // after leaving, is ignored.
         listen_to(&signalling, &socket, &ticket, entry);
         let entered = match vouched {
             Ok(()) => signalling.calls.enter(arrival),
@@ -128,7 +129,7 @@ fn welcome(signalling: &Arc<Signalling>, socket: &SocketRef, auth: &Value) {
     });
 }
 
-/// By what a member was let in.
+/// The session that admitted a member.
 fn session_of(ticket: &CallTicket) -> Option<SessionRef> {
     Some(SessionRef {
         account: ticket.account.clone()?,
@@ -137,7 +138,7 @@ fn session_of(ticket: &CallTicket) -> Option<SessionRef> {
     })
 }
 
-/// Registers what a participant may send.
+/// Registers handlers for what a participant may send.
 fn listen_to(signalling: &Arc<Signalling>, socket: &SocketRef, ticket: &CallTicket, entry: u64) {
     let limiter = Arc::new(Limiter::new(&signalling.limits));
     let ticket = Arc::new(ticket.clone());

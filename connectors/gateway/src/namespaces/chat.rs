@@ -1,4 +1,4 @@
-//! The namespace `/`: how a socket comes in by its ticket, the limits, and the events that it may send.
+//! The namespace `/`: admission of a socket by its ticket, limits, and the events it may send.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -30,9 +30,9 @@ use crate::sockets::tickets::Tickets;
 use crate::sockets::{SESSION_OVER, SESSION_UNCONFIRMED, address, dismiss, prove};
 use crate::sync::lock;
 
-/// Events of a socket that may wait: more than the rate limit lets through in a second.
+/// Events that may be queued per socket: more than the rate limit lets through in a second.
 const INBOX: usize = 256;
-/// How long a socket without ticket is kept open, so that what it sends at once is answered.
+/// How long a socket without a ticket stays open, so that events it sent immediately get an answer.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
 /// What the namespace needs.
@@ -46,7 +46,7 @@ pub(crate) struct Chat {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Whether the client waits for an ack.
+/// Whether the client expects an ack.
 struct WantsAck(bool);
 
 impl<A: Adapter> FromMessageParts<A> for WantsAck {
@@ -61,11 +61,11 @@ impl<A: Adapter> FromMessageParts<A> for WantsAck {
     }
 }
 
-/// What is known of a socket from the moment at which it may ask; taken once.
+/// A socket's state from the moment it may send requests; taken once.
 #[derive(Clone)]
 struct Inbox(Arc<Mutex<Option<Arrival>>>);
 
-/// A socket that comes.
+/// A connecting socket.
 struct Arrival {
     events: mpsc::Receiver<ClientEvent>,
     ticket: Result<Ticket, String>,
@@ -75,8 +75,8 @@ struct Arrival {
 /// Registers the gateway's handlers.
 pub(crate) fn listen(io: &SocketIo, chat: Chat) {
     let chat = Arc::new(chat);
-    // A middleware runs before the client is told that it is connected, the handler after: what a quick
-    // client sends at once must be heard already.
+    // Middleware runs before the client is told that it is connected, the handler afterwards. Events from a quick
+    // client must be handled from that moment.
     let checks = Arc::clone(&chat);
     let listen = move |socket: SocketRef, TryData(auth): TryData<Value>| {
         let (inbox, events) = mpsc::channel(INBOX);
@@ -101,7 +101,7 @@ pub(crate) fn listen(io: &SocketIo, chat: Chat) {
         }
         ready(())
     };
-    // Handlers do their work before they return their future, so events keep their order.
+    // Handlers do their work before returning their future, so events keep their order.
     io.ns("/", welcome.with(listen));
 }
 
@@ -148,12 +148,13 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, arri
         ready(())
     });
     if !socket.connected() {
-        // It went before anybody listened for that.
+        // It closed before the handler was registered.
         client.gone.notify_one();
     }
     let session = Session::new(&chat.hub, &chat.platforms, &client);
     tokio::spawn(async move {
-        // It is among the account's sockets already: what ends while the functions are asked ends it too.
+        // It is among the account's sockets already, so anything that ends while the functions are being asked ends
+        // this socket too.
         match chat.sessions.vouched(Some(&client.session), None).await {
             Ok(()) => session.run(events).await,
             Err(Refusal::Over) => client.end(SESSION_OVER),
@@ -169,7 +170,7 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, arri
     });
 }
 
-/// Registers the handlers of a socket.
+/// Registers a socket's handlers.
 fn listen_to(socket: &SocketRef, chat: &Chat, inbox: &mpsc::Sender<ClientEvent>) {
     let limiter = Arc::new(Limiter::new(&chat.limits));
     for event in ["schemas", "activity-object", "credentials", "message"] {
@@ -188,7 +189,8 @@ fn listen_to(socket: &SocketRef, chat: &Chat, inbox: &mpsc::Sender<ClientEvent>)
                     Verdict::Block => {
                         add(&metrics.events_blocked);
                         let error = error_event("rate limit exceeded, temporarily blocked");
-                        // Fails only if the socket is closed or does not read, which others find out.
+                        // Fails only if the socket is closed or its client does not read, which is detected
+                        // elsewhere.
                         let _ = socket.emit("error", &error);
                         return ready(());
                     }
@@ -219,7 +221,7 @@ fn listen_to(socket: &SocketRef, chat: &Chat, inbox: &mpsc::Sender<ClientEvent>)
     }
 }
 
-/// Answers whatever a socket sends with an error, and closes it.
+/// Answers everything a socket sends with an error, and closes it.
 fn refuse(chat: &Chat, socket: &SocketRef, error: &str, mut events: mpsc::Receiver<ClientEvent>) {
     add(&chat.metrics.sockets_refused);
     let _ = socket.emit("error", &error_event(error));

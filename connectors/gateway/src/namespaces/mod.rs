@@ -1,4 +1,4 @@
-//! Socket.IO's namespaces: who comes in, and what they may send.
+//! Socket.IO namespaces: admission, and the events that may be sent.
 
 pub(crate) mod calls;
 pub(crate) mod chat;

@@ -1,4 +1,4 @@
-//! What one socket asks, one thing after the other.
+//! Handles one socket's requests, one after the other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use crate::link::{Link, ToLink};
 use crate::platform::{PlatformInfo, Platforms};
 use crate::sockets::client::{Client, Reply};
 
-/// Objects that a socket may introduce by `activity-object`.
+/// Objects a socket may introduce with `activity-object`.
 const MAX_REGISTERED: usize = 2_000;
-/// Credentials that a socket may have.
+/// Credentials a socket may have.
 const MAX_CREDENTIALS: usize = 32;
 /// An event of a client.
 pub(crate) enum ClientEvent {
@@ -24,15 +24,15 @@ pub(crate) enum ClientEvent {
     Activity(Which, Value, Reply),
 }
 
-/// The state of a socket; its events are handled one after the other.
+/// A socket's state; its events are handled one after the other.
 pub(crate) struct Session {
     hub: Arc<Hub>,
     platforms: Arc<Platforms>,
     client: Arc<Client>,
     registered: HashMap<String, Entity>,
-    /// Credentials by actor; they live as long as the socket.
+    /// Credentials by actor; they last as long as the socket.
     credentials: HashMap<String, Value>,
-    /// Connections by the actor that the client connected as.
+    /// Connections by the actor the client connected as.
     links: HashMap<String, Arc<Link>>,
 }
 
@@ -66,7 +66,7 @@ impl Session {
             }
         }
         for link in self.links.into_values() {
-            // Must not be lost: a connection without sockets is marked away.
+            // Must not be lost: a connection without sockets is marked as away.
             let _ = link.send(ToLink::Detach(self.client.id)).await;
         }
     }
@@ -131,7 +131,7 @@ impl Session {
             (_, "connect") => self.connect(request, reply).await,
             (_, "disconnect") => {
                 if let Some(link) = self.links.remove(&actor)
-                    // Under another nickname it may be attached still.
+                    // It may still be attached under another nickname.
                     && !self.links.values().any(|other| Arc::ptr_eq(other, &link))
                 {
                     let _ = link.send(ToLink::Detach(self.client.id)).await;
@@ -166,7 +166,7 @@ impl Session {
         }
     }
 
-    /// Finds the connection that the socket attached to as this actor, or as an earlier nickname of it.
+    /// Finds the connection the socket attached to as this actor, or as an earlier nickname of it.
     fn link_of(&self, request: &Request) -> Option<Arc<Link>> {
         if let Some(link) = self.links.get(&request.actor.to_string()) {
             return Some(Arc::clone(link));
@@ -191,7 +191,7 @@ impl Session {
             self.credentials.insert(actor, object);
         }
         if error.is_none() && self.client.dialect().only_old() {
-            // There the first argument of the ack is an error.
+            // Here the first argument of the ack is an error.
             return reply.send_nothing();
         }
         reply.send(&self.echo(&request, error.as_deref()));

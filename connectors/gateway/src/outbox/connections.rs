@@ -1,4 +1,4 @@
-//! What the outbox needs of the connections of accounts.
+//! What the outbox needs from the connections of accounts.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,29 +8,29 @@ use protocol::AccountName;
 
 use crate::platform::SayTask;
 
-/// A connection over which things can be said.
+/// A connection that tasks can send messages over.
 pub(crate) trait Connection: Send + Sync {
     fn is_online(&self) -> bool;
 
-    /// The server of its network.
+    /// The server of the connection's network.
     fn server(&self) -> String;
 
-    /// Has a task said; what becomes of it is reported to the outbox.
+    /// Starts a task; its outcome is reported to the outbox.
     fn say(&self, saying: SayTask);
 }
 
 /// The connections of all accounts.
 pub(crate) trait Connections: Send + Sync + 'static {
-    /// Waits until the functions have told once which connections there are.
+    /// Waits until the functions have listed the connections once.
     fn listed(&self) -> impl Future<Output = ()> + Send;
 
     /// Finds a connection by its id.
     fn find(&self, account: &AccountName, id: &str) -> Option<Arc<dyn Connection>>;
 
-    /// Asks the functions for the connections of an account.
+    /// Asks the functions for an account's connections.
     ///
     /// # Errors
-    /// They cannot be asked.
+    /// The functions cannot be reached.
     fn refetch(
         &self,
         account: &AccountName,

@@ -6,14 +6,14 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::platform::TaskOutcome;
 
-/// What became of tasks, by their ids.
+/// Outcomes of tasks, by task id.
 pub(crate) type Reports = mpsc::UnboundedReceiver<(String, TaskOutcome)>;
 
-/// Wakes the outbox, and reports to it; clones reach the same one.
+/// Wakes the outbox and reports to it; clones refer to the same outbox.
 #[derive(Clone, Debug)]
 pub(crate) struct OutboxHandle {
     woken: Arc<Notify>,
-    /// Bounded in effect by the parts of the tasks that are begun at the same time.
+    /// Bounded in effect by the number of parts of the tasks in progress.
     reports: mpsc::UnboundedSender<(String, TaskOutcome)>,
 }
 
@@ -24,18 +24,18 @@ impl OutboxHandle {
         (Self { woken, reports }, receiver)
     }
 
-    /// The queue may have something, or a connection came online. Calls while it is fetched count as one.
+    /// Called when the queue may have new tasks or a connection came online. Calls during a fetch count as one.
     pub(crate) fn wake(&self) {
         self.woken.notify_one();
     }
 
-    /// Something became of a task.
+    /// Reports the outcome of a task.
     pub(crate) fn report(&self, id: &str, said: TaskOutcome) {
-        // Nobody listens only while the gateway ends.
+        // The receiver is gone only while the gateway shuts down.
         let _ = self.reports.send((id.to_owned(), said));
     }
 
-    /// Waits until somebody wakes the outbox.
+    /// Waits until the outbox is woken.
     pub(super) async fn woken(&self) {
         self.woken.notified().await;
     }

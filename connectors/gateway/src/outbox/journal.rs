@@ -1,6 +1,7 @@
-//! What is known of tasks, durable before it matters: which were begun, which parts are said, how they ended.
+//! What is known about tasks, made durable before it matters: which were started, which parts were sent, and how they
+//! ended.
 //!
-//! One file in the spool's folder, a JSON entry a line, appended and synced; written anew when it has grown.
+//! A file in the spool's folder with one JSON entry per line, appended and synced, and rewritten when it has grown.
 //! Blocking.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,28 +12,28 @@ use durable::{Disk, Notes, line};
 use protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The file's name.
+/// File name.
 const FILE: &str = "outbox.journal";
-/// Bytes from which on the file is written anew.
+/// File size in bytes above which the file is rewritten.
 const MAX_BYTES: u64 = 256 * 1024;
-/// Milliseconds after which a task that was begun and never ended is forgotten: 30 days.
+/// Milliseconds after which a task that was started but never ended is forgotten: 30 days.
 const MAX_AGE: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// A line of the file.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Entry {
-    /// It is handed to its connection; from here on something of it may be said.
+    /// Handed to its connection; parts of it may have been sent from here on.
     Begun { id: String, at: Timestamp },
-    /// It is handed to its connection; noted before, and undone by whatever the connection says of it.
+    /// Handed to its connection: noted beforehand, and undone by anything the connection reports about it.
     Tried { id: String },
-    /// The connection said something of it, so that it did not stop there.
+    /// The connection reported something about it, so it survived the attempt.
     Back { id: String },
-    /// This part is said.
+    /// This part was sent.
     Said { id: String, part: usize },
-    /// It is done; or can never be, and why.
+    /// It is done, or can never be done, with the reason.
     Ended { id: String, refused: Option<String> },
-    /// The functions know how it ended.
+    /// The functions know the outcome.
     #[serde(rename = "told")]
     Confirmed { id: String },
 }
@@ -42,28 +43,28 @@ pub(crate) enum Entry {
 pub(crate) struct Known {
     pub(crate) begun: Timestamp,
     pub(crate) said: BTreeSet<usize>,
-    /// How often it was handed to its connection, which never said a word about it.
+    /// How often it was handed to its connection without any report about it.
     pub(crate) tries: u32,
-    /// How it ended: done, or refused with a reason.
+    /// Its outcome: done, or refused with a reason.
     pub(crate) ended: Option<Option<String>>,
 }
 
-/// See the module.
+/// The journal of tasks.
 #[derive(Debug)]
 pub(crate) struct Journal {
     notes: Notes,
     known: BTreeMap<String, Known>,
-    /// Not everything that is known is durable.
+    /// Whether something that is known is not durable yet.
     dirty: bool,
 }
 
 impl Journal {
-    /// Reads the journal of a spool, which is opened and so locked.
+    /// Reads the journal in the folder of an open, and therefore locked, spool.
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {
         Self::open_on(Disk::default(), dir)
     }
 
-    /// As [`Journal::open`], on a disk that may fail.
+    /// Like [`Journal::open`], on a disk that may fail.
     fn open_on(disk: Disk, dir: &Path) -> io::Result<Self> {
         let (notes, text) = Notes::open(disk, dir, FILE, MAX_BYTES)?;
         let mut known = BTreeMap::new();
@@ -76,7 +77,7 @@ impl Journal {
             }
         }
         if unfinished {
-            // The process ended while it was written, so nothing follows from it yet.
+            // The process ended while writing it, so nothing has been based on it yet.
             tracing::warn!("an unfinished entry of the journal of tasks is left out");
         }
         let oldest = connector_kit::now().plus_millis(-MAX_AGE);
@@ -89,7 +90,8 @@ impl Journal {
         if !text.is_empty()
             && let Err(error) = journal.notes.rewrite(&everything(&journal.known))
         {
-            // On a full disk everything else goes on; tasks wait until it can be written.
+            // Everything else continues to work on a full disk; tasks wait until the journal can be
+            // written.
             tracing::error!(%error, "the journal of tasks cannot be written; tasks wait until it can");
             journal.dirty = true;
         }
@@ -100,14 +102,14 @@ impl Journal {
         self.known.get(id)
     }
 
-    /// Tasks that ended and of which the functions do not know it, at most `count`.
+    /// Up to `count` tasks whose outcome the functions do not know yet.
     pub(crate) fn ended(&self, count: usize) -> Vec<(String, Option<String>)> {
         let ended = |(id, task): (&String, &Known)| Some((id.clone(), task.ended.clone()?));
         self.known.iter().filter_map(ended).take(count).collect()
     }
 
-    /// Notes entries; they are durable when this returns. After an error they are noted for this process only, and
-    /// the next call makes them durable as well.
+    /// Notes entries; they are durable when this returns. After an error they are known to this process only, and the
+    /// next call makes them durable as well.
     pub(crate) fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
         let mut lines = Vec::new();
         for entry in entries {
@@ -119,13 +121,13 @@ impl Journal {
         written
     }
 
-    /// Whether something that was noted is not durable.
+    /// Returns whether something that was noted is not durable.
     pub(crate) fn is_dirty(&self) -> bool {
         self.dirty
     }
 }
 
-/// All entries that are needed to know what is known.
+/// All entries needed to restore what is known.
 fn everything(known: &BTreeMap<String, Known>) -> Vec<u8> {
     let mut lines = Vec::new();
     for (id, task) in known {
@@ -152,7 +154,7 @@ fn everything(known: &BTreeMap<String, Known>) -> Vec<u8> {
 }
 
 fn write(lines: &mut Vec<u8>, entry: &Entry) {
-    // Texts and numbers, which always are JSON, written to memory: this cannot fail.
+    // Strings and numbers always serialise to JSON, and writing to memory cannot fail.
     if serde_json::to_writer(&mut *lines, entry).is_ok() {
         lines.push(b'\n');
     }
@@ -236,7 +238,7 @@ mod tests {
             .unwrap();
         let confirmed = Entry::Confirmed { id: "b".to_owned() };
         journal.append(&[confirmed]).unwrap();
-        // The name that earlier versions wrote, and read.
+        // The name that earlier versions wrote and read.
         let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
         assert!(text.ends_with("{\"told\":{\"id\":\"b\"}}\n"), "{text}");
         let tried = || Entry::Tried { id: id() };
@@ -246,7 +248,7 @@ mod tests {
         assert_eq!(journal.get("a").unwrap().tries, 2);
         let before = journal.known.clone();
         drop(journal);
-        // The last entry was cut off in the middle.
+        // The last entry was truncated.
         let path = dir.path().join(FILE);
         let mut text = fs::read(&path).unwrap();
         text.extend_from_slice(b"{\"begun\":{\"id\":\"z\"");
@@ -279,7 +281,7 @@ mod tests {
     }
 
     impl Keeper for Journal {
-        // What happened has happened, whatever the disk says; only what is begun waits for it.
+        // The fact stands even if the disk refuses it; only starting tasks waits for the disk.
         const NOTES: bool = true;
 
         fn open(disk: Disk, folder: &Path) -> io::Result<Self> {

@@ -1,9 +1,9 @@
-//! Does what the functions have queued for this connector: says things over the connections of accounts, each
-//! exactly once, and has archives published that somebody reads.
+//! Carries out the tasks that the functions have queued for this connector: sends messages over accounts'
+//! connections, each exactly once, and publishes archives that are being read.
 //!
-//! A task leaves the functions' queue only by our receipt. That it was begun is durable before anything of it goes
-//! to a network, and what became of it before the functions are told; so after a crash at any point it is
-//! known whether something of it may be said already, and the platform finds out what.
+//! A task leaves the functions' queue only with our receipt. Its start is made durable before any of it is sent to a
+//! network, and its outcome before it is reported to the functions. So after a crash at any point it is known whether
+//! parts of it may have been sent, and the platform finds out which.
 
 mod connections;
 mod handle;
@@ -26,20 +26,20 @@ use crate::platform::{SayTask, TaskOutcome};
 use crate::publish::FlushHandle;
 use connector_kit::{Backoff, FunctionsClient, jitter};
 
-/// Pages of the queue that are looked at: so many times fifty tasks may wait for connections that are away before
+/// Pages of the queue that are examined: this many times fifty tasks may wait for connections that are away before
 /// others have to wait behind them.
 const MAX_PAGES: usize = 40;
-/// How often a task is tried that stops whatever tries it: together with others, and then alone.
+/// How often a task that crashes its connection is tried: first together with others, then alone.
 const MAX_TRIES: u32 = 5;
-/// Tasks of one connection at a time.
+/// Concurrent tasks per connection.
 const MAX_OF_LINK: usize = 32;
-/// Tasks at a time.
+/// Concurrent tasks in total.
 const MAX_ACTIVE: usize = 512;
-/// Outcomes of one receipt, of what was said and of what was published.
+/// Outcomes per receipt, counting messages and publications.
 const MAX_OUTCOMES: usize = 500;
-/// Tasks that are remembered after their receipt.
+/// Tasks remembered after their receipt.
 const MAX_RECENT: usize = 1_000;
-/// Least time between two fetches of the queue.
+/// Minimum interval between two fetches of the queue.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
 static NOT_NOTED: Seldom = Seldom::new();
@@ -47,43 +47,43 @@ static STOPPED: Seldom = Seldom::new();
 static SILENT: Seldom = Seldom::new();
 static REFUSED: Seldom = Seldom::new();
 
-/// Whoever sends to a webhook can cause tasks of which none can be done.
+/// A webhook's sender can cause any number of tasks that cannot be done.
 fn tell_refused(id: &str, reason: &str) {
     if let Some(left_out) = REFUSED.say() {
         tracing::info!(task = id, reason, left_out, "a task was refused");
     }
 }
 
-/// Names a connection.
+/// Identifies a connection.
 type Of = (AccountName, String);
 
-/// A task that is being said.
+/// A task in progress.
 struct Active {
     of: Of,
     since: Instant,
-    /// It was tried before, and nothing was heard of it: nothing else of the connection is tried meanwhile.
+    /// It was tried before without any report, so nothing else is tried on this connection meanwhile.
     alone: bool,
 }
 
-/// The task that works the queue off.
+/// The task that processes the queue.
 pub(crate) struct Deliverer<C> {
     client: FunctionsClient,
     connections: Arc<C>,
     archives: FlushHandle,
     handle: OutboxHandle,
     limits: Limits,
-    /// None only while it is written.
+    /// `None` only while it is being written.
     journal: Option<Journal>,
     reports: Reports,
-    /// What is being said.
+    /// Tasks in progress.
     active: HashMap<String, Active>,
-    /// Connections that have as many tasks as they may have, while more wait.
+    /// Connections at their limit of tasks, with more waiting.
     crowded: HashSet<Of>,
-    /// When tasks that wait were seen first.
+    /// When each waiting task was first seen.
     waiting: HashMap<String, Timestamp>,
-    /// What the functions have a receipt for, so that an older answer of theirs starts nothing again.
+    /// Tasks the functions have a receipt for, so that an older response of theirs does not start anything again.
     recent: VecDeque<String>,
-    /// Tasks to publish something, which is under way: to be told, and begun again if that fails.
+    /// Publishing tasks under way; reported when done, and restarted if that fails.
     published: BTreeSet<String>,
     backoff: Backoff,
     complained: Option<String>,
@@ -116,9 +116,9 @@ impl<C: Connections> Deliverer<C> {
         }
     }
 
-    /// Runs until it is dropped, which may be at any time.
+    /// Runs until dropped, which may happen at any time.
     pub(crate) async fn run(mut self) {
-        // Whether a connection exists is known only then.
+        // Only then is it known whether a connection exists.
         self.connections.listed().await;
         let handle = self.handle.clone();
         let every = self.limits.outbox;
@@ -159,7 +159,7 @@ impl<C: Connections> Deliverer<C> {
         !self.published.is_empty() || journal.is_some_and(|journal| !journal.ended(1).is_empty())
     }
 
-    /// Notes entries; false if the disk refuses.
+    /// Notes entries; returns false if the disk refuses.
     async fn note(&mut self, entries: Vec<Entry>) -> bool {
         let clean = self
             .journal
@@ -185,12 +185,12 @@ impl<C: Connections> Deliverer<C> {
                 }
                 written.is_ok()
             }
-            // The thread panicked or the runtime ends: nothing more is begun.
+            // The thread panicked or the runtime is shutting down: nothing more is started.
             Err(_) => false,
         }
     }
 
-    /// Notes what became of tasks; true if the functions have something to be told.
+    /// Notes the outcome of tasks; returns true if there is something to report to the functions.
     async fn note_reports(&mut self, first: (String, TaskOutcome)) -> bool {
         let (mut entries, mut ended) = (Vec::new(), false);
         let mut next = Some(first);
@@ -234,7 +234,8 @@ impl<C: Connections> Deliverer<C> {
         ended
     }
 
-    /// A task is no longer being said; there may be room for others of its connection. Returns whether it was.
+    /// Removes a task that is no longer in progress; there may be room for others of its connection. Returns whether
+    /// it was in progress.
     fn is_over(&mut self, id: &str) -> bool {
         let Some(Active { of, .. }) = self.active.remove(id) else {
             return false;
@@ -256,8 +257,8 @@ impl<C: Connections> Deliverer<C> {
         self.active.values().filter(|task| task.of == *of).count()
     }
 
-    /// Forgets that tasks are being said of which nothing was heard for so long that nothing will be: they must not
-    /// keep the place of others for ever.
+    /// Drops tasks in progress that have reported nothing for so long that nothing more is expected, so that they do
+    /// not occupy places for ever.
     fn give_up_silent(&mut self) {
         let silent: Vec<String> = self
             .active
@@ -277,7 +278,7 @@ impl<C: Connections> Deliverer<C> {
         }
     }
 
-    /// Tells the functions what became of tasks; returns when to try again if that is needed.
+    /// Reports outcomes to the functions; returns when to retry, if necessary.
     async fn post(&mut self) -> Option<Duration> {
         let ended = self.journal.as_ref()?.ended(MAX_OUTCOMES);
         let published = self.published.iter().take(MAX_OUTCOMES);
@@ -315,7 +316,8 @@ impl<C: Connections> Deliverer<C> {
         self.has_ended().then_some(Duration::ZERO)
     }
 
-    /// Fetches the queue and begins what can be done now; false if the functions do not answer.
+    /// Fetches the queue and starts what can be done now; returns false if the functions do not
+    /// answer.
     async fn poll(&mut self) -> bool {
         self.give_up_silent();
         let (mut after, mut seen) = (None::<String>, HashSet::new());
@@ -353,13 +355,13 @@ impl<C: Connections> Deliverer<C> {
         let say = match task {
             OutboxTask::Say(say) => say,
             OutboxTask::Publish(publish) => {
-                // The same id comes again whenever somebody reads.
+                // The same id appears again whenever someone reads.
                 if self.archives.flush_unreached(&publish.account) {
                     self.published.insert(id);
                 }
                 return;
             }
-            // That is for another connector.
+            // That task is for another connector.
             OutboxTask::Mail(_) => {
                 let reason = "this connector cannot do that".to_owned();
                 return round.refuse(id, reason);
@@ -413,12 +415,12 @@ impl<C: Connections> Deliverer<C> {
             || of_link + begun >= MAX_OF_LINK
             || self.active.len() + round.ready.len() >= MAX_ACTIVE
         {
-            // What comes after it for the same connection must not overtake it.
+            // Later tasks for the same connection must not overtake it.
             self.crowded.insert(of.clone());
             round.blocked.insert(of);
         } else {
             if tries > 0 {
-                // Alone: if it stops the connection again, it was this one.
+                // Alone: if the connection stops again, this task is the cause.
                 self.crowded.insert(of.clone());
                 round.blocked.insert(of.clone());
             }
@@ -426,7 +428,8 @@ impl<C: Connections> Deliverer<C> {
         }
     }
 
-    /// Finds a connection, asking the functions once a round; an error if they do not answer.
+    /// Finds a connection, asking the functions once per round. Returns an error if they do not
+    /// answer.
     async fn link(&self, of: &Of, round: &mut Round) -> Result<Option<Arc<dyn Connection>>, ()> {
         let find = || self.connections.find(&of.0, &of.1);
         if let Some(link) = find() {
@@ -438,7 +441,7 @@ impl<C: Connections> Deliverer<C> {
         Ok(find())
     }
 
-    /// Begins what is ready, once that is durable; false if the disk refuses.
+    /// Starts what is ready, once that is durable; returns false if the disk refuses.
     async fn begin(&mut self, round: &mut Round) -> bool {
         let ready = std::mem::take(&mut round.ready);
         let at = connector_kit::now();
@@ -452,7 +455,7 @@ impl<C: Connections> Deliverer<C> {
             .zip(&before)
             .filter(|(_, before)| before.is_none());
         entries.extend(new.map(|((.., id, _), _)| Entry::Begun { id: id.clone(), at }));
-        // Before it is tried: whatever it does to us, it does not do that for ever.
+        // Noted before the attempt, so that a task which crashes the process is not tried for ever.
         let tried = ready
             .iter()
             .map(|(.., id, _)| Entry::Tried { id: id.clone() });
@@ -509,7 +512,8 @@ impl Round {
     }
 }
 
-/// When a task was made, if its id tells: milliseconds, hexadecimal, before the first hyphen.
+/// When a task was created, if its id reveals it: milliseconds in hexadecimal, before the first
+/// hyphen.
 fn made(id: &str) -> Option<Timestamp> {
     let (time, _) = id.split_once('-').filter(|(time, _)| time.len() == 12)?;
     i64::from_str_radix(time, 16)

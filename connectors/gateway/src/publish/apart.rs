@@ -1,12 +1,12 @@
-//! Publishing each account's events apart, once batches get no answer again and again, or the one that the functions cannot take
-//! them now.
+//! Publishes each account's events separately once batches repeatedly get no response, or the response that the
+//! functions cannot take them now.
 //!
-//! It may be that the functions or their store are down, or that one event or one account's records keep them from taking
-//! what they are sent. Which of them it is, others
-//! tell: only while they take somebody else's events, something is done about those that they do not. Messages
-//! are deferred by themselves, as where an archive cannot be written, and looked at one by one there. What changes connections
-//! is published one by one here, and set aside after [`MAX_TRIES`] times. While they take nobody's, everything waits: a round is
-//! [`ENOUGH`] requests, and the pauses between rounds grow.
+//! Either the functions or their store are down, or one event or one account's records prevent them from accepting a
+//! batch. Other accounts' events show which: only while the functions accept those is anything done about events they
+//! do not accept. Messages are then deferred, as if the archive could not be written, and examined one by one there.
+//! Events that change connections are published one by one here, and set aside after [`MAX_TRIES`] attempts. While
+//! the functions accept nobody's events, everything waits: a round consists of [`ENOUGH`] requests, and the pauses
+//! between rounds grow.
 
 use std::collections::HashMap;
 
@@ -20,14 +20,14 @@ use super::{Publisher, Trouble};
 use crate::metrics::add;
 use connector_kit::FunctionsError;
 
-/// Batches that were not taken after which accounts are published apart.
+/// Number of failed batches after which accounts are published separately.
 const LONG: u32 = 3;
-/// Pieces that were not taken after which a round ends, if none was: each may take as long as a request.
+/// Number of failed pieces after which a round without success ends: each may take as long as a request.
 const ENOUGH: usize = 2;
 
 type Key = (Option<AccountName>, bool);
 
-/// Whether it may be what was published that keeps the functions from taking it.
+/// Returns whether the published events may be the reason why the functions cannot accept them now.
 fn may_be_the_events(error: &FunctionsError) -> bool {
     error.is_silence() || matches!(error, FunctionsError::Status { status: 503, .. })
 }
@@ -36,13 +36,13 @@ fn key(piece: &Piece) -> Key {
     (piece.account.clone(), piece.messages)
 }
 
-/// What was not taken lately.
+/// Recent failures.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
     batches: u32,
-    /// How often pieces were not taken.
+    /// How often each piece failed.
     pieces: HashMap<Key, u32>,
-    /// How often changes were not taken, while others were; by the account.
+    /// How often each account's changes failed while others' succeeded.
     tries: HashMap<Option<AccountName>, u32>,
 }
 
@@ -68,7 +68,7 @@ impl Silence {
 }
 
 impl Publisher {
-    /// Publishes what is due of each account by itself; those that were taken before go first.
+    /// Publishes each account's due events separately; those accepted before go first.
     pub(super) async fn publish_apart(
         &mut self,
         all: bool,
@@ -102,12 +102,12 @@ impl Publisher {
                 self.silence = Silence::default();
                 Ok(())
             }
-            // Those that were not taken come last, after a pause.
+            // Failed ones come last, after a pause.
             Some(error) => Err(error.into()),
         }
     }
 
-    /// Keeps what was not taken, while others were, from holding up anybody else.
+    /// Prevents what failed, while others succeeded, from holding up everyone else.
     async fn isolate(
         &mut self,
         piece: &Piece,

@@ -1,12 +1,12 @@
-//! A breaker for publishing: an event that ends the process whenever the functions take it (they may be in this very
-//! process) must not do so at every start.
+//! A circuit breaker for publishing: an event that ends the process whenever the functions take it (they may run in
+//! this very process) must not do so at every start.
 //!
-//! What is being published is noted in a file before, and the note is removed whatever the answer was. Events that a note
-//! is found of at the start were being published when the process ended. They are tried again in small company, then each
-//! alone, and one that still never got an answer is set aside.
+//! The events being published are noted in a file beforehand, and the note is removed whatever the response is.
+//! Events in a note found at startup were being published when the process ended. They are retried in small groups,
+//! then each alone, and one that still gets no response is set aside.
 //!
-//! On a disk that takes no note, what was never suspected is published all the same, since that is what makes room; what
-//! was suspected waits until its attempt can be noted.
+//! If the disk does not accept the note, events that were never suspected are published anyway, since that frees
+//! space; suspected events wait until their attempt can be noted.
 
 mod aside;
 
@@ -30,15 +30,15 @@ use crate::channel_keys::ChannelKeys;
 use crate::sync::lock;
 use connector_kit::{FunctionsClient, FunctionsError};
 
-/// The note's name.
+/// The note's file name.
 const FILE: &str = "publishing.json";
-/// Folder of what is set aside.
+/// Folder of events that were set aside.
 const ASIDE: &str = "aside";
-/// How often an event is tried that never gets an answer.
+/// How often an event that never gets a response is tried.
 pub(crate) const MAX_TRIES: u32 = 5;
-/// Events of which one may be to blame, and which are tried together.
+/// Suspected events that are retried together.
 const SMALL: usize = 20;
-/// Events that are suspected.
+/// Maximum number of suspected events.
 const MAX_SUSPECTS: usize = 10_000;
 
 static NOT_NOTED: Seldom = Seldom::new();
@@ -46,7 +46,7 @@ static GIVEN_UP: Seldom = Seldom::new();
 static REMOVED: Seldom = Seldom::new();
 static TOO_MUCH: Seldom = Seldom::new();
 
-/// See the module.
+/// The circuit breaker.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     disk: Disk,
@@ -58,16 +58,17 @@ pub(crate) struct Attempts {
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Note {
-    /// How often events were tried without an answer, by id.
+    /// How often events were tried without a response, by id.
     #[serde(default)]
     tries: BTreeMap<String, u32>,
-    /// What is being published.
+    /// The events being published.
     #[serde(default)]
     now: BTreeSet<String>,
 }
 
 impl Attempts {
-    /// Reads the note of the process before; of the events that were being published when it ended, each was tried once more.
+    /// Reads the previous process's note; each event that was being published when it ended counts as tried once
+    /// more.
     pub(crate) fn open(disk: &Disk, dir: &Path, keys: ChannelKeys) -> Self {
         let note = fs::read(dir.join(FILE)).ok();
         let mut note: Note = note
@@ -91,12 +92,12 @@ impl Attempts {
         attempts
     }
 
-    /// Publishes records, those that are suspected apart from others. All in `refused` are set aside; events of accounts that
-    /// were removed are not, and are in none of the lists.
+    /// Publishes records, suspected ones separately from others. All events in `refused` are set aside, except those
+    /// of removed accounts, which are in none of the lists.
     ///
     /// # Errors
-    /// Of the first request that fails, or of the disk, if something is suspected and its attempt cannot be noted, or it
-    /// cannot be set aside. Everything is to be sent again then, which ids make harmless.
+    /// The error of the first request that fails, or of the disk if a suspected event's attempt cannot be noted or an
+    /// event cannot be set aside. Everything must then be sent again, which the ids make harmless.
     pub(super) async fn publish(
         self: &Arc<Self>,
         client: &FunctionsClient,
@@ -119,7 +120,7 @@ impl Attempts {
             }
             if let Err(error) = self.change(&part, Note::begin).await {
                 if part.tries > 0 {
-                    // It is not begun.
+                    // It was not started.
                     lock(&self.note).failed(part.ids());
                     return Err(error.into());
                 }
@@ -154,8 +155,8 @@ impl Attempts {
         Ok(all)
     }
 
-    /// Sets those events aside that the functions refused for good. Those of accounts that were removed are dropped, and
-    /// taken out of the answer: their owners had everything removed, and there may be any number.
+    /// Sets aside the events that the functions refused permanently. Events of removed accounts are dropped and taken
+    /// out of the response: their owners had everything removed, and there may be any number of them.
     async fn keep_refused(
         self: &Arc<Self>,
         part: &Part<'_>,
@@ -211,7 +212,7 @@ impl Attempts {
             .map_err(io::Error::other)?
     }
 
-    /// Sorts records by how much they are suspected; their order is kept within each part.
+    /// Groups records by degree of suspicion, keeping their order within each group.
     fn parts<'a>(&self, records: &'a [Vec<u8>]) -> Vec<Part<'a>> {
         let note = lock(&self.note);
         let mut parts: Vec<Part<'a>> = Vec::new();
@@ -232,15 +233,15 @@ impl Attempts {
                 }),
             }
         }
-        // Those above suspicion first: whatever the others do, these are stored.
+        // Unsuspected records first: whatever the others cause, these are stored.
         parts.sort_by_key(|part| part.tries);
         parts
     }
 
-    /// Changes the note as to a part; durable when this returns. The disk is waited for on a thread of its own.
+    /// Changes the note for a part; durable when this returns. The disk write runs on a separate thread.
     ///
     /// # Errors
-    /// What the disk says. The note is changed in memory all the same, and as it was on the disk.
+    /// The disk's error. The note is still changed in memory, as it was on disk.
     async fn change(
         self: &Arc<Self>,
         part: &Part<'_>,
@@ -255,14 +256,14 @@ impl Attempts {
         noted.await.map_err(io::Error::other)?
     }
 
-    /// As [`Self::change`]; what cannot be noted is at worst suspected without need.
+    /// Like [`Self::change`]; if it cannot be noted, the worst case is an unjustified suspicion.
     async fn note_or_tell(self: &Arc<Self>, part: &Part<'_>, change: fn(&mut Note, Vec<String>)) {
         if let Err(error) = self.change(part, change).await {
             not_noted(&error);
         }
     }
 
-    /// Sets an event aside that the functions cannot take, or on which they never answer while they do on others.
+    /// Sets aside an event that the functions cannot take, or never respond to while they respond to others.
     ///
     /// # Errors
     /// It cannot be written; then it is not set aside.
@@ -291,7 +292,7 @@ impl Note {
         self.now.extend(ids);
     }
 
-    /// Whoever got an answer is above suspicion.
+    /// Events that got a response are no longer suspected.
     fn stored(&mut self, ids: Vec<String>) {
         for id in ids {
             self.now.remove(&id);
@@ -299,7 +300,7 @@ impl Note {
         }
     }
 
-    /// An answer that says no, or that nobody is there, clears nobody of suspicion.
+    /// A response that says no, or that nobody is there, does not clear any event.
     fn failed(&mut self, ids: Vec<String>) {
         for id in ids {
             self.now.remove(&id);
@@ -325,7 +326,7 @@ impl Part<'_> {
     }
 }
 
-/// Makes the body of a batch. The records are JSON already.
+/// Builds a batch's body. The records are JSON already.
 fn batch_body<'a>(records: impl Iterator<Item = Cow<'a, [u8]>>) -> Bytes {
     let mut body = b"{\"events\":[".to_vec();
     for (index, record) in records.enumerate() {

@@ -18,17 +18,17 @@ use crate::spool::Spool;
 use connector_kit::{Backoff, jitter};
 use connector_kit::{FunctionsClient, FunctionsError};
 
-/// Accounts whose messages are tried at the same time.
+/// Accounts whose messages are tried concurrently.
 const MAX_AT_ONCE: usize = 4;
-/// Least pause between two tries of one account, whoever asks for more.
+/// Minimum delay between two attempts for one account, however often one is requested.
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
 
-/// An account's own remote server can go and come back as often as it likes.
+/// An account's external server can go down and come back as often as it likes.
 static AWAY: Seldom = Seldom::new();
 static BACK: Seldom = Seldom::new();
 static UNREADABLE: Seldom = Seldom::new();
 
-/// The accounts that are being waited for.
+/// The accounts with deferred messages.
 pub(crate) struct DeferredPublisher {
     spool: Spool,
     attempts: Arc<Attempts>,
@@ -40,7 +40,7 @@ pub(crate) struct DeferredPublisher {
 }
 
 impl DeferredPublisher {
-    /// Begins with what is deferred from before.
+    /// Starts with the messages deferred by earlier runs.
     pub(crate) fn new(
         spool: Spool,
         attempts: Arc<Attempts>,
@@ -64,8 +64,8 @@ impl DeferredPublisher {
         publisher
     }
 
-    /// Takes the messages of accounts that are deferred out of a batch, and makes them durable beside the spool.
-    /// Returns what is left; all have their numbers.
+    /// Takes the messages of deferred accounts out of a batch, and makes them durable beside the spool. Returns the
+    /// rest with their record numbers.
     pub(crate) async fn divert(
         &mut self,
         records: Vec<(u64, Vec<u8>)>,
@@ -82,7 +82,7 @@ impl DeferredPublisher {
         Ok(rest)
     }
 
-    /// Defers what the functions could not store.
+    /// Defers messages that the functions could not store.
     pub(crate) async fn keep(
         &mut self,
         records: Vec<Vec<u8>>,
@@ -139,7 +139,7 @@ impl DeferredPublisher {
     }
 
     fn start(&mut self, account: AccountName, pause: Duration) {
-        // Forget those that are done.
+        // Reap finished tasks.
         while self.tasks.try_join_next().is_some() {}
         let drain = Drain {
             account,
@@ -156,19 +156,19 @@ impl DeferredPublisher {
     }
 }
 
-/// How long an account waits: as told, but no longer than a failed batch does.
+/// How long an account waits: as told by the functions, but no longer than a failed batch does.
 fn pause(config: &PublisherConfig, waiting: &WaitingAccount) -> Duration {
     let told = Duration::from_secs(waiting.retry_after).min(MAX_RETRY_AFTER);
     told.min(config.deferred_retry)
 }
 
-/// Returns id and account of a message; nothing for other events.
+/// Returns the id and account of a message, or `None` for other events.
 fn message_of(record: &[u8]) -> Option<(String, AccountName)> {
     let head = Head::of(record).filter(Head::is_message)?;
     Some((head.id, head.account))
 }
 
-/// The task of one account; it ends when nothing of it is deferred any more.
+/// The task of one account; it ends when nothing of the account is deferred any longer.
 struct Drain {
     account: AccountName,
     spool: Spool,
@@ -177,9 +177,9 @@ struct Drain {
     config: PublisherConfig,
     metrics: Arc<Metrics>,
     permits: Arc<Semaphore>,
-    /// How many events the next batch may have: fewer after the functions found one too large.
+    /// Maximum events in the next batch: reduced after the functions found a batch too large.
     most: usize,
-    /// How often the functions did not answer on the first event alone.
+    /// How often the functions did not respond to the first event alone.
     tries: u32,
 }
 
@@ -293,8 +293,9 @@ impl Drain {
         Ok(if empty { Outcome::Empty } else { Outcome::More })
     }
 
-    /// Whether the functions take what is behind the first event, on which they do not answer; then it is that event, and not
-    /// they or the account's archive. It is published again afterwards, which its id makes harmless.
+    /// Returns whether the functions accept the event after the first one, to which they do not respond. If so, the
+    /// fault lies with that first event, not with the functions or the account's archive. The accepted event is
+    /// published again later, which its id makes harmless.
     async fn answer_on_the_next(&self) -> io::Result<bool> {
         let (spool, account) = (self.spool.clone(), self.account.clone());
         let read = move || spool.deferred().read(&account, 2, usize::MAX);
@@ -315,12 +316,12 @@ impl Drain {
     }
 }
 
-/// What became of a batch.
+/// The result of a batch.
 enum Outcome {
-    /// That was all.
+    /// Nothing is left.
     Empty,
-    /// Go on.
+    /// Continue.
     More,
-    /// Try again, not sooner than this.
+    /// Retry, but not sooner than this.
     Wait(Duration),
 }

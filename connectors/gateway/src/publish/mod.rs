@@ -1,9 +1,9 @@
 //! Publishes the spool to the functions: each account's events in order, at least once, for as long as it takes, and
-//! when it is worth it (`pending.rs`).
+//! grouped so that publishing is worthwhile (`pending.rs`).
 //!
-//! Where the functions say that an account's archive cannot be written, its messages are moved aside and
-//! go on by themselves (`deferred.rs`), so that nobody else's have to wait. So it is where they say nothing
-//! at all again and again, as long as they answer on what others said (`apart.rs`).
+//! If the functions report that an account's archive cannot be written, its messages are moved aside and published
+//! separately (`deferred.rs`), so that nobody else's have to wait. The same happens if the functions repeatedly give
+//! no response at all, provided they respond to other accounts' events (`apart.rs`).
 
 mod apart;
 mod attempts;
@@ -31,43 +31,43 @@ use crate::spool::{Reader, Spool};
 use connector_kit::Backoff;
 use connector_kit::{FunctionsClient, FunctionsError};
 
-/// Longest `Retry-After` that is obeyed.
+/// Maximum `Retry-After` that is honoured.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
-/// Longest time for which messages wait, if somebody may look at the archive.
+/// Maximum time messages wait if someone may be viewing the archive.
 const WATCHED_AGE: Duration = Duration::from_secs(60);
-/// How many times as long messages wait that are few beside those of the day.
+/// How many times longer messages wait if they are few compared with the day's.
 const FEW: u32 = 6;
-/// The part of the spool's room from which on they do not.
+/// Fraction of the spool's capacity (1/n) from which on those few no longer wait longer.
 const PRESSED: u64 = 4;
-/// Records that are read at once.
+/// Records read at once.
 const READ_RECORDS: usize = 500;
-/// Questions that may wait; more are not answered.
+/// Flush requests that may be queued; further ones are not answered.
 const MAX_FLUSHES: usize = 1_024;
 
 static NOT_READ: Seldom = Seldom::new();
 static NOT_KEPT: Seldom = Seldom::new();
 
-/// How batches are made.
+/// Batching parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct PublisherConfig {
-    /// Most events in a batch.
+    /// Maximum events per batch.
     pub batch_events: usize,
-    /// Most bytes in a batch; a single larger event goes alone.
+    /// Maximum bytes per batch; a single larger event is sent alone.
     pub batch_bytes: usize,
-    /// Least time between the starts of batches. Messages wait for twice that, or longer if that gathers more.
+    /// Minimum interval between the starts of batches. Messages wait for twice that, or longer if that gathers more.
     pub interval: Duration,
-    /// Longest time for which messages wait for others; a minute where somebody looks at the archive.
+    /// Maximum time messages wait for others; a minute if someone is viewing the archive.
     pub age: Duration,
-    /// Longest pause before a failed batch is sent again.
+    /// Maximum delay before a failed batch is sent again.
     pub retry: Duration,
-    /// Longest pause before messages of an account whose archive cannot be written are sent again.
+    /// Maximum delay before retrying an account whose archive cannot be written.
     pub deferred_retry: Duration,
 }
 
-/// For how long a request is kept that nobody waits for.
+/// How long a request that nobody waits for is kept.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// A request to publish what waits of an account.
+/// A request to publish an account's waiting messages.
 #[derive(Debug)]
 struct Flush {
     account: AccountName,
@@ -76,33 +76,34 @@ struct Flush {
     done: oneshot::Sender<()>,
 }
 
-/// Asks the publisher for what an archive lacks, since somebody is about to look at it.
+/// Asks the publisher for what an archive still lacks, because someone is about to view it.
 #[derive(Clone, Debug)]
 pub(crate) struct FlushHandle {
     requests: mpsc::Sender<Flush>,
-    /// The functions reached us since it was looked at last.
+    /// The functions have reached us since this was last checked.
     reached: Arc<AtomicBool>,
 }
 
 impl FlushHandle {
-    /// The functions have told us something.
+    /// Notes that the functions reached us.
     pub(crate) fn reached(&self) {
         self.reached.store(true, Relaxed);
     }
 
-    /// Waits until what is durable of an account by now is published, or set aside; at most so long.
+    /// Waits, up to the given time, until an account's events that are durable by now are published or set aside.
     pub(crate) async fn flush(&self, account: &AccountName, most: Duration) {
         if let Some(published) = self.request(account, true) {
             let _ = tokio::time::timeout(most, published).await;
         }
     }
 
-    /// Has that published of which the functions could not tell us that somebody reads it; false if too many wait for that.
+    /// Publishes an account's messages because someone reads them, in the case that the functions could not reach us
+    /// to say so; returns false if too many requests are queued.
     pub(crate) fn flush_unreached(&self, account: &AccountName) -> bool {
         let Some(published) = self.request(account, false) else {
             return false;
         };
-        // What nobody waits for is forgotten.
+        // A request that nobody waits for is eventually dropped.
         tokio::spawn(tokio::time::timeout(MAX_WAIT, published));
         true
     }
@@ -120,7 +121,7 @@ impl FlushHandle {
     }
 }
 
-/// Publishes what the spool holds.
+/// Publishes the spool's content.
 #[derive(Debug)]
 pub struct Publisher {
     spool: Spool,
@@ -132,9 +133,10 @@ pub struct Publisher {
     pending: Pending,
     flushes: mpsc::Receiver<Flush>,
     reached: Arc<AtomicBool>,
-    /// Who waits for that, and the number before which everything of theirs is to be published.
+    /// Pending flush requests, each with the record number before which the account's events must
+    /// be published.
     waiting: Vec<(Flush, u64)>,
-    /// How many events the next batch may have: fewer after the functions found one too large.
+    /// Maximum events in the next batch: reduced after the functions found a batch too large.
     most: usize,
     silence: Silence,
 }
@@ -142,9 +144,10 @@ pub struct Publisher {
 /// Why nothing was published.
 #[derive(Debug)]
 enum Trouble {
-    /// What waits cannot be deferred, or what is suspected not be noted before it is tried again.
+    /// Waiting messages cannot be deferred, or a suspected event cannot be noted before it is
+    /// retried.
     Disk(io::Error),
-    /// The functions did not take it.
+    /// The functions did not accept it.
     Functions(FunctionsError),
 }
 
@@ -161,7 +164,7 @@ impl From<FunctionsError> for Trouble {
 }
 
 impl Publisher {
-    /// Makes a publisher; nothing happens before [`Publisher::run`].
+    /// Creates a publisher; nothing happens before [`Publisher::run`].
     #[must_use]
     pub fn new(spool: Spool, client: FunctionsClient, config: PublisherConfig) -> Self {
         Self::with_metrics(spool, client, config, Arc::default()).0
@@ -199,8 +202,8 @@ impl Publisher {
         (publisher, FlushHandle { requests, reached })
     }
 
-    /// Runs until `closing` becomes true and everything is published. It may be dropped at any time: what
-    /// was not confirmed is published again, with the same ids.
+    /// Runs until `closing` becomes true and everything is published. May be dropped at any time: unconfirmed events
+    /// are published again, with the same ids.
     pub async fn run(mut self, mut closing: watch::Receiver<bool>) {
         let mut durable = self.spool.watch();
         let mut backoff = Backoff::new(self.config.retry);
@@ -234,7 +237,7 @@ impl Publisher {
             if due.is_none() && all && self.pending.next() >= end {
                 return;
             }
-            // Batches keep their distance, unless somebody waits for one.
+            // Batches keep their minimum interval, unless someone waits for one.
             let due = due.map(|due| match last {
                 Some(last) if !all && self.waiting.is_empty() => {
                     due.max(last + self.config.interval)
@@ -287,7 +290,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes what is due: together, or apart where that gets no answer.
+    /// Publishes what is due: together, or per account if that gets no response.
     async fn publish(
         &mut self,
         all: bool,
@@ -324,7 +327,7 @@ impl Publisher {
         }
     }
 
-    /// Reads what is durable, as far as there is room for it in memory.
+    /// Reads durable records, as far as memory permits.
     async fn read(&mut self, end: u64, deferred: &mut DeferredPublisher) -> io::Result<()> {
         while self.pending.next() < end && !self.pending.is_full() {
             let (from, bytes) = (self.pending.next(), self.config.batch_bytes);
@@ -341,7 +344,7 @@ impl Publisher {
             };
             let last = *last;
             let now = Instant::now();
-            // One that was damaged meanwhile has no bytes, and is set aside.
+            // A record damaged in the meantime has no bytes, and is set aside.
             let whole = records.into_iter().filter(|(_, record)| !record.is_empty());
             for (number, record) in deferred.divert(whole.collect()).await? {
                 self.pending.add(number, record, now);
@@ -352,7 +355,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Takes note of a request, and of all that came at the same time.
+    /// Notes a flush request, and all others queued at the same time.
     fn note(&mut self, flush: Flush) {
         let mut next = Some(flush);
         while let Some(flush) = next {
@@ -367,7 +370,7 @@ impl Publisher {
         }
     }
 
-    /// Answers those whose messages are published.
+    /// Answers requests whose messages are published.
     fn answer(&mut self) {
         let pending = &self.pending;
         for (flush, _) in self
@@ -376,14 +379,14 @@ impl Publisher {
         {
             let _ = flush.done.send(());
         }
-        // They wait for a moment only; what was not read then is due all the same.
+        // The requesters wait only briefly; messages not read by then are due anyway.
         self.waiting.retain(|(flush, _)| !flush.done.is_closed());
         for (flush, _) in &self.waiting {
             self.pending.flush(&flush.account, Instant::now());
         }
     }
 
-    /// Makes those messages durable elsewhere that the functions could not store, with what waits behind them.
+    /// Moves aside, durably, the messages that the functions could not store and those waiting behind them.
     async fn set_aside(
         &self,
         receipt: &EventReceipt,
@@ -412,8 +415,8 @@ impl Publisher {
         self.most = (self.most * 2).min(self.config.batch_events);
     }
 
-    /// Deals with a batch that can never succeed as it is; false if it is worth sending again. Of an accepted event nothing is
-    /// dropped: the one that the functions cannot take is set aside.
+    /// Handles a batch that can never succeed as it is; returns false if it is worth sending again. No accepted event
+    /// is dropped: one that the functions cannot take is set aside.
     fn settle(&mut self, error: &FunctionsError, batch: &Batch) -> io::Result<bool> {
         let FunctionsError::Status {
             status: 400 | 413 | 422,

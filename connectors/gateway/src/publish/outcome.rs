@@ -1,7 +1,7 @@
-//! What the functions answered to events that were published: counted, and told where they are refused. Those are set aside
+//! Responses of the functions to published events: counted, and logged where events are refused, which are set aside
 //! by then (`attempts.rs`).
 //!
-//! Somebody on a network may be the cause, so the log has a line a minute; the metrics count all.
+//! Someone on a network may be the cause, so the log gets one line per minute; the metrics count all.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 
 static REFUSED: Seldom = Seldom::new();
 
-/// The functions stored events, but for those that they refused for good.
+/// The functions stored the events, except those they refused permanently.
 pub(super) fn confirmed(receipt: &EventReceipt, metrics: &Metrics) {
     let refused = receipt.refused.len() as u64;
     metrics.refused.fetch_add(refused, Relaxed);

@@ -1,9 +1,10 @@
-//! What was read from the spool and is not published yet, and whose turn it is when.
+//! Records read from the spool but not published yet, and when each is due.
 //!
-//! Every publication of an account rewrites the day's documents, so messages wait until they are many, or for an
-//! age that adapts: a second after some minutes of silence, and twice as long each time while it goes on, up to some
-//! minutes; and longer, if the functions tell us when somebody looks, until they are a fixed part of what was said that day. Nothing is lost meanwhile: the spool has them, and the gateway replays them. Whoever is about to
-//! look at an archive has it published at once. What changes connections does not wait.
+//! Every publication for an account rewrites the day's documents, so messages wait until there are many, or until an
+//! age that adapts: one second after a few minutes of silence, doubling while messages keep coming, up to a few
+//! minutes. If the functions tell us when someone views the archive, messages wait longer, until they are a fixed
+//! fraction of the day's. Nothing is lost meanwhile: the spool has them, and the gateway replays them. When someone
+//! is about to view an archive, it is published at once. Changes to connections do not wait.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -12,36 +13,37 @@ use protocol::AccountName;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-/// Messages of one account that are published without waiting any longer: fewer than a connection replays.
+/// Number of an account's messages at which they are published without further delay: fewer than a connection
+/// replays.
 const MOST_MESSAGES: usize = 750;
-/// The same in bytes.
+/// The same limit in bytes.
 const MOST_BYTES: usize = 256 << 10;
-/// Bytes in memory of all accounts together; beyond it everything is published.
+/// Bytes in memory across all accounts; beyond this, everything is published.
 const MOST_IN_MEMORY: usize = 16 << 20;
-/// For how long an account counts as looked at.
+/// How long an account counts as being viewed.
 const WATCHED_FOR: Duration = Duration::from_secs(15 * 60);
-/// Messages are few if they are less than this part of the day's.
+/// Messages are few if they are less than this fraction (1/n) of the day's.
 const PART_OF_DAY: usize = 4;
-/// A day's documents are written no more when it is over.
+/// A day's documents are no longer written once it is over.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// For how long it is taken that the functions, which reached us once, do it again.
+/// How long the functions, having reached us once, are assumed to be able to do so again.
 const REACHED_FOR: Duration = Duration::from_secs(3 * 60 * 60);
-/// Accounts whose age is remembered; the others begin anew.
+/// Accounts whose age is remembered; others start over.
 const MOST_HABITS: usize = 100_000;
 
-/// What of an event decides where it goes.
+/// The parts of an event that decide how it is handled.
 #[derive(Deserialize)]
 pub(crate) struct Head {
     pub(crate) id: String,
     pub(crate) account: AccountName,
     pub(crate) event: String,
-    /// Somebody may have to be told about it.
+    /// Whether someone may have to be notified about it.
     #[serde(default)]
     pub(crate) missed: bool,
 }
 
 impl Head {
-    /// Reads it; nothing if the record is no event.
+    /// Parses it; returns `None` if the record is not an event.
     pub(crate) fn of(record: &[u8]) -> Option<Self> {
         serde_json::from_slice(record).ok()
     }
@@ -51,16 +53,16 @@ impl Head {
     }
 }
 
-/// For how long messages wait.
+/// How long messages wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ages {
-    /// At first.
+    /// Initially.
     pub(crate) first: Duration,
-    /// At the longest, if somebody may look at the archive.
+    /// Maximum if someone may be viewing the archive.
     pub(crate) watched: Duration,
-    /// At the longest.
+    /// Maximum.
     pub(crate) longest: Duration,
-    /// At the longest, if they are few beside those of the day, and nobody can look at the archive unseen.
+    /// Maximum if they are few compared with the day's, and nobody can view the archive unnoticed.
     pub(crate) few: Duration,
 }
 
@@ -70,7 +72,7 @@ struct Record {
     bytes: Vec<u8>,
 }
 
-/// The messages of an account.
+/// An account's messages.
 #[derive(Debug)]
 struct Lane {
     records: VecDeque<Record>,
@@ -85,27 +87,27 @@ struct Habit {
     age: Duration,
     published: Option<Instant>,
     watched: Option<Instant>,
-    /// When what follows began.
+    /// Start of the period that the following counts cover.
     day: Instant,
-    /// Bytes that were published in a day; about that much each publication writes again.
+    /// Bytes published in a day; each publication rewrites about that much.
     bytes: usize,
 }
 
-/// What is published together.
+/// Records that are published together.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) records: Vec<Vec<u8>>,
-    /// Bytes of all records.
+    /// Total bytes of all records.
     size: usize,
-    /// The numbers of changes.
+    /// Record numbers of changes.
     changes: Vec<u64>,
     messages: Vec<(AccountName, usize)>,
-    /// The number of the last record, to name it.
+    /// The number of the last record, used as the batch's name.
     pub(crate) last: u64,
 }
 
 impl Batch {
-    /// Takes a record if it fits; the first one always does.
+    /// Adds a record if it fits; the first one always does.
     fn put(&mut self, record: &Record, most: usize, bytes: usize) -> bool {
         let fits = self.records.is_empty()
             || (self.records.len() < most && self.size + record.bytes.len() <= bytes);
@@ -118,16 +120,16 @@ impl Batch {
     }
 }
 
-/// What is published apart from everything else: messages of an account, or what changes its connections.
+/// A unit published separately from everything else: an account's messages, or its changes to connections.
 #[derive(Debug)]
 pub(crate) struct Piece {
-    /// Whose; nobody's if that cannot be read.
+    /// The account; `None` if it cannot be determined.
     pub(crate) account: Option<AccountName>,
     pub(crate) messages: bool,
     pub(crate) batch: Batch,
 }
 
-/// What was read from the spool and is not published yet.
+/// Records read from the spool but not published yet.
 #[derive(Debug)]
 pub(crate) struct Pending {
     ages: Ages,
@@ -135,18 +137,18 @@ pub(crate) struct Pending {
     lanes: HashMap<AccountName, Lane>,
     habits: HashMap<AccountName, Habit>,
     bytes: usize,
-    /// The number after the last record that was read.
+    /// The number after the last record read.
     next: u64,
-    /// What an earlier run left behind ends before this number; it does not wait.
+    /// Records of an earlier run end before this number; they do not wait.
     old: u64,
-    /// Until when it is known that we are told when somebody looks.
+    /// Until when we can rely on being told when someone views an archive.
     reached: Option<Instant>,
-    /// The spool has much that was published but for a few messages that wait.
+    /// The spool mostly holds published records, except for a few waiting messages.
     pressed: bool,
 }
 
 impl Pending {
-    /// Begins with the record of this number; those before `old` were left by an earlier run.
+    /// Starts with the record of this number; those before `old` are from an earlier run.
     pub(crate) fn new(ages: Ages, next: u64, old: u64) -> Self {
         Self {
             ages,
@@ -161,32 +163,32 @@ impl Pending {
         }
     }
 
-    /// The functions reach us: they tell us when somebody is about to look.
+    /// The functions can reach us: they will tell us when someone is about to view an archive.
     pub(crate) fn is_reached(&mut self, now: Instant) {
         self.reached = Some(now + REACHED_FOR);
     }
 
-    /// Somebody looked and the functions could not tell us: they do not reach us.
+    /// Someone viewed an archive and the functions could not tell us: they cannot reach us.
     pub(crate) const fn is_unreachable(&mut self) {
         self.reached = None;
     }
 
-    /// Says whether the spool has too much that cannot be let go of.
+    /// Sets whether the spool holds too much that cannot be released.
     pub(crate) const fn press(&mut self, pressed: bool) {
         self.pressed = pressed;
     }
 
-    /// The number of the next record to be read.
+    /// The number of the next record to read.
     pub(crate) const fn next(&self) -> u64 {
         self.next
     }
 
-    /// Skips a record that somebody else takes care of.
+    /// Skips a record that is handled elsewhere.
     pub(crate) fn skip(&mut self, number: u64) {
         self.next = number + 1;
     }
 
-    /// Takes a record that was read.
+    /// Adds a record that was read.
     pub(crate) fn add(&mut self, number: u64, bytes: Vec<u8>, now: Instant) {
         self.skip(number);
         self.bytes += bytes.len();
@@ -209,7 +211,7 @@ impl Pending {
         lane.records.push_back(record);
     }
 
-    /// Somebody is about to look at an account's archive.
+    /// Someone is about to view an account's archive.
     pub(crate) fn flush(&mut self, account: &AccountName, now: Instant) {
         if let Some(lane) = self.lanes.get_mut(account) {
             lane.urgent = true;
@@ -244,7 +246,7 @@ impl Pending {
         self.habits.get_mut(account)
     }
 
-    /// When the messages of an account are due.
+    /// When an account's messages are due.
     fn due_at(&self, account: &AccountName, lane: &Lane, now: Instant) -> Instant {
         if lane.urgent || lane.records.len() >= MOST_MESSAGES || lane.bytes >= MOST_BYTES {
             return lane.since;
@@ -257,8 +259,8 @@ impl Pending {
         if watched || lane.missed {
             return lane.since + age.min(self.ages.watched);
         }
-        // Each publication writes the day again: with a fixed part of it at least, all of them together write no more than
-        // a multiple of what was said.
+        // Each publication rewrites the day: if each adds at least a fixed fraction of it, the total written stays
+        // within a multiple of what was said.
         let few = lane.bytes < bytes / PART_OF_DAY && age >= self.ages.longest;
         if few && !self.pressed && is_now(self.reached) {
             return lane.since + self.ages.few.max(age);
@@ -266,12 +268,12 @@ impl Pending {
         lane.since + age.min(self.ages.longest)
     }
 
-    /// Returns whether nothing more is to be read before something was published.
+    /// Returns whether no more should be read before something is published.
     pub(crate) const fn is_full(&self) -> bool {
         self.bytes >= MOST_IN_MEMORY
     }
 
-    /// When there is something to publish next; nothing if nothing waits.
+    /// When something is due next; `None` if nothing is waiting.
     pub(crate) fn due(&self, now: Instant, all: bool) -> Option<Instant> {
         let at_once = all || self.is_full();
         if !self.changes.is_empty() || (at_once && !self.lanes.is_empty()) {
@@ -283,7 +285,7 @@ impl Pending {
             .min()
     }
 
-    /// Makes a batch of what is due, whoever waits longest first; it stays here until [`Self::done`].
+    /// Creates a batch of what is due, longest-waiting accounts first; the records stay here until [`Self::done`].
     pub(crate) fn batch(&self, now: Instant, all: bool, most: usize, bytes: usize) -> Batch {
         let at_once = all || self.is_full();
         let mut batch = Batch::default();
@@ -302,7 +304,7 @@ impl Pending {
             .collect();
         due.sort_unstable_by_key(|(number, ..)| *number);
         for (_, account, lane) in due {
-            // Each part of an account's messages costs a commit: rather all of them in the next batch.
+            // Each part of an account's messages costs a commit: better to send all of them in the next batch.
             let fits = batch.records.len() + lane.records.len() <= most
                 && batch.size + lane.bytes <= bytes;
             if !fits && !batch.records.is_empty() {
@@ -325,8 +327,8 @@ impl Pending {
         batch
     }
 
-    /// Makes of all that is due a batch for each account, so that none holds up another; changes of an account
-    /// one by one.
+    /// Divides everything due into one batch per account, so that none holds up another, and an account's changes
+    /// into single ones.
     pub(crate) fn pieces(&self, now: Instant, all: bool, most: usize, bytes: usize) -> Vec<Piece> {
         let at_once = all || self.is_full();
         let mut pieces: Vec<Piece> = Vec::new();
@@ -365,7 +367,7 @@ impl Pending {
         pieces
     }
 
-    /// A batch was published.
+    /// Removes a published batch.
     pub(crate) fn done(&mut self, batch: &Batch, now: Instant) {
         let bytes = &mut self.bytes;
         self.changes.retain(|record| {
@@ -409,7 +411,7 @@ impl Pending {
         }
     }
 
-    /// Returns the messages of an account.
+    /// Returns an account's messages.
     pub(crate) fn of(&self, account: &AccountName) -> Vec<Vec<u8>> {
         let lane = self.lanes.get(account);
         lane.map_or_else(Vec::new, |lane| {
@@ -420,14 +422,14 @@ impl Pending {
         })
     }
 
-    /// Forgets the messages of an account: somebody else takes care of them.
+    /// Drops an account's messages, which are handled elsewhere.
     pub(crate) fn forget(&mut self, account: &AccountName) {
         if let Some(lane) = self.lanes.remove(account) {
             self.bytes -= lane.bytes;
         }
     }
 
-    /// Whether messages of an account wait that were recorded before this number.
+    /// Returns whether any of an account's waiting messages were recorded before this number.
     pub(crate) fn has(&self, account: &AccountName, before: u64) -> bool {
         let first = self
             .lanes
@@ -445,7 +447,7 @@ impl Pending {
         first.min().unwrap_or(self.next)
     }
 
-    /// Everything before this number that changes connections is published.
+    /// Every change to connections before this number is published.
     pub(crate) fn settled(&self) -> u64 {
         self.changes
             .front()

@@ -1,4 +1,4 @@
-//! Bodies of requests to Socket.IO: bounded in bytes and time.
+//! Bodies of Socket.IO requests, limited in bytes and time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-/// Why a body is not read to its end.
+/// Why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("the body is larger than is allowed before a ticket was shown")]
@@ -29,7 +29,7 @@ pub(crate) struct BoundedBody<B> {
 }
 
 impl<B> BoundedBody<B> {
-    /// Bounds a body of so many bytes, which has to come in so long.
+    /// Limits a body to `most` bytes, which must arrive within `limit`.
     pub(crate) fn new(inner: B, most: u64, limit: Duration) -> Self {
         Self {
             inner,

@@ -1,7 +1,7 @@
-//! Sessions of Socket.IO without sockets are closed: Socket.IO itself keeps them for as long as the client answers pings.
+//! Closes Socket.IO sessions without sockets: Socket.IO itself keeps them for as long as the client answers pings.
 //!
-//! A WebSocket is ended where its bytes are read ([`http_server::MessageBound`]). One that polls is closed here, as its
-//! client could do it.
+//! A WebSocket is ended where its bytes are read ([`http_server::MessageBound`]). A polling session is closed here,
+//! in the way its client could.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use socketioxide::service::SocketIoService;
 use super::{NotFound, PATH};
 use crate::sockets::places::{GRACE, Leavers, Places};
 
-/// Engine.IO's packet that closes a session.
+/// The Engine.IO packet that closes a session.
 const CLOSE: &str = "1";
 
-/// Closes what polls and has no socket any more.
+/// Closes polling sessions that no longer have a socket.
 pub(crate) async fn close_left(
     places: Arc<Places>,
     mut leavers: Leavers,
@@ -30,7 +30,7 @@ pub(crate) async fn close_left(
         let target = format!("{PATH}/?EIO=4&transport=polling&sid={id}");
         let request = Request::post(target).body(Full::new(Bytes::from_static(CLOSE.as_bytes())));
         if let Ok(request) = request {
-            // It is refused if the session is gone, or is a WebSocket.
+            // Refused if the session is gone, or is a WebSocket.
             let _ = tower_service::Service::call(&mut sockets, request).await;
         }
     }

@@ -7,7 +7,7 @@ use crate::metrics::{Gauges, Metrics};
 use crate::sockets::places::Places;
 use crate::spool::Spool;
 
-/// What is measured when somebody asks.
+/// What is measured on request.
 pub(crate) struct Measured {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) hub: Arc<Hub>,

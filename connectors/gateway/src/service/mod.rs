@@ -31,14 +31,14 @@ use crate::sockets::places::Places;
 use crate::sockets::tickets::{Tickets, ticket_in};
 use protocol::WAKE_PATH;
 
-/// Socket.IO's path.
+/// The Socket.IO path.
 pub const PATH: &str = "/sockethub";
 
-/// Bytes of a request's head that are taken: it is kept for as long as the session.
+/// Maximum bytes of a request's head that are accepted: it is kept for as long as the session.
 const MAX_HEAD: usize = 8 << 10;
-/// Bytes of a request's body, or of a message on a WebSocket, before a ticket was shown.
+/// Bytes of a request body, or of a WebSocket message, before a ticket has been shown.
 const MAX_UNPROVEN: u64 = 16 << 10;
-/// The headers that Socket.IO needs of the request that begins a session.
+/// Headers that Socket.IO needs from the request that starts a session.
 const KEPT: [HeaderName; 6] = [
     header::CONNECTION,
     header::UPGRADE,
@@ -48,25 +48,25 @@ const KEPT: [HeaderName; 6] = [
     header::CONTENT_LENGTH,
 ];
 
-/// The body of answers.
+/// The body of responses.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// What the service needs.
+/// What the service is built from.
 pub(crate) struct Parts {
     pub(crate) tickets: Arc<Tickets>,
     pub(crate) places: Arc<Places>,
     pub(crate) wake: Wake,
     pub(crate) measured: Measured,
-    /// How long a client may take to send the body of a request.
+    /// How long a client may take to send a request body.
     pub(crate) body: Duration,
     /// Origins whose pages may use the gateway; empty means any.
     pub(crate) origins: Vec<String>,
     pub(crate) behind_proxy: bool,
-    /// Becomes true when the gateway ends.
+    /// Becomes true when the gateway shuts down.
     pub(crate) closing: watch::Receiver<bool>,
 }
 
-/// Answers requests of clients; both a tower and a hyper service. Clones are the same service.
+/// Handles client requests, as both a tower and a hyper service. Clones are the same service.
 #[derive(Clone)]
 pub struct GatewayService {
     parts: Arc<Parts>,
@@ -119,7 +119,7 @@ impl GatewayService {
         Ok(response)
     }
 
-    /// Bounds what a request costs before a ticket was shown: head, body, and the session that it begins.
+    /// Limits what a request costs before a ticket has been shown: its head, its body, and the session it starts.
     fn bounded<B>(
         &self,
         request: Request<B>,
@@ -156,7 +156,7 @@ impl GatewayService {
             None
         };
         if let Some(bound) = request.extensions().get::<MessageBound>() {
-            // On a WebSocket nothing but the frames tells how long a message is.
+            // On a WebSocket, only the frames reveal the length of a message.
             match (&place, id) {
                 (Some(place), _) => {
                     bound.set_until(MAX_UNPROVEN, place.proven(), place.over());
@@ -222,23 +222,24 @@ impl GatewayService {
     }
 }
 
-/// Whether a page that a browser on this machine has open may have led it here.
+/// Returns whether a page open in a browser on this machine may have sent the request (DNS
+/// rebinding).
 fn is_rebound<B>(request: &Request<B>) -> bool {
     let peer = request.extensions().get::<Peer>();
-    // A name that is no text is none of ours.
+    // A name that is not valid text is not one of ours.
     let named = request.headers().get(header::HOST);
     let host = named.map(|host| host.to_str().unwrap_or_default());
     let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
     peer.is_some_and(|peer| ::metrics::is_rebound(peer.0, host))
 }
 
-/// The id of the session that a request belongs to, as Socket.IO reads it.
+/// The session id in a request, as Socket.IO reads it.
 fn session_in<B>(request: &Request<B>) -> Option<&str> {
     let mut pairs = request.uri().query()?.split('&');
     pairs.find_map(|pair| pair.strip_prefix("sid="))
 }
 
-/// Takes note of what is written to the WebSocket of a session that was begun by polling: it shows its ticket later.
+/// Counts what is written to the WebSocket of a session that was started by polling, and so shows its ticket later.
 fn counter(places: Arc<Places>, id: String) -> impl Fn(usize) + Send + Sync + 'static {
     let known = OnceLock::new();
     move |bytes| {
@@ -253,7 +254,7 @@ fn counter(places: Arc<Places>, id: String) -> impl Fn(usize) + Send + Sync + 's
     }
 }
 
-/// Takes note of what the answer to a poll of a session carries away, when it is written.
+/// Counts what the response to a session's poll carries, when it is written.
 fn counted<B>(body: B, places: Arc<Places>, id: Option<String>) -> Body
 where
     B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
@@ -282,7 +283,7 @@ fn cross_origin(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
             headers.insert(name, HeaderValue::from_static(value));
         }
     }
-    // Polls must never come from a cache.
+    // Poll responses must never come from a cache.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
@@ -328,7 +329,7 @@ where
     }
 }
 
-/// What Socket.IO does not answer.
+/// Responds where Socket.IO does not.
 #[derive(Clone, Debug)]
 pub(crate) struct NotFound;
 

@@ -1,4 +1,4 @@
-//! `POST /sockethub/wake`: the functions have queued something for us, or something that we keep changed.
+//! `POST /sockethub/wake`: the functions have queued something for us, or something we keep has changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use crate::publish::FlushHandle;
 use crate::sessions::Sessions;
 use crate::spool::Spool;
 
-/// How long whoever is about to look at an archive waits for what is said to be in it: less than the functions wait
-/// for an answer.
+/// How long someone who is about to view an archive waits for it to be complete: less than the functions wait for a
+/// response.
 const MAX_FLUSH: Duration = Duration::from_millis(1_200);
 
-/// Answers the functions.
+/// Handles wakes from the functions.
 pub(crate) struct Wake {
     /// The connector's id.
     pub(crate) id: String,
@@ -42,7 +42,7 @@ impl Wake {
         self.woken(query).await
     }
 
-    /// Checks that the functions wake us.
+    /// Checks that the request comes from the functions.
     fn signed<B>(&self, request: &Request<B>) -> Result<(), Box<Response<Body>>> {
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
         if request.method() != Method::POST {
@@ -78,12 +78,12 @@ impl Wake {
             return self.changed(&query).await;
         }
         self.outbox.wake();
-        // It may be that an archive can be written again.
+        // An archive may have become writable again.
         self.spool.deferred().retry();
         plain(StatusCode::NO_CONTENT, "")
     }
 
-    /// The functions say what changed: it is known here once they are answered.
+    /// Fetches what the functions say has changed before responding to them.
     async fn changed(&self, query: &str) -> Response<Body> {
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
         let result = match pairs.next() {
@@ -93,7 +93,7 @@ impl Wake {
             },
             Some((name, value)) if name == "call" => self.sessions.call_changed(&value).await,
             Some((name, value)) if name == "archive" => match value.parse::<AccountName>() {
-                // Somebody is about to look at it.
+                // Someone is about to view it.
                 Ok(account) => {
                     self.flushes.flush(&account, MAX_FLUSH).await;
                     Ok(())

@@ -1,18 +1,18 @@
-//! What the functions said lately of sessions and calls: which are over, and which are not.
+//! What the functions recently said about sessions and calls: which have ended, and which have not.
 
 use std::time::Duration;
 
 use protocol::{AccountName, Bounded, SessionRef};
 use tokio::time::Instant;
 
-/// How long it is remembered that a session has ended: longer than tickets live.
+/// How long the end of a session is remembered: longer than tickets are valid.
 const REMEMBERED: Duration = Duration::from_secs(600);
-/// Sessions of which that is remembered.
+/// Ended sessions that are remembered.
 const MAX_ENDED: usize = 10_000;
-/// Sessions and calls of which it is remembered when they were confirmed: more than may be open here.
+/// Sessions and calls whose confirmation is remembered: more than may be open here.
 const MAX_CONFIRMED: usize = 20_000;
 
-/// What somebody was let in by.
+/// What someone was admitted by.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Grounds {
     Session(AccountName, Option<String>),
@@ -31,12 +31,12 @@ impl From<&String> for Grounds {
     }
 }
 
-/// See the module.
+/// Recent answers of the functions.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// Until when it is remembered.
+    /// Until when each is remembered.
     ended: Bounded<Grounds, Instant>,
-    /// When the functions were asked that confirmed it last.
+    /// When the functions were asked for the answer that last confirmed each.
     confirmed: Bounded<Grounds, Instant>,
 }
 
@@ -50,31 +50,31 @@ impl Default for Known {
 }
 
 impl Known {
-    /// It is over.
+    /// Records the end of a session or call.
     pub(super) fn end(&mut self, grounds: Grounds, now: Instant) {
         self.confirmed.remove(&grounds);
-        // Without a grant the account may come again by its next password.
+        // Without a grant, the account may come back with its next password.
         if !matches!(grounds, Grounds::Session(_, None)) {
             self.ended.expire(|until| *until <= now);
             self.ended.insert(grounds, now + REMEMBERED);
         }
     }
 
-    /// Whether it ended lately.
+    /// Returns whether it ended recently.
     pub(super) fn has_ended(&self, grounds: &Grounds, now: Instant) -> bool {
         self.ended.get(grounds).is_some_and(|until| now < *until)
     }
 
-    /// The functions, asked at this time, know nothing of its end.
+    /// Records that the functions, asked at this time, knew of no end.
     pub(super) fn confirm(&mut self, grounds: Grounds, asked: Instant) {
-        // What ended meanwhile stays so, and a late answer says less than a newer one.
+        // An end learned of meanwhile stands, and a late answer is worth less than a newer one.
         let newer = self.confirmed.get(&grounds).is_some_and(|at| *at > asked);
         if !newer && !self.has_ended(&grounds, asked) {
             self.confirmed.insert(grounds, asked);
         }
     }
 
-    /// Something of these changed: that they were confirmed says nothing any more.
+    /// Something about these changed, so earlier confirmations no longer count.
     pub(super) fn doubt(&mut self, changed: impl Fn(&Grounds) -> bool) {
         let confirmed = self.confirmed.iter().map(|(grounds, _)| grounds);
         let doubted: Vec<Grounds> = confirmed.filter(|one| changed(one)).cloned().collect();
@@ -83,7 +83,7 @@ impl Known {
         }
     }
 
-    /// Whether it was confirmed at this time or later.
+    /// Returns whether it was confirmed at this time or later.
     pub(super) fn is_confirmed(&self, grounds: &Grounds, since: Option<Instant>) -> bool {
         let confirmed = self.confirmed.get(grounds);
         confirmed.is_some_and(|at| since.is_none_or(|since| *at >= since))
@@ -105,7 +105,7 @@ mod tests {
         let one = session(Some("g1"));
         assert!(!known.is_confirmed(&one, Some(start)));
         known.confirm(one.clone(), at(10));
-        // An answer that comes late.
+        // A late answer.
         known.confirm(one.clone(), at(5));
         assert!(known.is_confirmed(&one, Some(at(10))));
         assert!(!known.is_confirmed(&one, Some(at(11))));
@@ -120,13 +120,13 @@ mod tests {
         for grounds in [&one, &call] {
             known.confirm(grounds.clone(), start);
             known.end(grounds.clone(), start);
-            // It was asked before the end, or answered by who did not know it.
+            // The question was asked before the end, or answered without knowledge of it.
             known.confirm(grounds.clone(), start);
             assert!(known.has_ended(grounds, start));
             assert!(!known.is_confirmed(grounds, None));
         }
         assert!(!known.has_ended(&one, start + REMEMBERED));
-        // The account's new password is another matter.
+        // The account's new password is a different matter.
         let password = session(None);
         known.end(password.clone(), start);
         assert!(!known.has_ended(&password, start));

@@ -1,11 +1,12 @@
-//! Whatever ends a session ends its sockets: the functions are asked which of those that are here are over.
+//! Ends the sockets of sessions that have ended, for whatever reason: the functions are asked which of the sessions
+//! open here are over.
 //!
-//! They are asked when a socket comes, when the functions say that something of an account changed, as soon as their
-//! version of what ended changes, and otherwise from time to time, for sessions that expire.
+//! They are asked when a socket connects, when they report a change to an account, as soon as their version number
+//! for ended sessions changes, and otherwise periodically, for sessions that expire.
 //!
-//! While they cannot be asked, a session or call is believed for [`crate::Limits::believed`] after they last confirmed it,
-//! for sockets that are here and for those that come back. Then it is closed: its end may be what we cannot hear of. A
-//! ticket alone, of which they never said anything, lets nobody in.
+//! While they cannot be reached, a session or call stays trusted for [`crate::Limits::believed`] after the last
+//! confirmation, both for open sockets and for reconnecting ones. Then it is closed, since we may have missed its
+//! end. A ticket alone, for which the functions have never confirmed anything, admits nobody.
 
 mod known;
 
@@ -25,17 +26,17 @@ use crate::sync::lock;
 use connector_kit::{FunctionsClient, FunctionsError, jitter};
 use program::Seldom;
 
-/// How long a socket that comes, or somebody who waits for what changed, waits for the functions.
+/// How long a connecting socket, or someone waiting for a change, waits for the functions.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often they are asked although nothing seems to have ended.
+/// How often the functions are asked although nothing seems to have ended.
 const ASK_ALL: Duration = Duration::from_secs(300);
-/// The longest pause before they are asked again that gave no answer.
+/// Maximum delay before the functions are asked again after giving no answer.
 const RETRY: Duration = Duration::from_secs(2);
 
 static UNCONFIRMED: Seldom = Seldom::new();
 static CLOSED: Seldom = Seldom::new();
 
-/// About whom the functions are asked.
+/// Which sessions the functions are asked about.
 #[derive(Clone, Copy)]
 enum About<'a> {
     All,
@@ -43,12 +44,12 @@ enum About<'a> {
     Call(&'a str),
 }
 
-/// Why a socket may not come in.
+/// Why a socket may not be admitted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Refusal {
     /// The session or the call has ended.
     Over,
-    /// The functions cannot be asked, and have not confirmed it lately.
+    /// The functions cannot be reached, and have not confirmed it recently.
     Unconfirmed,
 }
 
@@ -59,7 +60,7 @@ pub(crate) struct Sessions {
     calls: Arc<Calls>,
     /// How often the functions are asked.
     pause: Duration,
-    /// How long what they confirmed is believed.
+    /// How long their confirmation stays trusted.
     believed: Duration,
     known: Mutex<Known>,
 }
@@ -81,7 +82,7 @@ impl Sessions {
         })
     }
 
-    /// Ends what has ended, for as long as the gateway runs.
+    /// Ends sockets whose session has ended, for as long as the gateway runs.
     pub(crate) async fn watch(self: Arc<Self>) {
         let mut seen = None;
         let mut asked = Instant::now();
@@ -93,7 +94,7 @@ impl Sessions {
             };
             tokio::time::sleep(pause + jitter(pause / 2)).await;
             if !self.has_sessions(About::All) {
-                // Whoever comes is asked about anyway.
+                // Sockets that connect are checked anyway.
                 seen = None;
                 continue;
             }
@@ -136,7 +137,7 @@ impl Sessions {
         }
     }
 
-    /// Asks about those that are here, ends those that are over, and returns the functions' version.
+    /// Asks about open sessions, ends those that are over, and returns the functions' version number.
     async fn check(&self, about: About<'_>) -> Result<String, FunctionsError> {
         let (sessions, calls) = self.sessions(about);
         let mut version = None;
@@ -149,7 +150,7 @@ impl Sessions {
                 calls: calls[part(calls.len(), round)].to_vec(),
             };
             let answer = self.ask(&query).await?;
-            // The first is the oldest: what ended since changes it again.
+            // The first answer is the oldest: anything that ended since changes the version again.
             version.get_or_insert(answer.version);
         }
         Ok(version.unwrap_or_default())
@@ -176,7 +177,7 @@ impl Sessions {
         Ok(answer)
     }
 
-    /// Nothing has ended: everything that was confirmed before still is, at the time at which they were asked.
+    /// Nothing has ended: everything confirmed before is still valid as of the time of the question.
     fn confirm_all(&self, asked: Instant) {
         let (sessions, calls) = self.sessions(About::All);
         let sessions = sessions.iter().map(Grounds::from);
@@ -189,13 +190,13 @@ impl Sessions {
         }
     }
 
-    /// Whether this was confirmed so lately that it is believed while the functions cannot be asked.
+    /// Returns whether it was confirmed so recently that it stays trusted while the functions cannot be reached.
     fn is_believed(&self, grounds: &Grounds) -> bool {
         let since = Instant::now().checked_sub(self.believed);
         lock(&self.known).is_confirmed(grounds, since)
     }
 
-    /// Whether a socket that comes with this may come in.
+    /// Checks whether a socket with this session or call may be admitted.
     ///
     /// # Errors
     /// Why it may not.
@@ -250,7 +251,7 @@ impl Sessions {
         !sessions.is_empty() || !calls.is_empty()
     }
 
-    /// Returns by what those that are here were let in, and the calls that are going on.
+    /// Returns the sessions that admitted the open sockets, and the calls in progress.
     fn sessions(&self, about: About<'_>) -> (Vec<SessionRef>, Vec<String>) {
         let meant = |account: &AccountName| match about {
             About::All => true,
@@ -270,7 +271,7 @@ impl Sessions {
             About::Call(only) => calls = vec![only.to_owned()],
         }
         sessions.sort();
-        // One session with several sockets is asked about once.
+        // A session with several sockets is asked about once.
         sessions.dedup_by(|a, b| {
             a.account == b.account
                 && a.grant == b.grant
@@ -279,7 +280,7 @@ impl Sessions {
         (sessions, calls)
     }
 
-    /// Ends the sockets that were let in by it, and takes its tickets no more.
+    /// Ends the sockets a session admitted, and rejects its tickets from now on.
     fn end(&self, session: &SessionRef) {
         lock(&self.known).end(Grounds::from(session), Instant::now());
         let ends = |other: &SessionRef| {
@@ -293,13 +294,13 @@ impl Sessions {
         self.calls.end_session(ends, SESSION_OVER);
     }
 
-    /// Ends a call, and takes its tickets no more.
+    /// Ends a call, and rejects its tickets from now on.
     fn end_call(&self, call: &str) {
         lock(&self.known).end(Grounds::Call(call.to_owned()), Instant::now());
         self.calls.end(call);
     }
 
-    /// Closes what the functions have not confirmed for too long. It may come back once they can be asked.
+    /// Closes what the functions have not confirmed for too long. It may come back once they can be reached.
     fn end_unconfirmed(&self) {
         let (sessions, calls) = self.sessions(About::All);
         for call in calls {
@@ -332,7 +333,7 @@ impl Sessions {
         }
     }
 
-    /// Connections or sessions of an account changed: knows them when it returns.
+    /// An account's connections or sessions changed; the change is known here when this returns.
     pub(crate) async fn account_changed(
         &self,
         account: &AccountName,
@@ -355,7 +356,8 @@ impl Sessions {
         self.check_changed(About::Call(call)).await
     }
 
-    /// Asks about what changed. What cannot be found out may be an end, and is closed.
+    /// Asks about a change. If there is no answer, it may have been an end, and the sockets are
+    /// closed.
     async fn check_changed(&self, about: About<'_>) -> Result<(), FunctionsError> {
         let checked = in_time(self.check(about)).await;
         if checked.is_err() {
@@ -365,7 +367,7 @@ impl Sessions {
     }
 }
 
-/// Waits for an answer of the functions, but not for long.
+/// Waits for the functions' answer, for a limited time.
 async fn in_time<T>(
     asked: impl Future<Output = Result<T, FunctionsError>>,
 ) -> Result<T, FunctionsError> {

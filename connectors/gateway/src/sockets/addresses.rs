@@ -1,4 +1,4 @@
-//! From which addresses clients come, and how many sockets each of them has.
+//! Client addresses, and the number of sockets each of them has.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::sync::lock;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Peer(pub IpAddr);
 
-/// Returns the address of a request's client, as far as it is known: what one customer gets of addresses counts as one.
+/// Returns the address of a request's client, if known; a block of addresses assigned to one customer counts as one.
 pub(crate) fn address_of<B>(request: &http::Request<B>, behind_proxy: bool) -> Option<IpAddr> {
     let headers = request.headers();
     let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
@@ -21,7 +21,7 @@ pub(crate) fn address_of<B>(request: &http::Request<B>, behind_proxy: bool) -> O
     address.map(program::network)
 }
 
-/// How many sockets with a ticket each address has open.
+/// The number of open sockets with a ticket per address.
 #[derive(Debug)]
 pub(crate) struct AddressCounts {
     most: usize,
@@ -29,7 +29,7 @@ pub(crate) struct AddressCounts {
 }
 
 impl AddressCounts {
-    /// `most`: sockets of one address.
+    /// `most`: sockets per address.
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -37,8 +37,8 @@ impl AddressCounts {
         })
     }
 
-    /// Counts a socket for as long as what is returned lives; nothing if its address has too many.
-    /// One whose address is not known is not counted.
+    /// Counts a socket for as long as the returned value lives; returns `None` if its address has
+    /// too many. A socket whose address is unknown is not counted.
     pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Counted> {
         if let Some(address) = address {
             let mut counts = lock(&self.counts);
@@ -55,7 +55,7 @@ impl AddressCounts {
     }
 }
 
-/// A socket that is counted.
+/// A counted socket.
 #[derive(Debug)]
 pub(crate) struct Counted {
     counts: Arc<AddressCounts>,

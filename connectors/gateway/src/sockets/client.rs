@@ -1,4 +1,4 @@
-//! One socket of a client, as connections and sessions see it.
+//! A client's socket, as seen by connections and sessions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ static NOT_READING: Seldom = Seldom::new();
 pub(crate) struct Client {
     pub(crate) id: SocketId,
     pub(crate) account: AccountName,
-    /// By what it was let in.
+    /// The session that admitted it.
     pub(crate) session: SessionRef,
     pub(crate) full: bool,
     pub(crate) since: Option<Timestamp>,
@@ -31,7 +31,7 @@ pub(crate) struct Client {
     dialect: Mutex<Dialect>,
     spelling: Mutex<RoomSpelling>,
     ended: AtomicBool,
-    /// Told when the socket is gone or has to go.
+    /// Notified when the socket is gone or has to go.
     pub(crate) gone: Notify,
 }
 
@@ -59,7 +59,8 @@ impl Client {
         }
     }
 
-    /// Sends an activity. A client that does not read fast enough is cut off: it returns and asks for what it missed.
+    /// Sends an activity. A client that does not read fast enough is disconnected; it reconnects and asks for what it
+    /// missed.
     pub(crate) fn message(&self, activity: &Value) {
         add(&self.metrics.activities_sent);
         self.emit("message", activity);
@@ -81,19 +82,19 @@ impl Client {
         close_slow(&self.socket, &self.metrics);
     }
 
-    /// Lets it neither receive nor send from now on, tells it why, and closes it.
+    /// Stops the socket from receiving and sending, tells it why, and closes it.
     pub(crate) fn end(&self, why: &str) {
         if self.ended.swap(true, Ordering::SeqCst) {
             return;
         }
-        // Fails only if it is closed or does not read.
+        // Fails only if it is closed or its client does not read.
         let _ = self.socket.emit("error", &error_event(why));
         self.disconnect();
         self.gone.notify_one();
     }
 
     pub(crate) fn disconnect(&self) {
-        // Fails only if the socket is closed already or its queue is full; the ping timeout ends it then.
+        // Fails only if the socket is already closed or its queue is full; then the ping timeout ends it.
         let _ = self.socket.clone().disconnect();
     }
 
@@ -119,7 +120,7 @@ impl Client {
 /// Closes a socket whose client does not read.
 fn close_slow(socket: &SocketRef, metrics: &Metrics) {
     add(&metrics.sockets_too_slow);
-    // Fails only if the socket is closed already or its queue is full; the ping timeout ends it then.
+    // Fails only if the socket is already closed or its queue is full; then the ping timeout ends it.
     let _ = socket.clone().disconnect();
 }
 
@@ -137,7 +138,7 @@ impl std::fmt::Debug for Reply {
 }
 
 impl Reply {
-    /// `ack`: nothing if the client does not wait for one.
+    /// `ack`: `None` if the client does not wait for one.
     pub(crate) fn new(ack: Option<AckSender>, socket: SocketRef, metrics: Arc<Metrics>) -> Self {
         Self {
             ack,
@@ -146,12 +147,12 @@ impl Reply {
         }
     }
 
-    /// Answers. A client that does not read is cut off, as by [`Client::message`].
+    /// Sends the answer. A client that does not read is disconnected, as in [`Client::message`].
     pub(crate) fn send(self, value: &Value) {
         self.ack(Some(value));
     }
 
-    /// Answers without a value, as callbacks whose first argument is an error expect.
+    /// Answers without a value, as expected by callbacks whose first argument is an error.
     pub(crate) fn send_nothing(self) {
         self.ack(None);
     }

@@ -1,4 +1,4 @@
-//! How many events a socket may send.
+//! Limits how many events a socket may send.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use crate::config::Limits;
 use crate::sync::lock;
 
-/// What becomes of an event.
+/// The decision on an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
     Pass,
-    /// It is one too many; from now on nothing passes for a while.
+    /// One too many; from now on everything is ignored for a while.
     Block,
     Blocked,
 }

@@ -1,4 +1,4 @@
-//! Sockets of clients: one of them, how many there may be, and how much each may send.
+//! Client sockets: one socket, how many there may be, and how much each may send.
 
 pub(crate) mod addresses;
 pub(crate) mod client;
@@ -14,30 +14,30 @@ use socketioxide::extract::SocketRef;
 
 use self::places::{Place, Proof};
 
-/// What is said to a socket whose session has ended.
+/// Sent to a socket whose session has ended.
 pub(crate) const SESSION_OVER: &str = "the session has ended; sign in again";
-/// What is said while nobody can tell whether a session has ended.
+/// Sent while it cannot be determined whether a session has ended.
 pub(crate) const SESSION_UNCONFIRMED: &str =
     "it cannot be checked at the moment whether you are still signed in; try again in a moment";
 
-/// Closes a socket that was refused; its session goes too, unless another of its sockets has shown a ticket.
+/// Closes a refused socket, and its session too unless another of its sockets has shown a ticket.
 pub(crate) fn dismiss(socket: SocketRef) {
     let place = socket.req_parts().extensions.get::<Place>().cloned();
     let id = socket.id.to_string();
-    // Fails only if it is closed already or does not read.
+    // Fails only if it is already closed or its client does not read.
     let _ = socket.disconnect();
     if let Some(place) = place {
         place.refused(&id);
     }
 }
 
-/// Notes that a socket has shown a ticket; dropped when it has ended.
+/// Notes that a socket has shown a ticket; the returned proof is dropped when the socket ends.
 pub(crate) fn prove(socket: &SocketRef) -> Option<Proof> {
     let place = socket.req_parts().extensions.get::<Place>();
     place.map(|place| place.prove(socket.id.to_string()))
 }
 
-/// Returns the address of a socket's client, as far as it is known; see [`addresses::address_of`].
+/// Returns the address of a socket's client, if known; see [`addresses::address_of`].
 pub(crate) fn address(socket: &SocketRef) -> Option<IpAddr> {
     let place = socket.req_parts().extensions.get::<Place>();
     place.and_then(Place::address)

@@ -1,4 +1,4 @@
-//! Sends to sockets, and counts what their clients have not read ([`Unread`]).
+//! Sends to sockets and counts what their clients have not read ([`Unread`]).
 
 use std::io;
 
@@ -9,14 +9,14 @@ use socketioxide::{SendError, SocketError};
 use super::places::Place;
 use super::unread::{TooSlow, frame};
 
-/// Sends an event to a socket; nothing happens if it is closed.
+/// Sends an event to a socket; does nothing if it is closed.
 pub(crate) fn emit(socket: &SocketRef, event: &str, value: &Value) -> Result<(), TooSlow> {
     count(socket, frame(event_length(event, value)), || {
         socket.emit(event, value)
     })
 }
 
-/// Sends an ack to a socket whose client waits for it, with one argument or none; nothing happens if it is closed.
+/// Sends an ack with one argument or none to a socket whose client waits for it; does nothing if it is closed.
 pub(crate) fn ack(
     socket: &SocketRef,
     ack: AckSender,
@@ -47,7 +47,7 @@ fn count(
     }
     match sent {
         Err(SendError::Socket(SocketError::InternalChannelFull)) => Err(TooSlow),
-        // It is closed, or the value is no JSON, which values always are.
+        // The socket is closed, or the value is not JSON, which values always are.
         _ => Ok(()),
     }
 }
@@ -70,7 +70,7 @@ fn length(value: &Value) -> usize {
         }
     }
     let mut counter = Counter(0);
-    // A value always is JSON, and counting it never fails.
+    // A value always serialises to JSON, and counting never fails.
     let _ = serde_json::to_writer(&mut counter, value);
     counter.0
 }
@@ -96,7 +96,7 @@ mod tests {
             packets.push(packet);
         }
         unread.polled(packets.join("\u{1e}").as_bytes());
-        // Nothing is left, and nothing was taken off that was not there.
+        // Nothing is left, and nothing was subtracted that had not been added.
         unread.add(1_000).unwrap();
         assert!(unread.add(1).is_err());
     }

@@ -1,7 +1,7 @@
-//! How many sessions of Socket.IO may be open that have shown no ticket: they cost memory before anybody is known.
+//! Limits the number of open Socket.IO sessions without a ticket, which use memory before anyone is authenticated.
 //!
-//! A place is taken at the handshake and lies in the extensions of the request, which Socket.IO keeps for as long as
-//! the session lives: when the session is dropped, so is the place.
+//! A place is taken at the handshake and kept in the request's extensions, which Socket.IO keeps for as long as the
+//! session lives: when the session is dropped, so is the place.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -16,8 +16,8 @@ use super::unread::Unread;
 use crate::config::Limits;
 use crate::sync::lock;
 
-/// How long a session is kept after its last socket was refused or has ended: for what it was told, and for another
-/// socket.
+/// How long a session is kept after its last socket was refused or has ended, so that it can deliver its last
+/// messages and open another socket.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// All places.
@@ -27,14 +27,15 @@ pub(crate) struct Places {
     most: usize,
     /// Sessions without a ticket.
     most_unproven: usize,
-    /// Sessions without a ticket of one address; and those that only the first request showed one of an account, for it.
+    /// Sessions without a ticket per address; and sessions per account that have shown its ticket only in the first
+    /// request.
     most_of_one: usize,
-    /// Bytes that a session may be sent and not read.
+    /// Bytes sent to a session that may be unread.
     most_unread: usize,
-    /// How long a WebSocket may show no ticket.
+    /// How long a WebSocket may stay open without a ticket.
     stranger: Duration,
     counts: Mutex<Counts>,
-    /// Told the ids of sessions whose last socket is gone.
+    /// Receives the ids of sessions whose last socket is gone.
     left: mpsc::UnboundedSender<(String, Instant)>,
     leavers: Mutex<Option<Leavers>>,
 }
@@ -46,23 +47,23 @@ pub(crate) type Leavers = mpsc::UnboundedReceiver<(String, Instant)>;
 struct Counts {
     sessions: usize,
     unproven: usize,
-    /// Sessions of which no socket has shown a ticket, by whom they are counted for.
+    /// Number of sessions without a socket that has shown a ticket, by whom they are counted for.
     ones: HashMap<One, usize>,
     /// Ids of sessions that have shown a ticket.
     proven: HashSet<String>,
-    /// What sessions that have ever shown a ticket were sent and have not read, by their ids.
+    /// Data sent but not read, per id of sessions that have ever shown a ticket.
     unread: HashMap<String, Arc<Unread>>,
     /// Ids of sessions whose last socket was refused or has ended, and when.
     left: HashMap<String, Instant>,
 }
 
-/// Whom sessions are counted for until a socket shows a ticket.
+/// Whom a session is counted for until a socket shows a ticket.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 enum One {
     /// Strangers at an address.
     Address(IpAddr),
-    /// The account of a ticket in the first request: strangers at the same address do not keep it out, and its own
-    /// sessions are no more than theirs.
+    /// The account of the ticket in the first request: strangers at the same address cannot keep it out, and it may
+    /// have no more sessions than they may.
     Account(AccountName),
 }
 
@@ -81,19 +82,19 @@ impl Places {
         })
     }
 
-    /// Returns what tells of sessions that are to be closed; once.
+    /// Returns the receiver of sessions that are to be closed; only once.
     pub(crate) fn leavers(&self) -> Option<Leavers> {
         lock(&self.leavers).take()
     }
 
-    /// Whether the last socket of the session with this id is gone for long enough.
+    /// Returns whether the last socket of the session with this id has been gone long enough.
     pub(crate) fn is_over(&self, id: &str) -> bool {
         let counts = lock(&self.counts);
         let left = counts.left.get(id);
         left.is_some_and(|left| left.elapsed() >= GRACE)
     }
 
-    /// Returns what tells when the WebSocket of a session that was begun by polling is over.
+    /// Returns a function that reports when the WebSocket of a session started by polling is over.
     pub(crate) fn over(self: &Arc<Self>, id: String) -> impl FnMut() -> bool + Send + 'static {
         let places = Arc::clone(self);
         let mut known = Instant::now();
@@ -105,8 +106,8 @@ impl Places {
         }
     }
 
-    /// Takes a place for a session that begins; nothing if there are too many. Strangers, at this address or at many,
-    /// keep nobody out who has shown a valid ticket with the first request; `account` is the one that it is for.
+    /// Takes a place for a new session; returns `None` if there are too many. Strangers, at this address or at many,
+    /// cannot keep out anyone who shows a valid ticket with the first request; `account` is the ticket's account.
     pub(crate) fn enter(
         self: &Arc<Self>,
         address: Option<IpAddr>,
@@ -138,17 +139,17 @@ impl Places {
         })))
     }
 
-    /// Whether the session with this id has shown a ticket.
+    /// Returns whether the session with this id has shown a ticket.
     pub(crate) fn is_proven(&self, id: &str) -> bool {
         lock(&self.counts).proven.contains(id)
     }
 
-    /// Returns what the session with this id was sent and has not read, if it has ever shown a ticket.
+    /// Returns the counter of data sent to the session with this id but not read, if it has ever shown a ticket.
     pub(crate) fn unread(&self, id: &str) -> Option<Arc<Unread>> {
         lock(&self.counts).unread.get(id).map(Arc::clone)
     }
 
-    /// Returns how many sessions there are, and how many of them have shown no ticket.
+    /// Returns the number of sessions, and how many of them have shown no ticket.
     pub(crate) fn usage(&self) -> (usize, usize) {
         let counts = lock(&self.counts);
         (counts.sessions, counts.unproven)
@@ -175,7 +176,7 @@ impl Counts {
     }
 }
 
-/// The place of one session; free when the last clone is dropped.
+/// A session's place; released when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Place(Arc<Seat>);
 
@@ -192,34 +193,35 @@ struct Seat {
 }
 
 impl Seat {
-    /// None of the session's sockets is there any more.
+    /// Handles the end of the session's last socket.
     fn leave(&self, counts: &mut Counts, id: &str) {
         let now = Instant::now();
         self.id.get_or_init(|| id.to_owned());
         counts.left.insert(id.to_owned(), now);
-        // Fails only at the end of the gateway.
+        // Fails only when the gateway is shutting down.
         let _ = self.places.left.send((id.to_owned(), now));
     }
 }
 
 impl Place {
-    /// The address of the client, as far as it is known.
+    /// The client's address, if known.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.0.address
     }
 
-    /// What the session was sent and has not read.
+    /// The counter of data sent to the session but not read.
     pub(crate) fn unread(&self) -> &Arc<Unread> {
         &self.0.unread
     }
 
-    /// Returns what tells whether the session has shown a ticket; it does not hold the place.
+    /// Returns a function that says whether the session has shown a ticket; it does not hold the
+    /// place.
     pub(crate) fn proven(&self) -> impl Fn() -> bool + Send + 'static {
         let seat = Arc::downgrade(&self.0);
         move || seat.upgrade().is_some_and(|seat| *lock(&seat.proofs) > 0)
     }
 
-    /// Returns what tells when a WebSocket that began the session is over; it does not hold the place.
+    /// Returns a function that says when a WebSocket that started the session is over; it does not hold the place.
     pub(crate) fn over(&self) -> impl FnMut() -> bool + Send + 'static {
         let seat = Arc::downgrade(&self.0);
         let mut known = Instant::now();
@@ -235,8 +237,8 @@ impl Place {
         }
     }
 
-    /// A socket of the session with this id, which has shown no ticket, was refused: unless another of its sockets has
-    /// shown one, the session is over.
+    /// Handles the refusal of a socket without a ticket: unless another socket of the session has shown one, the
+    /// session is over.
     pub(crate) fn refused(&self, id: &str) {
         let proofs = lock(&self.0.proofs);
         if *proofs == 0 {
@@ -244,8 +246,8 @@ impl Place {
         }
     }
 
-    /// A socket of the session with this id has shown a ticket. When what is returned is dropped, because that socket
-    /// has ended, the session counts as one that has shown nothing again, though it may still be there.
+    /// Notes that a socket of the session with this id has shown a ticket. When the returned proof is dropped because
+    /// that socket has ended, the session counts as unproven again, though it may still exist.
     pub(crate) fn prove(&self, id: String) -> Proof {
         let mut proofs = lock(&self.0.proofs);
         if *proofs == 0 {
@@ -265,7 +267,7 @@ impl Place {
     }
 }
 
-/// A socket of a session has shown a ticket, and lives.
+/// Proof that a session has a live socket that has shown a ticket.
 #[derive(Debug)]
 pub(crate) struct Proof {
     place: Place,
@@ -288,7 +290,7 @@ impl Drop for Proof {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        // Nothing is proven any more: proofs hold the place.
+        // Nothing is proven any longer: proofs hold the place.
         let mut counts = lock(&self.places.counts);
         counts.sessions = counts.sessions.saturating_sub(1);
         counts.remove_unproven(self.one.as_ref());
@@ -322,7 +324,7 @@ mod tests {
         assert!(places.enter(HERE, None).is_none(), "two of an address");
         let other = places.enter(None, None).unwrap();
         assert!(places.enter(None, None).is_none(), "three in all");
-        // Who shows a ticket at once is not kept out by strangers, of the same address or of others.
+        // A client that shows a ticket immediately is not kept out by strangers, at the same address or elsewhere.
         let alice = || Some("alice".parse().unwrap());
         drop(places.enter(None, alice()).unwrap());
         let known = (places.enter(HERE, alice()), places.enter(HERE, alice()));
@@ -336,12 +338,12 @@ mod tests {
         assert!(places.unread("s1").is_some() && places.unread("s2").is_none());
         let three = places.enter(HERE, None).unwrap();
         assert!(places.enter(HERE, None).is_none());
-        // Whose socket has ended counts again, though it may be one too many.
+        // A session whose socket has ended counts again, even if that is one too many.
         drop(proof);
         assert!(places.is_proven("s1"));
         drop(second);
         assert!(!places.is_proven("s1"));
-        // What it was sent is still read.
+        // What it was sent is still being read.
         assert!(places.unread("s1").is_some());
         assert_eq!(places.usage(), (4, 4));
         drop((two, other, three));

@@ -1,17 +1,17 @@
-//! Tickets: with which a socket shows for whom it comes.
+//! Tickets, with which a socket proves its identity.
 
 use protocol::{CallTicket, Ticket};
 use serde_json::Value;
 use socketioxide::extract::SocketRef;
 
-/// What somebody without ticket is told.
+/// Sent to a socket without a ticket.
 const NO_TICKET: &str =
     "a ticket is needed: get one from /api/tickets and send it as auth.ticket or ?ticket=";
 
 /// Checks tickets.
 pub(crate) struct Tickets {
     key: Vec<u8>,
-    /// The connector that they must be for.
+    /// The connector that tickets must be for.
     connector: String,
 }
 
@@ -22,7 +22,7 @@ impl std::fmt::Debug for Tickets {
 }
 
 impl Tickets {
-    /// `key` is shared with the functions, which make the tickets.
+    /// `key` is shared with the functions, which issue the tickets.
     pub(crate) fn new(key: &[u8], connector: &str) -> Self {
         Self {
             key: key.to_vec(),
@@ -47,7 +47,7 @@ impl Tickets {
         self.check(&text)
     }
 
-    /// Returns the ticket of a call with which a socket comes, if it is valid.
+    /// Returns the call ticket a socket brings, if it is valid.
     pub(crate) fn of_call(&self, auth: &Value) -> Option<CallTicket> {
         let text = auth
             .get("ticket")

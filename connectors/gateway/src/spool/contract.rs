@@ -1,4 +1,4 @@
-//! The spool's files, and those of accounts whose archive is away, on disks that fail and in processes that are killed.
+//! The files of the spool and of deferred accounts, on disks that fail and in processes that are killed.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use durable::contract::{self, Keeper, Newest};
 use super::tests::{CONFIG, event};
 use super::*;
 
-/// So that a few records fill a file.
+/// Small enough that a few records fill a file.
 const SEGMENT: u64 = 60;
 
 fn record(item: u32) -> Vec<u8> {
@@ -116,7 +116,7 @@ fn what_is_held_is_kept() {
     contract::run_all::<OfOne>();
 }
 
-/// With its thread.
+/// A spool with its thread.
 #[derive(Debug)]
 struct Whole {
     spool: Spool,

@@ -1,7 +1,7 @@
 //! Messages of accounts whose archive cannot be written: one folder of segments each, `held/<account>`.
 //!
-//! The rest of the spool goes on without them. Here, too, a record is gone only once it was published; it may be
-//! here and in the spool at once after a crash, which is harmless, since events have ids.
+//! The rest of the spool continues without them. Here too, a record is removed only once it is published; after a
+//! crash it may be both here and in the spool, which is harmless because events have ids.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -17,12 +17,13 @@ use tokio::sync::watch;
 use super::{SpoolConfig, SpoolError};
 use crate::sync::lock;
 
-/// The folder's name.
+/// Folder name.
 const FOLDER: &str = "held";
-/// Segments of one account are this part of [`SpoolConfig::deferred_bytes`], so that space is given back in steps.
+/// One account's segments are this fraction (1/n) of [`SpoolConfig::deferred_bytes`], so that space is
+/// released in steps.
 const SEGMENTS: u64 = 16;
 
-/// What is deferred, by account.
+/// Deferred messages by account.
 #[derive(Debug)]
 pub(crate) struct Deferred {
     disk: Disk,
@@ -31,10 +32,10 @@ pub(crate) struct Deferred {
     account_bytes: u64,
     total_bytes: u64,
     accounts: Mutex<HashMap<AccountName, Folder>>,
-    /// Bytes by account, so that nobody who appends waits for the disk.
+    /// Bytes by account, separate so that callers of `append` do not wait for the disk.
     sizes: Mutex<HashMap<AccountName, u64>>,
     retry: watch::Sender<()>,
-    /// Records and folders that could not be read when they were opened.
+    /// Records and folders that could not be read when opened.
     damaged: AtomicU64,
 }
 
@@ -46,7 +47,7 @@ struct Folder {
 }
 
 impl Deferred {
-    /// Opens what is there; every record that is not published is shown to `visit`.
+    /// Opens the existing folders; every unpublished record is passed to `visit`.
     pub(super) fn open(
         disk: &Disk,
         spool: &Path,
@@ -83,7 +84,7 @@ impl Deferred {
             let store = match opened {
                 Ok(store) => store,
                 Err(error) => {
-                    // One account's folder is not everybody's trouble.
+                    // A problem with one account's folder must not affect the others.
                     deferred.damaged.fetch_add(1, Relaxed);
                     let aside = deferred.dir.join(format!("{account}.damaged"));
                     tracing::error!(%account, %error, aside = %aside.display(),
@@ -110,7 +111,7 @@ impl Deferred {
         Ok(deferred)
     }
 
-    /// Records and folders that could not be read when they were opened.
+    /// Records and folders that could not be read when opened.
     pub(super) fn damaged(&self) -> u64 {
         self.damaged.load(Relaxed)
     }
@@ -129,7 +130,7 @@ impl Deferred {
         lock(&self.accounts).insert(account, folder);
     }
 
-    /// Refuses if the account has used up its room, or all together theirs.
+    /// Refuses if the account has used up its room, or all accounts together theirs.
     pub(super) fn check(&self, account: &AccountName) -> Result<(), SpoolError> {
         let sizes = lock(&self.sizes);
         let Some(&size) = sizes.get(account) else {
@@ -141,18 +142,18 @@ impl Deferred {
         Ok(())
     }
 
-    /// Whose messages are deferred.
+    /// Accounts with deferred messages.
     pub(crate) fn accounts(&self) -> HashSet<AccountName> {
         lock(&self.sizes).keys().cloned().collect()
     }
 
-    /// How many accounts there are, and how many bytes they have on disk.
+    /// The number of accounts, and the bytes they use on disk.
     pub(crate) fn usage(&self) -> (u64, u64) {
         let sizes = lock(&self.sizes);
         (sizes.len() as u64, sizes.values().sum())
     }
 
-    /// Makes records of an account durable here; true if it had none. Blocks for a sync.
+    /// Makes an account's records durable here; returns true if it had none. Blocks for a sync.
     pub(crate) fn defer(&self, account: &AccountName, records: &[&[u8]]) -> io::Result<bool> {
         let mut frames = Vec::new();
         for record in records {
@@ -173,7 +174,7 @@ impl Deferred {
         if let Some(folder) = accounts.get_mut(account) {
             let written = folder.store.append(&frames, records.len() as u64);
             if written.is_err() && new {
-                // Nothing is deferred of it: whoever asks tries again.
+                // Nothing is deferred for it, so the caller may try again.
                 accounts.remove(account);
                 return written.map(|()| new);
             }
@@ -183,7 +184,7 @@ impl Deferred {
         Ok(new)
     }
 
-    /// Reads the oldest records of an account; returns them with the number after the last.
+    /// Reads an account's oldest records; returns them with the number after the last.
     pub(crate) fn read(
         &self,
         account: &AccountName,
@@ -208,7 +209,7 @@ impl Deferred {
         let next = records
             .last()
             .map_or(folder.cursor, |(number, _)| number + 1);
-        // One that was damaged meanwhile has no bytes, and is set aside.
+        // A record damaged in the meantime has no bytes, and is set aside.
         let whole = records
             .into_iter()
             .map(|(_, record)| record)
@@ -216,7 +217,7 @@ impl Deferred {
         Ok((whole.collect(), next))
     }
 
-    /// Marks the records before number `next` as published; true if that was all, and nothing is deferred any more.
+    /// Marks the records before number `next` as published; returns true if nothing is deferred any longer.
     pub(crate) fn published(&self, account: &AccountName, next: u64) -> io::Result<bool> {
         let mut accounts = lock(&self.accounts);
         let Some(folder) = accounts.get_mut(account) else {
@@ -235,12 +236,13 @@ impl Deferred {
         Ok(false)
     }
 
-    /// Something may have changed: whoever waits to try again need not wait any longer.
+    /// Something may have changed: whoever is waiting to retry need not wait any longer.
     pub(crate) fn retry(&self) {
         self.retry.send_replace(());
     }
 
-    /// Returns what changes at every [`Deferred::retry`], also at one that comes while nobody waits for it.
+    /// Returns a receiver that changes at every [`Deferred::retry`], including one that happens while nobody waits
+    /// for it.
     pub(crate) fn retried(&self) -> watch::Receiver<()> {
         self.retry.subscribe()
     }
@@ -300,7 +302,7 @@ mod tests {
         deferred.defer(&alice, &[b"1"]).unwrap();
         deferred.defer(&bob, &[b"2"]).unwrap();
         drop(deferred);
-        // No segment, but a folder.
+        // A folder instead of a segment.
         let segment = dir.path().join("held/alice/0000000000000000.spool");
         fs::remove_file(&segment).unwrap();
         fs::create_dir(&segment).unwrap();
@@ -309,7 +311,7 @@ mod tests {
         assert_eq!(deferred.accounts(), HashSet::from([bob]));
         assert!(dir.path().join("held/alice.damaged").exists());
         assert_eq!(deferred.damaged(), 1);
-        // What comes is deferred anew.
+        // New messages are deferred again.
         assert!(deferred.defer(&alice, &[b"3"]).unwrap());
         drop(deferred);
         let (_, mut found) = open(dir.path());
@@ -330,7 +332,7 @@ mod tests {
             matches!(deferred.check(&alice), Err(SpoolError::Deferred(name, 216)) if name == alice)
         );
         deferred.check(&bob).unwrap();
-        // Room comes back as it is published.
+        // Room is released as records are published.
         let (_, next) = deferred.read(&alice, 1, 1_000).unwrap();
         deferred.published(&alice, next).unwrap();
         deferred.check(&alice).unwrap();

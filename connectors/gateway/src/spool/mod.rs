@@ -1,11 +1,11 @@
-//! The spool: events that happened and are not published yet, durable on disk.
+//! The spool: events that are not published yet, durable on disk.
 //!
-//! One thread writes: it takes everything that waits, appends it and syncs once, so that many
-//! connections share one sync. Records have consecutive numbers; the cursor is the number of the first
-//! record that is not published. Segments behind the cursor are removed.
+//! One thread writes: it takes everything that is queued, appends it and syncs once, so that many connections share a
+//! sync. Records have consecutive numbers; the cursor is the number of the first unpublished record. Segments behind
+//! the cursor are removed.
 //!
-//! Messages of an account whose archive cannot be written are moved aside ([`deferred`]), so that they neither
-//! hold up nor crowd out those of others.
+//! Messages of an account whose archive cannot be written are moved aside ([`deferred`]), so that they neither hold
+//! up nor crowd out those of others.
 
 mod deferred;
 mod seen;
@@ -26,32 +26,32 @@ use self::seen::{Entry, LastSeen, Stored, stored_seen};
 use crate::platform::Seen;
 use crate::sync::lock;
 
-/// Pause after the disk refused a write.
+/// Delay after the disk refused a write.
 const DISK_RETRY: Duration = Duration::from_secs(1);
 
-/// Bounds of a [`Spool`].
+/// Limits of a [`Spool`].
 #[derive(Clone, Copy, Debug)]
 pub struct SpoolConfig {
-    /// Bytes on disk; when they are used up nothing is accepted until something was published.
+    /// Bytes on disk; when they are used up, nothing is accepted until something is published.
     pub max_bytes: u64,
-    /// Size at which a segment is closed, bytes.
+    /// Size at which a segment is closed, in bytes.
     pub segment_bytes: u64,
-    /// Bytes on disk of one account whose archive cannot be written; when they are used up nothing of that
-    /// account is accepted until something was published. All such accounts together may use
-    /// [`SpoolConfig::max_bytes`] once more.
+    /// Bytes on disk for one account whose archive cannot be written; when they are used up, nothing of that account
+    /// is accepted until something is published. All such accounts together may use another
+    /// [`SpoolConfig::max_bytes`].
     pub deferred_bytes: u64,
 }
 
 /// The spool cannot take an event.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// No room until something was published.
+    /// No room until something is published.
     #[error("the spool is full ({0} bytes): the functions have not taken events for too long")]
     Full(u64),
     /// The disk refuses.
     #[error(transparent)]
     Disk(#[from] Refusal),
-    /// No room for this account until its archive could be written.
+    /// No room for this account until its archive can be written.
     #[error(
         "{1} bytes of the account {0} wait already because its archive cannot be written; no more are kept until it can"
     )]
@@ -67,7 +67,7 @@ pub enum SpoolError {
     Open {
         /// The folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }
@@ -107,18 +107,18 @@ struct State {
     settled: u64,
     segments: Vec<Segment>,
     seen: LastSeen,
-    /// What `seen` learns when the queued frames are durable.
+    /// What `seen` learns once the queued frames are durable.
     notes: Vec<Entry>,
-    /// When the oldest record that is not published was appended, with its number.
+    /// When the oldest unpublished record was appended, with its number.
     oldest: Option<(u64, Timestamp)>,
-    /// What the disk said last, if it refuses.
+    /// The disk's last error, while it refuses.
     failing: Option<Refusal>,
     closed: bool,
 }
 
 impl Spool {
-    /// Opens a spool, making its folder if needed. A record that a crash cut is removed; every whole
-    /// record that is still there is shown to `visit`, with its number.
+    /// Opens a spool, creating its folder if necessary. A record truncated by a crash is removed; every remaining
+    /// whole record is passed to `visit` with its number.
     ///
     /// # Errors
     /// [`SpoolError::Open`], also if another process has it open.
@@ -130,7 +130,7 @@ impl Spool {
         Self::open_on(Disk::default(), dir, config, visit)
     }
 
-    /// As [`Spool::open`], on a disk that may fail.
+    /// Like [`Spool::open`], on a disk that may fail.
     fn open_on(
         disk: Disk,
         dir: &Path,
@@ -155,7 +155,7 @@ impl Spool {
                 tracing::error!(number, %error, "a record of the spool is no event");
             }
         };
-        // What is deferred is older than what is not.
+        // Deferred records are older than the others.
         let deferred =
             Deferred::open(&disk, dir, &config, |record| found(0, record)).map_err(failed)?;
         let store = Records::open(disk.clone(), dir, config.segment_bytes, &mut found);
@@ -163,7 +163,7 @@ impl Spool {
         damaged += deferred.damaged() + store.damaged() as u64;
         let failing = match store.prepare() {
             Ok(()) => None,
-            // Everything else goes on: channels are read, and what comes is refused until there is room.
+            // Everything else continues: channels are read, and new events are refused until there is room.
             Err(error) if is_full(&error) => {
                 tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can");
                 Some(Refusal::from(&error))
@@ -207,16 +207,16 @@ impl Spool {
     /// Events become durable in the order of these calls.
     ///
     /// # Errors
-    /// [`SpoolError::Full`], [`SpoolError::Deferred`], [`SpoolError::TooLarge`] or [`SpoolError::Closed`]; then
-    /// none is queued.
+    /// [`SpoolError::Full`], [`SpoolError::Deferred`], [`SpoolError::TooLarge`] or [`SpoolError::Closed`]; then none
+    /// is queued.
     pub fn append(&self, events: &[Event]) -> Result<(u64, Durable), SpoolError> {
         self.append_seen(events, Seen::ALL)
     }
 
-    /// As [`Spool::append`]; `seen` tells what follows for [`Spool::last_seen`].
+    /// Like [`Spool::append`]; `seen` says what the events imply for [`Spool::last_seen`].
     ///
     /// # Errors
-    /// As [`Spool::append`].
+    /// As for [`Spool::append`].
     pub fn append_seen(&self, events: &[Event], seen: Seen) -> Result<(u64, Durable), SpoolError> {
         let mut frames = Vec::new();
         for event in events {
@@ -256,10 +256,10 @@ impl Spool {
         Ok((next, durable))
     }
 
-    /// Tells why [`Spool::append`] would refuse everything of this account now.
+    /// Checks whether [`Spool::append`] would accept an event of this account now.
     ///
     /// # Errors
-    /// As [`Spool::append`].
+    /// The reason why it would not; as for [`Spool::append`].
     pub fn room_for(&self, account: &AccountName) -> Result<(), SpoolError> {
         let state = self.0.state();
         if let Some(refusal) = state.failing {
@@ -272,12 +272,12 @@ impl Spool {
         self.0.deferred.check(account)
     }
 
-    /// Returns why the disk refuses, as it changes; nothing while it does not.
+    /// Returns a receiver of the reason why the disk refuses; `None` while it does not.
     pub(crate) fn trouble(&self) -> watch::Receiver<Option<Refusal>> {
         self.0.trouble.subscribe()
     }
 
-    /// Its folder, and the disk that this is on.
+    /// The spool's folder, and the disk it is on.
     pub(crate) fn folder(&self) -> (&Path, &Disk) {
         (&self.0.dir, &self.0.disk)
     }
@@ -291,7 +291,7 @@ impl Spool {
         self.0.room.notified().await;
     }
 
-    /// Returns the number of the first record that is not published.
+    /// Returns the number of the first unpublished record.
     #[must_use]
     pub fn cursor(&self) -> u64 {
         self.0.state().cursor
@@ -309,8 +309,8 @@ impl Spool {
         self.0.end.subscribe()
     }
 
-    /// Reads durable records that are not published, as JSON with their numbers, from one on: at most `count`, and `bytes` bytes, but
-    /// at least one.
+    /// Reads unpublished durable records from a number on, as JSON with their numbers: at most `count` records and
+    /// `bytes` bytes, but at least one.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -328,13 +328,13 @@ impl Spool {
         reader.read(&self.0.dir, &segments, from, count, bytes)
     }
 
-    /// Says that all records before number `next` that change connections are published.
+    /// Notes that all changes to connections before number `next` are published.
     pub(crate) fn settled(&self, next: u64) {
         let mut state = self.0.state();
         state.settled = next.clamp(state.settled, self.end().max(state.settled));
     }
 
-    /// Returns the number before which everything is published that changes connections.
+    /// Returns the number before which all changes to connections are published.
     pub(crate) fn settled_until(&self) -> u64 {
         let state = self.0.state();
         state.settled.max(state.cursor)
@@ -355,7 +355,7 @@ impl Spool {
         self.0.work.notify_one();
     }
 
-    /// Returns, by target, the time of the newest message of a connection whose platform compares names so.
+    /// Returns, by target, the time of the newest message of a connection, given how its platform compares names.
     #[must_use]
     pub fn last_seen(
         &self,
@@ -366,7 +366,8 @@ impl Spool {
         self.0.state().seen.of(account, connection, folding)
     }
 
-    /// Returns how many records wait to be published, how many bytes the spool takes, and since when the oldest waits.
+    /// Returns the number of unpublished records, the bytes the spool uses, and since when the oldest has been
+    /// waiting.
     #[must_use]
     pub fn usage(&self) -> (u64, u64, Option<Timestamp>) {
         let state = self.0.state();
@@ -374,18 +375,18 @@ impl Spool {
         (waiting, state.used(), state.oldest.map(|(_, time)| time))
     }
 
-    /// Returns how many records could not be read when it was opened.
+    /// Returns the number of records that could not be read when it was opened.
     #[must_use]
     pub fn damaged(&self) -> u64 {
         self.0.damaged
     }
 
-    /// Returns how many bytes it may take.
+    /// Returns the maximum number of bytes it may use.
     pub(crate) fn most_bytes(&self) -> u64 {
         self.0.config.max_bytes
     }
 
-    /// Writes what waits and ends the thread. Blocks for a sync or two.
+    /// Writes what is queued and ends the thread. Blocks for a sync or two.
     pub fn close(&self) {
         self.0.state().closed = true;
         self.0.work.notify_all();
@@ -408,7 +409,7 @@ impl Inner {
         lock(&self.state)
     }
 
-    /// The thread: writes, then keeps house.
+    /// The thread: writes, then cleans up.
     fn run(&self, mut store: Records) {
         if !self.begin(&mut store) {
             return;
@@ -466,13 +467,13 @@ impl Inner {
         }
     }
 
-    /// Waits until there is room for the first file, if there was none at the start; false if the spool was closed
+    /// Waits for room for the first file, if there was none at startup; returns false if the spool was closed
     /// meanwhile.
     fn begin(&self, store: &mut Records) -> bool {
         loop {
             let state = self.state();
             if state.failing.is_none() {
-                // Also if it was closed meanwhile: what was asked of it before is still done.
+                // Even if it was closed meanwhile: what was requested before is still done.
                 return true;
             }
             if state.closed {
@@ -485,7 +486,7 @@ impl Inner {
         }
     }
 
-    /// The disk takes what is written.
+    /// The disk accepts writes.
     fn works(&self) {
         if self.state().failing.take().is_some() {
             tracing::info!("the spool can be written again");
@@ -494,7 +495,7 @@ impl Inner {
         }
     }
 
-    /// Writes, again and again if the disk refuses; false if the spool was closed meanwhile.
+    /// Writes, retrying while the disk refuses; returns false if the spool was closed meanwhile.
     fn write(&self, store: &mut Records, frames: &[u8], count: u64) -> bool {
         loop {
             match store.append(frames, count) {
@@ -525,11 +526,12 @@ impl Inner {
             return saved;
         }
         if store.can_trim(cursor) {
-            // The newest times must outlive the segments that tell them.
+            // The newest times must outlive the segments they are derived from.
             let seen = self.state().seen.to_json();
             let written = self.disk.replace(&self.dir, seen::FILE, &seen);
-            // But on a full disk it is these segments that make room: without those times, more is asked of servers
-            // after a restart than would be needed. What is removed is published without the cursor's word as well.
+            // On a full disk, however, removing segments is what makes room: without those times, servers are asked
+            // for more than necessary after a restart. What is removed is published even if the cursor was not
+            // written.
             if written.as_ref().is_err_and(|error| !is_full(error)) {
                 return written;
             }

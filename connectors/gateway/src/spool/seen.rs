@@ -1,4 +1,5 @@
-//! The newest message of each conversation, for servers that can be asked for what was missed.
+//! The time of the newest message in each conversation, for servers that can be asked for missed
+//! messages.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,16 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::platform::{PERSONS, Seen};
 
-/// The file's name.
+/// File name.
 pub(super) const FILE: &str = "last_seen.json";
-/// Most conversations kept; the oldest fall out.
+/// Maximum conversations kept; the oldest are dropped.
 const MAX_ENTRIES: usize = 100_000;
 
-/// `account`, `connection`, channel or nickname, and when.
+/// `account`, `connection`, channel or nickname, and the time.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Entry(String, String, String, Timestamp);
 
-/// A record: the event, and marks if it must not, or not fully, count as seen. The functions ignore them.
+/// A record: the event, and marks if it must not, or not fully, count as seen. The functions ignore the marks.
 #[derive(Serialize)]
 pub(super) struct Stored<'a> {
     #[serde(flatten)]
@@ -28,10 +29,10 @@ pub(super) struct Stored<'a> {
 
 #[derive(Default, Deserialize, Serialize)]
 struct Marks {
-    /// Something before it, in its room or of its person, is still missing.
+    /// Something before it, in its room or from its person, is still missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     gap: bool,
-    /// Something that persons wrote before it is still missing.
+    /// Something persons wrote before it is still missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     persons_gap: bool,
 }
@@ -46,7 +47,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// What a record was stored with.
+/// The marks a record was stored with.
 pub(super) fn stored_seen(record: &[u8]) -> Seen {
     let marks: Marks = serde_json::from_slice(record).unwrap_or_default();
     Seen {
@@ -56,7 +57,7 @@ pub(super) fn stored_seen(record: &[u8]) -> Seen {
 }
 
 impl Entry {
-    /// What an event tells: about its room or person, and about all persons.
+    /// What an event implies: for its room or person, and for all persons.
     pub(super) fn of(event: &Event, seen: Seen) -> Vec<Self> {
         let EventBody::Message {
             target, message, ..
@@ -128,8 +129,8 @@ impl LastSeen {
         self.count = self.times.values().map(HashMap::len).sum();
     }
 
-    /// Returns the newest times of a connection. Names are kept as they were written, since the file does not know of which
-    /// platform they are; those that it takes for one are one here, in the spelling of the newest.
+    /// Returns a connection's newest times. Names are stored as written, since the file does not know their platform;
+    /// names that the platform considers equal are merged here, in the newest spelling.
     pub(super) fn of(
         &self,
         account: &AccountName,

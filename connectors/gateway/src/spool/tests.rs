@@ -41,11 +41,11 @@ enum Step {
     Append(u64),
     Publish(u64),
     Reopen,
-    /// A crash in the middle of a write: this many bytes of the next record arrived.
+    /// A crash in the middle of a write: this many bytes of the next record were written.
     Torn(usize),
     /// The newest segment lost bytes, as after a crash of a disk that lied.
     Cut(u64),
-    /// Noise at the end of the newest segment.
+    /// Garbage at the end of the newest segment.
     Noise(Vec<u8>),
 }
 
@@ -60,11 +60,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The spool and what must be in it.
+/// The spool and what it must contain.
 struct Model {
     dir: tempfile::TempDir,
     spool: Spool,
-    /// Everything that was ever durable and not cut off, by number.
+    /// Everything that was ever durable and not truncated, by number.
     events: Vec<u64>,
     cursor: u64,
     next_event: u64,
@@ -76,7 +76,7 @@ impl Model {
         Records::path(self.dir.path(), state.segments.last().unwrap().first)
     }
 
-    /// Closes, lets `damage` happen, opens; returns what was found.
+    /// Closes the spool, applies `damage` and reopens it; returns what was found.
     fn reopen(&mut self, damage: impl FnOnce(&Path)) -> Vec<(u64, Event)> {
         self.spool.close();
         damage(&self.newest());
@@ -88,7 +88,7 @@ impl Model {
     }
 
     fn check(&self, found: &[(u64, Event)]) {
-        // What is published may be gone; the rest must be there, in order.
+        // Published records may be gone; the rest must be there, in order.
         for (number, found) in found {
             assert_eq!(*found, event(self.events[*number as usize]));
         }
@@ -204,7 +204,7 @@ fn a_full_spool_refuses_and_takes_again_after_publishing() {
     assert!(matches!(refusal, SpoolError::Full(_)) && accepted > 3);
     assert_eq!(spool.usage().0, accepted);
     spool.published(accepted);
-    // The thread removes segments; wait for the room it makes.
+    // The thread removes segments; wait for the room this makes.
     let begin = std::time::Instant::now();
     while spool.append(&[event(accepted)]).is_err() {
         assert!(
@@ -218,7 +218,7 @@ fn a_full_spool_refuses_and_takes_again_after_publishing() {
     assert_eq!(seen.len(), 4);
     spool.close();
     drop(spool);
-    // Segments are gone, but what they told is remembered.
+    // Segments are gone, but what they implied is remembered.
     let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
     assert_eq!(
         spool
@@ -239,7 +239,7 @@ fn while_the_disk_refuses_nothing_is_acknowledged_and_then_all_of_it() {
         durable.blocking_recv().unwrap();
         accepted = next;
     }
-    // There cannot be a next segment.
+    // The next segment cannot be created.
     let next = Records::path(dir.path(), accepted);
     std::fs::create_dir(&next).unwrap();
     let mut trouble = spool.trouble();
@@ -274,7 +274,7 @@ fn while_the_disk_refuses_nothing_is_acknowledged_and_then_all_of_it() {
 
 #[test]
 fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room() {
-    // What an earlier run left is there; or not even the folder.
+    // An earlier run left records, or not even the folder.
     for left in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("spool");
@@ -341,7 +341,7 @@ fn only_the_reserve_is_left_and_it_takes_nothing_until_there_is_more() {
         matches!(refused, Err(SpoolError::Disk(Refusal::Full))),
         "{refused:?}"
     );
-    // What it took already is written once it may be.
+    // What it has accepted is written once that is possible again.
     plan.leave(Some(durable::Space { size, free: size }));
     durable.blocking_recv().unwrap();
     spool.room_for(&alice).unwrap();
@@ -356,7 +356,7 @@ fn records_that_cannot_be_read_are_counted_and_the_others_are_there() {
     records
         .iter()
         .for_each(|record| frame::write(&mut frames, record));
-    // One byte of the last one but one.
+    // A byte in the last record but one.
     let last = frame::HEADER + records[3].len();
     let at = frames.len() - last - 5;
     frames[at] ^= 0xff;

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 pub const SERVER: &str = "irc.test";
 
-/// What members of the network tell each other.
+/// Messages between members of the network.
 #[derive(Clone, Debug)]
 struct Line {
     kind: &'static str,
@@ -30,9 +30,9 @@ pub struct World {
     rooms: BTreeMap<String, BTreeSet<String>>,
     topics: BTreeMap<String, String>,
     members: BTreeMap<String, mpsc::UnboundedSender<Line>>,
-    /// What was seen: `quit alice: reason`, `audience alice 1`, `reassign alice …`, `start alice …`.
+    /// Observed events: `quit alice: reason`, `audience alice 1`, `reassign alice …`, `start alice …`.
     pub log: Vec<String>,
-    /// What connections say of their network's CASEMAPPING.
+    /// The CASEMAPPING that connections report for their network.
     pub casemapping: Option<&'static str>,
 }
 
@@ -55,7 +55,7 @@ impl Network {
         self.world.lock().unwrap().log.push(text);
     }
 
-    /// Says something as somebody who is not one of ours.
+    /// Sends a message as someone who is not one of our accounts.
     pub fn say(&self, from: &str, target: &str, text: &str) {
         self.line("message", from, target, text);
     }
@@ -251,7 +251,7 @@ impl Member {
             .await;
     }
 
-    /// Handles a command; true at the end.
+    /// Handles a command; returns true at the end.
     async fn command(&mut self, command: Command) -> bool {
         match command {
             Command::Audience { sockets } => self
@@ -292,7 +292,7 @@ impl Member {
             Command::Say { request, saying } => {
                 for (part, text) in saying.say.lines.iter().enumerate() {
                     match text.as_str() {
-                        // The connection ends at it; or never says what became of it.
+                        // The connection ends at it, or never reports an outcome.
                         "poison" => return true,
                         "mute" => return false,
                         _ => {}
@@ -351,7 +351,7 @@ impl Member {
                 if new {
                     self.channels.push(target.clone());
                     self.network.join(&self.nick, &target);
-                    // With its key, as a platform tells it.
+                    // With its key, as a platform reports it.
                     let key = if target == "#keyed" { " s3cret" } else { "" };
                     let joined = EventBody::Joined {
                         channel: format!("{target}{key}"),
@@ -451,7 +451,7 @@ impl Member {
         vec![(format!("{}-{}", self.account, line.id), body)]
     }
 
-    /// That we came or went, and its entry in the archive.
+    /// Our own join or leave, with its entry in the archive.
     fn passage(
         &self,
         kind: &'static str,

@@ -1,4 +1,4 @@
-//! A gateway that serves, and scripts in Node that use it.
+//! A running gateway, and Node scripts that use it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use super::TIME_LIMIT;
 use super::functions::{ID, KEY, ticket};
 use super::network::Network;
 
-/// A gateway that serves.
+/// A running gateway.
 pub struct Running {
     pub url: String,
     stop: oneshot::Sender<()>,
@@ -58,7 +58,7 @@ impl Running {
     }
 }
 
-/// Runs a script of `tests/node`, installing what it needs before.
+/// Runs a script of `tests/node`, installing its dependencies first.
 pub async fn node(script: &str, url: &str, more: serde_json::Value) -> String {
     static INSTALLED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");

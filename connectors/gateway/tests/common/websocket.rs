@@ -1,4 +1,4 @@
-//! A client of Engine.IO over WebSocket, by hand: it sends what no library would.
+//! A hand-written Engine.IO client over WebSocket, which sends what no library would.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -9,7 +9,7 @@ use super::TIME_LIMIT;
 pub struct WebSocket(TcpStream);
 
 impl WebSocket {
-    /// Begins a session, or goes on with one that was begun by polling (`&sid=…`).
+    /// Starts a session, or continues one started by polling (`&sid=…`).
     pub async fn open(url: &str, sid: &str) -> Self {
         let address = url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -27,7 +27,7 @@ impl WebSocket {
         Self(stream)
     }
 
-    /// Sends a packet in one frame; it may be that nobody takes it any more.
+    /// Sends a packet in one frame; the server may have stopped reading.
     pub async fn send(&mut self, packet: &str) {
         let mut frame = vec![0x81, 0x80 | 127];
         frame.extend_from_slice(&(packet.len() as u64).to_be_bytes());
@@ -37,7 +37,7 @@ impl WebSocket {
         let _ = self.0.write_all(&frame).await;
     }
 
-    /// Returns the next packet; nothing once the connection has ended.
+    /// Returns the next packet, or `None` once the connection has ended.
     pub async fn packet(&mut self) -> Option<String> {
         let next = tokio::time::timeout(TIME_LIMIT, self.next_packet()).await;
         next.expect("something comes in time").ok().flatten()
@@ -55,7 +55,7 @@ impl WebSocket {
         Ok((kind == 1).then(|| String::from_utf8(payload).unwrap()))
     }
 
-    /// Returns the first packet that begins so; nothing if the connection ends before.
+    /// Returns the first packet with this prefix, or `None` if the connection ends before that.
     pub async fn find(&mut self, start: &str) -> Option<String> {
         loop {
             let packet = self.packet().await?;

@@ -1,4 +1,4 @@
-// Bad input: the exact texts, and the socket goes on.
+// Invalid input: the exact texts, and that the socket stays usable.
 import { Peer, act, assert, current, room, say, tickets, url, within, AS, SH, CTX } from "./lib.mjs";
 
 const alice = await current("alice");
@@ -40,7 +40,7 @@ for (const transports of [["websocket"], ["polling"]]) {
   await within("the end of a socket that sent too much", large.closed);
 }
 
-// More than a hundred events in a second: an error, and silence.
+// More than a hundred events in a second: an error, then silence.
 const fast = await new Peer({ ticket: tickets.bob }).open();
 let answers = 0;
 for (let n = 0; n < 150; n += 1) fast.socket.emit("message", {}, () => (answers += 1));

@@ -22,7 +22,7 @@ const alice = await current("alice");
 const tab = await current("alice");
 const bob = await current("bob");
 
-// Credentials: never given back; again and again is fine.
+// Credentials: never echoed; sending them repeatedly is fine.
 const credentials = { ...act("credentials", "alice"), object: { type: "credentials", nick: "alice", server: "irc.test", password: "secret" } };
 for (const _ of [1, 2]) {
   const ack = await alice.ask("credentials", credentials);
@@ -44,27 +44,27 @@ assert.equal((await bob.message(act("join", "bob", { target: { id: "dev@irc.test
 await alice.wait("bob's join", (v) => v.type === "join" && v.actor.name === "bob");
 await alice.wait("new list", (v) => v.object?.members?.includes("bob") && v.actor.id === "irc.test/#dev");
 
-// Sending: the ack has the id and the time; everybody has the same.
+// Sending: the ack has the id and the time; everyone receives the same.
 ack = await alice.message(say("alice", slash, "hello"));
 assert.match(ack.published, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 assert.equal(ack.target.id, "irc.test/#dev");
 const heard = await bob.wait("hello", content("hello"));
 assert.deepEqual([heard.id, heard.published, heard.target.id, heard.target.name], [ack.id, ack.published, "dev@irc.test", "#dev"]);
 
-// Another tab hears only rooms that it joined itself, in its own spelling.
+// Another tab receives only rooms that it joined itself, in its own spelling.
 await tab.message(act("join", "alice", { target: room("#dev") }));
 await tab.wait("list for a room the account is in already", (v) => v.object?.type === "attendance" && v.actor.id === "#dev@irc.test");
 await alice.message(say("alice", slash, "second"));
 assert.equal((await tab.wait("second", content("second"))).target.id, "#dev@irc.test");
 assert.ok(!tab.got.some(content("hello")), "nothing from before it joined");
 
-// Direct messages: to the other, never to one's own other tabs.
+// Direct messages go to the recipient, never to the sender's other tabs.
 await alice.message(say("alice", person("bob"), "psst"));
 assert.deepEqual((await bob.wait("psst", content("psst"))).target, person("bob"));
 await bob.message(say("bob", person("alice"), "what"));
 for (const peer of [alice, tab]) assert.equal((await peer.wait("what", content("what"))).actor.name, "bob");
 
-// Notices are messages here; topics have both keys; errors come in the ack.
+// Notices are messages here; topics have both keys; errors arrive in the ack.
 await bob.message(say("bob", room("#dev"), "notice this"));
 assert.equal((await alice.wait("notice", content("notice this"))).object.type, "message");
 await bob.message(act("update", "bob", { target: room("#dev"), object: { type: "topic", topic: "New" } }));
@@ -75,7 +75,7 @@ assert.equal(ack.error, "no such channel #secret");
 ack = await alice.message(act("query", "alice", { target: slash, object: { type: "attendance" } }));
 assert.ok(ack.object.members.includes("bob"));
 
-// A quit comes once, whatever rooms are shared, and with the server as target.
+// A quit arrives once, however many rooms are shared, with the server as target.
 for (const [peer, nick] of [[alice, "alice"], [bob, "bob"]]) await peer.message(act("join", nick, { target: room("#two") }));
 await alice.wait("bob in #two", (v) => v.type === "join" && v.target.name === "#two" && v.actor.name === "bob");
 await bob.message(say("bob", room("#dev"), "quit"));
@@ -84,7 +84,7 @@ assert.deepEqual([quit.target.type, quit.target.id, quit.object.content], ["serv
 await alice.wait("list without bob", (v) => v.object?.members && v.actor.name === "#two" && !v.object.members.includes("bob"));
 assert.equal(alice.got.filter((v) => v.type === "leave" && v.actor.name === "bob").length, 1);
 
-// Not here: states, own direct messages, anything without published.
+// Not here: states, own direct messages, anything without `published`.
 for (const peer of [alice, tab]) {
   assert.ok(!peer.got.some((v) => v.object?.type === "connection"));
   assert.ok(!peer.got.some(content("psst")));
@@ -92,7 +92,7 @@ for (const peer of [alice, tab]) {
 }
 assert.ok(!alice.got.some(content("hello")) && !alice.got.some(content("second")), "never echoed to the sender");
 
-// Leaving ends it.
+// Leaving stops it.
 assert.equal((await tab.message(act("leave", "alice", { target: room("#dev"), object: {} }))).error, undefined);
 assert.equal((await tab.message(act("disconnect", "alice"))).error, undefined);
 ack = await tab.message(say("alice", room("#dev"), "x"));

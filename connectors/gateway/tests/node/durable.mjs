@@ -1,4 +1,4 @@
-// Nothing is acknowledged or shown before it is on the disk.
+// Nothing is acknowledged or shown before it is on disk.
 import { mkdirSync, readFileSync, readdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { assert, act, current, room, say } from "./lib.mjs";
@@ -30,7 +30,7 @@ assert.equal(shown, 60);
 const texts = bob.got.filter((v) => v.type === "send").map((v) => v.object.content);
 assert.deepEqual(texts, Array.from({ length: 60 }, (_, n) => `text ${n}`), "in order");
 
-// A disk that refuses: folders stand wherever the next segment may have to go.
+// A disk that refuses: folders block every path of the next segment.
 const last = parseInt(segments().at(-1), 16);
 const blocks = Array.from({ length: 300 }, (_, n) => join(spool, `${(last + 1 + n).toString(16).padStart(16, "0")}.spool`));
 for (const block of blocks) mkdirSync(block);

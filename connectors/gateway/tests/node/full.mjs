@@ -1,4 +1,4 @@
-// Mode full: the whole account, the state first, then what was missed.
+// Full mode: the whole account, first its state, then missed messages.
 import { act, assert, content, current, person, room, say } from "./lib.mjs";
 
 const bob = await current("bob");

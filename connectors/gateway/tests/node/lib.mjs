@@ -1,4 +1,4 @@
-// What the scripts share: sockets that answer with promises and keep what they got.
+// Shared by the scripts: sockets that answer with promises and keep what they received.
 import assert from "node:assert/strict";
 import { io } from "socket.io-client";
 
@@ -48,7 +48,7 @@ export class Peer {
   message(value) {
     return this.ask("message", value);
   }
-  // Waits for a message, among those that came already too.
+  // Waits for a message, also among those already received.
   wait(what, test, list = this.got) {
     const found = new Promise((resolve) => {
       const look = () => {
@@ -61,7 +61,8 @@ export class Peer {
     return within(what, found);
   }
   close() {
-    // Who leaves while Socket.IO changes from polling to WebSocket may be noticed late; that is not what is tested.
+    // A client that leaves while Socket.IO upgrades from polling to WebSocket may be noticed late; that is not tested
+    // here.
     const { engine } = this.socket.io;
     if (this.changes && engine?.transport.name === "polling") engine.once("upgrade", () => this.socket.close());
     else this.socket.close();

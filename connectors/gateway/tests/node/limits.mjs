@@ -1,4 +1,4 @@
-// Too many sockets of an account, then of an address.
+// Too many sockets for an account, then for an address.
 import { Peer, assert, tickets, within } from "./lib.mjs";
 
 const open = [];
@@ -17,7 +17,7 @@ for (const [account, text] of [
   assert.equal((await peer.wait("error", () => true, peer.errors)).summary, text);
   await within("end", peer.closed);
 }
-// A place that is free can be taken.
+// A free place can be taken.
 open.pop().close();
 let answer;
 do {

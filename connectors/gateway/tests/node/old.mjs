@@ -1,4 +1,4 @@
-// The older dialect, with the client of that time: @sockethub/client 5.0.0-alpha.11.
+// The older dialect, with a client of its time: @sockethub/client 5.0.0-alpha.11.
 import { io } from "socket.io-client";
 import "@sockethub/client";
 import * as module from "@sockethub/client";
@@ -29,7 +29,7 @@ const channel = "irc.test/#old";
 assert.deepEqual(await ask("activity-object", { id: me, type: "person", name: "alice" }), []);
 client.ActivityStreams.Object.create({ id: me, type: "person", name: "alice" });
 client.ActivityStreams.Object.create({ id: channel, type: "room", name: "#old" });
-// Error first: nothing means success.
+// Error first: no argument means success.
 const credentials = { context: "irc", type: "credentials", actor: me, object: { type: "credentials", nick: "alice", server: "irc.test", password: "secret" } };
 assert.deepEqual(await ask("credentials", credentials), []);
 let [ack] = await ask("message", { context: "irc", type: "connect", actor: me });
@@ -53,18 +53,18 @@ await bob.wait("action", content("waves"));
 [ack] = await ask("message", { context: "irc", type: "leave", actor: me, target: { id: channel, type: "room" }, object: {} });
 assert.equal(ack.error, undefined);
 
-// After a cut the client says everything again; that is success.
+// After a disconnect the client sends everything again; that succeeds.
 const before = got.length;
 socket.io.engine.close();
 await within("connect again", new Promise((resolve) => client.socket.on("connect", resolve)));
 [ack] = await ask("message", { context: "irc", type: "connect", actor: me });
 assert.equal(ack.error, undefined);
 
-// Never an echo of activity-object: the client would send it again, for ever.
+// Never echo activity-object: the client would send it again, for ever.
 assert.ok(!raw.some(([event]) => event === "activity-object"));
 assert.ok(before <= got.length);
 
-// Both marks in a message: both in the answers.
+// The marks of both dialects in a message: both in the answers.
 const both = await new Peer({ ticket: tickets.alice }).open();
 ack = await both.message({ ...act("connect", "alice"), context: "irc" });
 assert.deepEqual([ack.context, ack["@context"].length], ["irc", 3]);

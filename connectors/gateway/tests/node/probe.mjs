@@ -1,4 +1,4 @@
-// Does what the test tells and prints what came: {connect, acks, got, errors}.
+// Does what the test says and prints the result: {connect, acks, got, errors}.
 import { Peer, act, content, person, room, say, tickets } from "./lib.mjs";
 
 const { account, auth = {}, credentials, messages = [], until } = JSON.parse(process.env.SCENARIO).more;

@@ -1,4 +1,4 @@
-// What a client sends in the moment in which it is connected is heard.
+// What a client sends at the moment it is connected is handled.
 import { act, assert, CTX, Peer, tickets } from "./lib.mjs";
 
 for (let round = 0; round < 20; round += 1) {

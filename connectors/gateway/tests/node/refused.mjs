@@ -1,4 +1,4 @@
-// Without a ticket, or with a wrong one: an answer to everything, and the end.
+// Without a ticket, or with an invalid one: an answer to everything, then the end.
 import { Peer, act, assert, tickets, within } from "./lib.mjs";
 
 const again = "ask /api/tickets for a new one";
@@ -19,7 +19,7 @@ for (const [auth, text] of [
   assert.equal(await within("end", peer.closed), "io server disconnect");
 }
 
-// A socket that is open stays open when its ticket ends.
+// An open socket stays open when its ticket expires.
 const brief = await new Peer({ ticket: tickets.brief }).open();
 await new Promise((resolve) => setTimeout(resolve, 2500));
 assert.equal((await brief.message(act("connect", "alice"))).error, undefined);

@@ -1,4 +1,4 @@
-//! Requests as clients send them, literally.
+//! Requests exactly as clients send them.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -29,7 +29,7 @@ fn refusal(value: Value) -> String {
     ack["error"].as_str().unwrap().to_owned()
 }
 
-/// A platform whose channels have no sign, and that has only what is said.
+/// A platform whose channels have no prefix and that supports plain messages only.
 fn plain(supports: &[Feature]) -> Arc<PlatformInfo> {
     Arc::new(PlatformInfo {
         descriptor: PlatformDescriptor {
@@ -125,7 +125,7 @@ fn where_names_do_not_tell_the_target_has_to() {
     }
 }
 
-/// A request with so many of something.
+/// Builds a request with `n` of something.
 type Ask<'a> = &'a dyn Fn(usize) -> Value;
 
 #[test]
@@ -141,7 +141,7 @@ fn twice_the_request_is_twice_the_work() {
         Value::Object(properties.collect())
     };
     let deep = |n: usize| {
-        // Deeper ones are no JSON to the parser.
+        // The parser rejects deeper nesting.
         let levels = n.min(100);
         (0..levels).fold(
             json!("x"),
@@ -177,7 +177,7 @@ fn twice_the_request_is_twice_the_work() {
         let (one, two) = (steps(2_000), steps(4_000));
         assert!(two <= 2 * one + 1_000, "{which}: {one} and {two}");
     }
-    // What is counted is what is there.
+    // The count matches the input.
     let seen = crate::work::steps_of(|| drop(message(request("object", properties(2_000))))).0;
     assert!(seen >= 2_000, "{seen}");
 }

@@ -1,7 +1,7 @@
-//! The folder of what is set aside, an event a file. Nothing reads it but the operator.
+//! The folder of events that were set aside, one file per event. Only the operator reads it.
 //!
-//! What the functions refuse can be any number of events, whoever causes them, so it is kept only up to a bound. What they
-//! fail on is not bounded: that is one event at a time, after many tries.
+//! The functions can refuse any number of events, whoever causes them, so those are kept only up to a limit. Events
+//! that make the functions fail need no limit: that is one event at a time, after many attempts.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,26 +15,26 @@ use durable::Disk;
 use super::ASIDE;
 use crate::sync::lock;
 
-/// Files from which on what is refused is not kept any more.
+/// Number of files from which on refused events are no longer kept.
 const MOST_FILES: usize = 10_000;
-/// The same in bytes.
+/// The same limit in bytes.
 const MOST_BYTES: u64 = 64 << 20;
-/// How often a full folder is looked at again: the operator may have made room.
+/// How often a full folder is checked again: the operator may have made room.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// See the module.
+/// The folder of events that were set aside.
 #[derive(Debug)]
 pub(super) struct Aside {
     disk: Disk,
-    /// The spool's.
+    /// The spool's disk.
     dir: PathBuf,
     most_files: usize,
     most_bytes: u64,
-    /// What is there, once it was looked at.
+    /// The folder's content, once it has been read.
     held: Mutex<Option<Held>>,
 }
 
-/// At least what the folder holds: what is put into it again counts twice until it is looked at.
+/// At least what the folder holds: a file written to it again counts twice until the next check.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     files: usize,
@@ -65,7 +65,7 @@ impl Aside {
             .take(100)
             .collect();
         if name.is_empty() {
-            // One that is not even an event has no id; the next one must not take its place.
+            // An invalid event has no id; the next one must not overwrite it.
             let mut hash = DefaultHasher::new();
             record.hash(&mut hash);
             name = format!("without-id-{:016x}", hash.finish());
@@ -75,10 +75,10 @@ impl Aside {
         self.disk.replace(&dir, &format!("{name}.json"), record)
     }
 
-    /// As [`Self::put`], if the folder has room for it; false if not.
+    /// Like [`Self::put`], if the folder has room; returns false if not.
     ///
     /// # Errors
-    /// Also if the folder cannot be looked at.
+    /// It cannot be written, or the folder cannot be read.
     pub(super) fn put_if_room(&self, id: &str, record: &[u8]) -> io::Result<bool> {
         let mut known = lock(&self.held);
         let length = record.len() as u64;
@@ -116,7 +116,7 @@ impl Aside {
                     held.files += 1;
                     held.bytes = held.bytes.saturating_add(metadata.len());
                 }
-                // The operator takes them away.
+                // The operator removes files.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(files(), 3);
         aside.put("e", b"{}").unwrap();
         assert_eq!(files(), 4);
-        // What was there before a start counts.
+        // Files from before the start count.
         let aside = within(dir.path(), 4, 100);
         assert!(!aside.put_if_room("f", b"{}").unwrap());
         let aside = within(dir.path(), 100, 4 * 2 + 10);

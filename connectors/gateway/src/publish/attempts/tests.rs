@@ -1,4 +1,4 @@
-//! Processes that end while they publish, and disks that take no note.
+//! Processes that end while publishing, and disks that refuse the note.
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 
 use super::*;
 
-/// What the functions do with a batch.
+/// How the functions respond to a batch.
 type Answer = fn(&str) -> Option<&'static str>;
 
-/// Functions that tell the batches that they get, and that end the process (they only say so) where they have no answer.
+/// Functions that record the batches they receive and that, where they have no response, end the process (simulated).
 struct World {
     client: FunctionsClient,
     bodies: mpsc::UnboundedReceiver<String>,
@@ -34,7 +34,7 @@ impl World {
                 let _ = tell.send(body);
                 let Some(status) = answer else {
                     let _ = end.send(());
-                    // It has no end.
+                    // Never resolves.
                     tokio::spawn(async move { (std::future::pending::<()>().await, stream) });
                     continue;
                 };
@@ -53,7 +53,7 @@ impl World {
         }
     }
 
-    /// Publishes with a process that begins now; none if it ended in the middle.
+    /// Publishes with a newly started process; returns `None` if it ended midway.
     async fn publish(
         &mut self,
         disk: &Disk,
@@ -67,7 +67,7 @@ impl World {
         }
     }
 
-    /// The ids of events in the batches since the last call.
+    /// The event ids in the batches since the last call.
     fn batches(&mut self) -> Vec<Vec<String>> {
         #[derive(Deserialize)]
         struct Batch {
@@ -112,7 +112,7 @@ fn kills(body: &str) -> Option<&'static str> {
     (!body.contains("\"e42\"")).then_some(STORED)
 }
 
-/// What a process that starts now suspects, and how often it was tried.
+/// The events a newly started process suspects, and how often they were tried.
 fn suspected(dir: &Path) -> BTreeMap<String, u32> {
     let client = FunctionsClient::new("http://127.0.0.1:1", "irc", b"key").unwrap();
     let attempts = Attempts::open(&Disk::default(), dir, ChannelKeys::new(&client));
@@ -145,7 +145,7 @@ async fn an_event_that_ends_the_process_is_set_aside_and_no_other() {
     assert_eq!(refused, ["e42"]);
     let aside = fs::read(dir.path().join("aside/e42.json")).unwrap();
     assert_eq!(aside, all[42]);
-    // Nothing is suspected any more.
+    // Nothing is suspected any longer.
     assert_eq!(suspected(dir.path()), BTreeMap::new());
 }
 
@@ -181,7 +181,7 @@ async fn an_answer_ends_an_attempt_and_only_a_good_one_clears() {
     let mut world = World::new(kills).await;
     assert!(world.publish(&disk, dir.path(), &some).await.is_none());
     let once = BTreeMap::from([("e42".to_owned(), 1)]);
-    // The next process notes it at its start.
+    // The next process notes it at startup.
     assert_eq!(suspected(dir.path()), once);
     let mut refusing = World::new(|_| Some("503 Service Unavailable")).await;
     let answer = refusing.publish(&disk, dir.path(), &some).await.unwrap();
@@ -210,7 +210,7 @@ async fn a_disk_that_takes_no_note_loses_none_and_holds_up_only_what_is_suspecte
     let before = suspected(dir.path());
     assert_eq!(before.len(), 5);
     world.batches();
-    // Now it is full: none of them is tried, again and again, while others are.
+    // Now it is full: no suspected event is retried, while others are published repeatedly.
     let plan = Plan::default();
     let full = Fault::after(0, usize::MAX, io::ErrorKind::StorageFull);
     for _ in 0..3 {
@@ -225,7 +225,7 @@ async fn a_disk_that_takes_no_note_loses_none_and_holds_up_only_what_is_suspecte
         assert!(plan.clear() > 0);
         assert_eq!(suspected(dir.path()), before);
     }
-    // What was not begun is not suspected more once there is room again.
+    // An attempt that never started does not increase suspicion once there is room again.
     let attempts = Arc::new(Attempts::open(
         &plan.disk(),
         dir.path(),

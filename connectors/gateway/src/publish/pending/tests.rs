@@ -22,20 +22,21 @@ fn change(account: &AccountName) -> Vec<u8> {
     format!(r#"{{"id":"1","account":"{account}","event":"joined","channel":"a"}}"#).into_bytes()
 }
 
-/// What a run of a channel came to.
+/// The result of simulating a channel.
 #[derive(Debug, Default)]
 struct Run {
-    /// Publications of an account: each is one commit.
+    /// Publications per account: each is one commit.
     commits: usize,
-    /// The longest that a message waited.
+    /// The longest time a message waited.
     oldest: Duration,
-    /// The most messages of an account that waited at once.
+    /// The most messages of one account waiting at the same time.
     most: usize,
-    /// Bytes of days' documents that were written: with each publication all that was said.
+    /// Bytes of daily documents written: each publication writes everything said that day.
     written: usize,
 }
 
-/// One message each `every`, to all members, for so many of them; `looks` at the archives of all each so many messages.
+/// One message every `every`, to all members, `messages` times; all members' archives are viewed every `looks`
+/// messages.
 fn run(pending: &mut Pending, members: usize, messages: u32, every: Duration, looks: u32) -> Run {
     // Later than everything before.
     let last = pending.habits.values().filter_map(|habit| habit.published);
@@ -59,7 +60,7 @@ fn run(pending: &mut Pending, members: usize, messages: u32, every: Duration, lo
     run
 }
 
-/// Publishes what is due until then.
+/// Publishes what becomes due until then.
 fn publish(pending: &mut Pending, from: Instant, until: Instant, run: &mut Run) {
     let mut now = from;
     while let Some(at) = pending.due(now, false).filter(|at| *at <= until) {
@@ -79,7 +80,7 @@ fn publish(pending: &mut Pending, from: Instant, until: Instant, run: &mut Run) 
     }
 }
 
-/// A commit costs four requests to the store, and a deletion now and then.
+/// A commit costs four requests to the store, and an occasional deletion.
 #[test]
 fn a_channel_of_ten_costs_a_tenth_of_a_request_a_member_and_message() {
     let mut pending = Pending::new(AGES, 0, 0);
@@ -90,14 +91,14 @@ fn a_channel_of_ten_costs_a_tenth_of_a_request_a_member_and_message() {
         run_of.oldest <= AGES.longest && run_of.most <= 500,
         "{run_of:?}"
     );
-    // Looked at, too; and nothing is older than a minute then.
+    // Also when viewed; then nothing is older than a minute.
     let watched = run(&mut pending, 10, 1_200, second, 55);
     assert!(watched.commits * 5 * 10 <= 10 * 1_200, "{watched:?}");
     assert!(watched.oldest <= AGES.watched, "{watched:?}");
 }
 
-/// As long as the functions tell us when somebody looks, what is written is a small multiple of what was said, however much that
-/// is; and whatever the pace, a day is written a few dozen times at most.
+/// As long as the functions tell us about viewers, the bytes written are a small multiple of the bytes said, however
+/// many those are; and at any rate of messages, a day is written a few dozen times at most.
 #[test]
 fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
     let message = message(&name(0), "hello").len();
@@ -119,7 +120,7 @@ fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
     }
     let day = written(4_320, 20);
     assert!(day <= 4_320 * 30, "{day}");
-    // Who looks has it at once all the same.
+    // A viewer still gets everything at once.
     let mut pending = Pending::new(AGES, 0, 0);
     pending.is_reached(Instant::now());
     run(&mut pending, 1, 2_000, Duration::from_secs(1), 0);
@@ -130,7 +131,8 @@ fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
     assert_eq!(pending.due(now, false), Some(now + AGES.few));
     pending.flush(&name(0), now);
     assert!(pending.due(now, false) <= Some(now));
-    // Where the spool has no room for what waits, and where nobody would tell us, it is as before.
+    // If the spool has no room for waiting messages, or nobody would tell us about viewers, the
+    // previous rules apply.
     let mut pending = Pending::new(AGES, 0, 0);
     run(&mut pending, 1, 2_000, Duration::from_secs(1), 0);
     let now = pending.habits[&name(0)].published.unwrap();
@@ -146,13 +148,14 @@ fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
     assert_eq!(waits(&mut pending), Some(AGES.longest));
 }
 
-/// Who reads all the time has what was said a minute ago, whether the functions reach us or we fetch that from them.
+/// A constant reader has everything said until a minute ago, whether the functions reach us or we fetch the request
+/// from them.
 #[test]
 fn nothing_is_older_than_a_minute_for_whoever_looks() {
     for reached in [true, false] {
         let mut pending = Pending::new(AGES, 0, 0);
         pending.is_reached(Instant::now());
-        // Until then it may have waited for half an hour.
+        // Before that it may have waited for half an hour.
         run(&mut pending, 1, 2_000, Duration::from_secs(1), 0);
         let now = pending.habits[&name(0)].published.unwrap();
         pending.flush(&name(0), now);
@@ -173,7 +176,7 @@ fn where_waiting_gathers_nothing_nobody_waits() {
     let mut pending = Pending::new(AGES, 0, 0);
     run(&mut pending, 1, 1_000, Duration::from_secs(1), 0);
     assert!(pending.habits[&name(0)].age > AGES.watched);
-    // One message each ten minutes.
+    // One message every ten minutes.
     let slow = run(&mut pending, 1, 30, Duration::from_secs(600), 0);
     assert!(slow.commits >= 28, "{slow:?}");
     assert_eq!(pending.habits[&name(0)].age, AGES.first);
@@ -201,7 +204,7 @@ fn changes_go_at_once_and_the_cursor_stays_behind_what_waits() {
     assert_eq!((pending.cursor(), pending.settled()), (7, 10));
     assert_eq!(pending.due(now, false), Some(now + AGES.first));
     assert_eq!(pending.due(now, true), Some(now));
-    // Whoever looks has only their own.
+    // A viewer causes only their own account to be published.
     pending.flush(&name(1), now);
     assert!(pending.has(&name(1), 10) && !pending.has(&name(2), 10));
     let batch = pending.batch(now, false, 10, 1_000);
