@@ -101,7 +101,7 @@ impl ChannelKeys {
                     tracing::warn!(
                         account = text("account"),
                         left_out,
-                        "the key of a channel that was joined cannot be opened with this connector's key; the channel is remembered without it"
+                        "a joined channel's key cannot be opened with this connector's key; keeping the channel without it"
                     );
                 }
                 name.to_owned()

@@ -302,7 +302,7 @@ impl Gateway {
             let (waiting, ..) = self.spool.usage();
             tracing::warn!(
                 waiting,
-                "the functions cannot be reached; events wait in the spool for the next start"
+                "the functions cannot be reached; events stay in the spool until the next start"
             );
             publisher.abort();
         }

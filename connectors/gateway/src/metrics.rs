@@ -46,13 +46,13 @@ impl Metrics {
         let mut out = Exposition::new("subspace_connector_");
         out.gauge(
             "sockets",
-            "Open sockets of clients.",
+            "Open client sockets.",
             self.sockets.load(Relaxed).max(0),
         );
         let (shown, none) = gauges.sessions;
         out.gauges(
             "sessions",
-            "Sessions of Socket.IO, whether they have shown a ticket or not.",
+            "Socket.IO sessions, with and without a ticket.",
             ["ticket"],
         )
         .sample(["shown"], shown)
@@ -65,32 +65,32 @@ impl Metrics {
         drop(connections);
         out.gauge(
             "spool_records",
-            "Events that are not published yet.",
+            "Events not published yet.",
             gauges.spool_records,
         );
         out.gauge(
             "spool_bytes",
-            "Bytes of the spool on disk.",
+            "Bytes the spool uses on disk.",
             gauges.spool_bytes,
         );
         out.gauge(
             "spool_held_accounts",
-            "Accounts whose archive cannot be written at present.",
+            "Accounts whose archive currently cannot be written.",
             gauges.held_accounts,
         );
         out.gauge(
             "spool_held_bytes",
-            "Bytes on disk of messages of those accounts.",
+            "Bytes on disk used by messages of those accounts.",
             gauges.held_bytes,
         );
         out.gauge(
             "spool_oldest_age_seconds",
-            "How long the oldest event has waited to be published, at least.",
+            "Minimum age of the oldest unpublished event.",
             gauges.spool_age_seconds,
         );
         out.gauge(
             "spool_damaged",
-            "Records of the spool that could not be read when the gateway started.",
+            "Spool records that could not be read at startup.",
             gauges.spool_damaged,
         );
         for (name, help, value) in [
@@ -101,12 +101,12 @@ impl Metrics {
             ),
             (
                 "refused_total",
-                "Events the functions refused for good.",
+                "Events the functions refused permanently.",
                 &self.refused,
             ),
             (
                 "set_aside_total",
-                "Events that were set aside because the functions could not take them.",
+                "Events set aside because the functions could not take them.",
                 &self.set_aside,
             ),
             (
@@ -116,7 +116,7 @@ impl Metrics {
             ),
             (
                 "sockets_refused_total",
-                "Sockets closed for their ticket or a limit.",
+                "Sockets closed because of their ticket or a limit.",
                 &self.sockets_refused,
             ),
             (
@@ -126,12 +126,12 @@ impl Metrics {
             ),
             (
                 "events_received_total",
-                "Events of clients.",
+                "Events from clients.",
                 &self.events_received,
             ),
             (
                 "events_blocked_total",
-                "Events of clients above the rate limit.",
+                "Events from clients above the rate limit.",
                 &self.events_blocked,
             ),
             (

@@ -32,7 +32,7 @@ pub struct Attached {
 #[derive(Debug)]
 #[allow(
     clippy::large_enum_variant,
-    reason = "most commands are requests, and few wait at a time"
+    reason = "most commands are requests, and few are queued at a time"
 )]
 pub enum Command {
     /// A socket attached: send it the state, to this socket only, then [`Output::Done`].

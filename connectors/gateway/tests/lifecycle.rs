@@ -175,7 +175,7 @@ async fn functions_that_are_away_are_waited_for() {
     let mut early = Polling::open(&running.url, "", auth).await;
     let error = early.event("error").await.expect("it is told why");
     let text = error["summary"].as_str().unwrap();
-    assert!(text.starts_with("it cannot be checked"), "{text}");
+    assert!(text.starts_with("can't check whether"), "{text}");
     assert!(early.ends().await);
     let functions = Functions::start_at(address).await;
     functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
@@ -208,7 +208,7 @@ async fn functions_that_are_away_are_waited_for() {
     let error = ack["error"].as_str().unwrap();
     assert!(
         error.starts_with(
-            "the connection to irc.test cannot be looked up now: the functions cannot be reached: "
+            "the connection to irc.test cannot be looked up right now: the functions cannot be reached: "
         ),
         "{error}"
     );
@@ -372,7 +372,7 @@ async fn a_task_that_ends_is_started_again() {
     let error = crashed["acks"][1]["error"].as_str().unwrap();
     assert_eq!(
         error,
-        "the connection ended unexpectedly and is started again; try again in a moment"
+        "the connection ended unexpectedly and is being restarted; try again in a moment"
     );
     let offline = crashed["got"]
         .as_array()

@@ -21,8 +21,7 @@ use serde_json::{Value, json};
 /// The text for someone whose session has ended, and …
 const OVER: &str = "the session has ended; sign in again";
 /// … for someone whose session cannot be confirmed.
-const UNCONFIRMED: &str =
-    "it cannot be checked at the moment whether you are still signed in; try again in a moment";
+const UNCONFIRMED: &str = "can't check whether you're still signed in; try again in a moment";
 
 /// A gateway that learns nothing by itself during a test, only from what `change` reports.
 async fn world(

@@ -67,7 +67,7 @@ async fn one_that_ends_its_connection_is_refused_after_some_tries() {
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].0, "2");
     assert!(
-        refused[0].1.contains("stopped each of the 5 times"),
+        refused[0].1.contains("stopped on each of 5 attempts"),
         "{refused:?}"
     );
 }

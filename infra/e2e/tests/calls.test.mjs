@@ -147,17 +147,17 @@ test('a call in a channel', { timeout: 300_000 }, async (t) => {
     await alice.picture('call-put-out-narrow');
     assert.equal(await person(bob, 'Zoë').locator('[data-test-call-put-out]').count(), 0);
     await dialog.locator('[data-test-submit]').click();
-    await zoe.page.getByText('You were put out of this call.').waitFor();
+    await zoe.page.getByText('You were removed from this call.').waitFor();
     for (const device of [alice, bob]) await person(device, 'Zoë').waitFor({ state: 'detached' });
     await alice.page.getByText('You removed Zoë (guest) from the call.').waitFor();
     await alice.page.setViewportSize({ width: 1440, height: 900 });
   });
 
-  await chapter('who was put out does not come in again by the same link', async () => {
+  await chapter('a removed participant cannot come back with the same link', async () => {
     await zoe.page.reload();
     await lobby(zoe, link);
     await enter(zoe, { name: 'Zoë' });
-    assert.equal(await zoe.error(), 'You were put out of this call.');
+    assert.equal(await zoe.error(), 'You were removed from this call.');
   });
 
   await chapter('the call goes on beside the chat, until one leaves', async () => {

@@ -109,19 +109,19 @@ module('Acceptance | how calls end', function (hooks) {
     assert.dom('[data-test-call-bar]').doesNotExist();
   });
 
-  test('who was put out is told why, and does not ask again', async function (assert) {
+  test('a removed participant is told why, and the client does not retry', async function (assert) {
     const tracks = await inCall(this.owner);
     calls.call.tell('refused', { error: 'slow down' });
     await settled();
     assert.dom('[data-test-call]').includesText('Slow down.');
     const { opened } = calls.call;
     calls.call.tell('refused', {
-      error: 'you were put out of this call',
+      error: 'you were removed from this call',
       final: true,
     });
     calls.call.tell('disconnect', 'io server disconnect');
     await settled();
-    assert.dom().includesText('You were put out of this call.');
+    assert.dom().includesText('You were removed from this call.');
     assert.dom('[data-test-call]').doesNotExist();
     assert.strictEqual(calls.call.opened, opened);
     assert.strictEqual(calls.call.closed, 1);

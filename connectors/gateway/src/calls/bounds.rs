@@ -49,7 +49,7 @@ impl Budget {
             return Err("a signal was larger than 64 KiB");
         }
         if !self.spend(bytes, now) {
-            return Err("too many signals came from you");
+            return Err("you sent too many signals");
         }
         Ok(())
     }

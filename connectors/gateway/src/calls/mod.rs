@@ -29,10 +29,10 @@ const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// Sent to the participants of a call that was ended.
 pub(crate) const OVER: &str = "this call is over; ask for a new link";
 /// Sent to a participant who was removed.
-pub(crate) const PUT_OUT: &str = "you were put out of this call";
+pub(crate) const PUT_OUT: &str = "you were removed from this call";
 /// Sent while it cannot be determined whether a call is still open.
 pub(crate) const UNCONFIRMED: &str =
-    "it cannot be checked at the moment whether this call goes on; try again in a moment";
+    "can't check whether this call is still open; try again in a moment";
 
 static UNBOUNDED: Seldom = Seldom::new();
 static NOT_READING: Seldom = Seldom::new();
@@ -115,7 +115,7 @@ impl Calls {
                         call = ticket.call,
                         why,
                         left_out,
-                        "a participant is put out of a call"
+                        "removed a participant from a call"
                     );
                 }
                 return self.put_out(&mut calls, ticket, &ticket.peer, why);
@@ -188,7 +188,7 @@ pub(crate) fn say(socket: &SocketRef, event: &str, value: &Value) {
         if let Some(left_out) = NOT_READING.say() {
             tracing::info!(
                 left_out,
-                "a participant of a call does not read; their socket is closed"
+                "a call participant does not read; closing their socket"
             );
         }
         // Fails only if the socket is already closed or its queue is full; then the ping timeout

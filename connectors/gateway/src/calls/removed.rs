@@ -69,14 +69,14 @@ impl Removed {
         if damaged > 0 {
             tracing::warn!(
                 damaged,
-                "lines of {FILE} cannot be read: somebody who was put out of a call may come back"
+                "lines of {FILE} cannot be read: someone who was removed from a call may be able to come back"
             );
         }
         if !text.is_empty()
             && let Err(error) = notes.rewrite(&everything(&known))
         {
             // Everything else continues to work on a full disk.
-            tracing::error!(%error, "{FILE} cannot be written; it is tried again with the next");
+            tracing::error!(%error, "{FILE} cannot be written; retrying with the next entry");
         }
         Ok(Self {
             known: Mutex::new(known),
@@ -120,7 +120,7 @@ impl Removed {
             tracing::error!(
                 %error,
                 left_out,
-                "who was put out of a call cannot be written down; after a restart they may come back"
+                "the removal of a call participant cannot be saved; they may be able to come back after a restart"
             );
         }
     }

@@ -139,7 +139,7 @@ impl Rooms {
             return Err(super::PUT_OUT);
         }
         if self.calls.len() >= MAX_CALLS && !self.calls.contains_key(&ticket.call) {
-            return Err("too many calls are going on; try again later");
+            return Err("too many calls are in progress; try again later");
         }
         let participants = self.calls.entry(ticket.call.clone()).or_default();
         let known = participants.iter().position(|p| p.peer == ticket.peer);
@@ -266,7 +266,7 @@ fn make_room(participants: &mut Vec<Participant>, new: &Participant) -> Result<(
     take_out(participants, |p| p.away.is_some() && p.is_same(new));
     let of_account = |p: &&Participant| p.session.is_some() && p.is_same(new);
     if participants.iter().filter(of_account).count() >= MAX_OF_ACCOUNT {
-        return Err("you are in this call with two devices already");
+        return Err("you are already in this call on two devices");
     }
     let place = new.place();
     let beside = |p: &&Participant| p.guest && place.is_some() && p.place() == place;

@@ -69,7 +69,7 @@ impl Signal {
     /// # Errors
     /// Returns the text sent to the sender, who is removed for it.
     pub(super) fn read(data: &Value) -> Result<Self, &'static str> {
-        let signal = Self::deserialize(data).map_err(|_| "a signal had an unknown form")?;
+        let signal = Self::deserialize(data).map_err(|_| "a signal was not understood")?;
         if let Some(description) = &signal.description {
             if lines(&description.sdp, "m=") > MAX_MEDIA_LINES {
                 return Err("a description had more than 8 media lines");
@@ -166,7 +166,7 @@ mod tests {
             json!("x"),
             json!(null),
         ] {
-            assert_eq!(read(&data), Err("a signal had an unknown form"), "{data}");
+            assert_eq!(read(&data), Err("a signal was not understood"), "{data}");
         }
     }
 

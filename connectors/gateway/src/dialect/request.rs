@@ -285,7 +285,9 @@ fn object(value: Option<&Value>, kind: &str) -> Result<Option<Value>, String> {
             map.clone()
         }
         Some(_) => {
-            return Err("activity stream property object must be an object or a text.".to_owned());
+            return Err(
+                "activity stream property object must be an object or a string.".to_owned(),
+            );
         }
     };
     map.retain(|_, value| !value.is_null());
@@ -304,7 +306,7 @@ fn object(value: Option<&Value>, kind: &str) -> Result<Option<Value>, String> {
         .get("content")
         .is_some_and(|content| !content.is_string())
     {
-        return Err("activity stream property object.content must be a text.".to_owned());
+        return Err("activity stream property object.content must be a string.".to_owned());
     }
     let default = match kind {
         "send" => Some("message"),
@@ -339,7 +341,7 @@ fn resolve(
         // Otherwise the message would go to someone else.
         _ if kind == "send" && channels && names.channels.is_empty() => {
             return Err(format!(
-                "target {} must have the type room or person: names on {} do not tell.",
+                "target {} must have the type room or person: on {}, names do not reveal which.",
                 short(&target.id),
                 platform.label
             ));

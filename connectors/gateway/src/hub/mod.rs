@@ -140,7 +140,7 @@ impl Hub {
                     if complained.as_ref() != Some(&text) {
                         tracing::warn!(
                             error = text,
-                            "the list of connections cannot be fetched; trying again"
+                            "the list of connections cannot be fetched; retrying"
                         );
                         complained = Some(text);
                     }
@@ -227,7 +227,7 @@ impl Hub {
         let Some(kind) = self.platforms.get(assignment.connection.platform.as_str()) else {
             if let Some(left_out) = LEFT_OUT.say() {
                 tracing::error!(account = %assignment.account, platform = assignment.connection.platform, left_out,
-                    "a connection of a platform that this connector does not have is left out");
+                    "skipping a connection to a platform that this connector does not have");
             }
             return None;
         };
@@ -285,18 +285,18 @@ impl Hub {
         result
     }
 
-        // The complete list is fetched every minute anyway.
+    /// Fetches an account's connections again once everything recorded for it so far is published.
     async fn fetch_settled(self: Arc<Self>, account: AccountName) {
         let (end, mut pause) = (self.delivery.spool().end(), Backoff::new(FETCH_PAUSE));
-        // The list of all is fetched each minute anyway.
+        // The complete list is fetched every minute anyway.
         let until = Instant::now() + self.refresh;
         while self.delivery.spool().settled_until() < end {
             if Instant::now() >= until {
                 return;
-        // If it fails, the complete list is fetched soon.
+            }
             tokio::time::sleep(pause.pause()).await;
         }
-        // If it fails, the list of all is fetched soon.
+        // If it fails, the complete list is fetched soon.
         let _ = self.fetch(&account).await;
     }
 
@@ -307,11 +307,11 @@ impl Hub {
         let (started, cursor) = (Instant::now(), self.delivery.spool().settled_until());
         let assignments = self.client.assignments(Some(account)).await?;
         self.reconcile(assignments, Some(account), started, cursor);
+        Ok(())
+    }
+
     /// Finds a connection like [`Hub::find`], asking the functions if it is unknown, and creates it
     /// if the client sent credentials.
-
-    /// Finds it as [`Hub::find`] does, asking the functions if it is not known, and makes it if the
-    /// client brought credentials.
     pub(crate) async fn find_or_make(
         &self,
         account: &AccountName,
@@ -321,17 +321,17 @@ impl Hub {
     ) -> Result<Arc<Link>, String> {
         let unreachable = |error: FunctionsError| {
             format!(
-                "the connection to {} cannot be looked up now: {error}; try again later",
+                "the connection to {} cannot be looked up right now: {error}; try again later",
                 actor.server
             )
         };
         let fetched = Arc::clone(
             &lock(&self.accounts)
                 .entry(account.clone())
-        // While changed connections are being fetched, what is known here is out of date.
+                .or_default()
                 .fetched,
         );
-        // While they are being fetched because they changed, what is known here is old.
+        // While changed connections are being fetched, what is known here is out of date.
         let mut fetched = fetched.lock().await;
         if let Some(link) = self.find_named(account, actor, false) {
             return Ok(link);
@@ -376,19 +376,19 @@ impl Hub {
             .map_err(unreachable)?;
         drop(place);
         self.assign(remembered, cursor)
-    /// Stops every connection and waits until all have ended or the time is up.
+            .ok_or_else(|| "the gateway is shutting down; try again in a moment".to_owned())
     }
 
-    /// Stops every connection and waits until all have ended or their time is over.
+    /// Stops every connection and waits until all have ended or the time is up.
     pub(crate) async fn stop_all(&self, reason: &str) {
         let links: Vec<Arc<Link>> = lock(&self.accounts)
             .values_mut()
             .flat_map(|account| account.links.drain().map(|(_, link)| link))
             .collect();
-        // Each connection gives up by itself after that time.
+        for link in &links {
             link.tell(ToLink::Stop(reason.to_owned()));
         }
-        // Each of them gives up by itself after that time.
+        // Each connection gives up by itself after that time.
         let end = Instant::now() + self.stop + Duration::from_secs(1);
         for link in links {
             if tokio::time::timeout_at(end, link.ended()).await.is_err()
@@ -416,10 +416,10 @@ impl outbox::Connections for Hub {
 
     async fn refetch(&self, account: &AccountName) -> Result<(), FunctionsError> {
         self.fetch(account).await
-/// Creates a connection id: 16 hexadecimal digits, `0-9a-f`.
+    }
 }
 
-/// Makes an id of a connection: 16 of `0-9a-f`.
+/// Creates a connection id: 16 hexadecimal digits, `0-9a-f`.
 fn random_id() -> String {
     let random = getrandom::u64().unwrap_or_else(|_| connector_kit::now().millis().unsigned_abs());
     format!("{random:016x}")

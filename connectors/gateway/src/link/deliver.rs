@@ -269,7 +269,7 @@ impl Task {
 
     /// Reports it to one full-mode socket.
     pub(super) fn tell_offline(&self, socket: u64) {
-        let mut activity = self.offline_state("the connection is being started again");
+        let mut activity = self.offline_state("the connection is being restarted");
         activity.published = Some(connector_kit::now().to_string());
         if let Some(viewer) = self.viewers.get(&socket) {
             let own = self.link.nick();

@@ -14,7 +14,7 @@ use crate::platform::{Command, RequestId, SayTask, TaskOutcome};
 use crate::sockets::client::{Client, Reply};
 
 /// Refusal of a request that would make the queue too long.
-const TOO_MANY: &str = "too many requests wait for this connection; try again later";
+const TOO_MANY: &str = "too many requests are waiting for this connection; try again later";
 
 impl Task {
     pub(super) fn handle(&mut self, message: ToLink) {
@@ -124,7 +124,7 @@ impl Task {
             kind,
         };
         let trouble = if self.commands.is_none() {
-            Some("the connection is being started again; try again in a moment".to_owned())
+            Some("the connection is being restarted; try again in a moment".to_owned())
         } else if self.to_send.len() + self.requests.len() >= self.delivery.limits().requests {
             Some(TOO_MANY.to_owned())
         } else if activity.kind == "send" {
@@ -148,7 +148,7 @@ impl Task {
 
     fn say(&mut self, saying: Box<SayTask>) {
         if self.commands.is_none() || self.stop_at.is_some() {
-            let later = TaskOutcome::Later("the connection is being started again".to_owned());
+            let later = TaskOutcome::Later("the connection is being restarted".to_owned());
             return self.delivery.outbox().report(&saying.id, later);
         }
         let request = self.delivery.request_id();

@@ -282,10 +282,10 @@ impl Task {
                 let pause = self.backoff.pause();
                 if let Some(left_out) = ENDED.say() {
                     tracing::warn!(account = %self.assignment.account, connection = self.assignment.connection.id, left_out,
-                        "a connection's task ended unexpectedly; it is started again");
+                        "a connection's task ended unexpectedly; restarting it");
                 }
                 self.delivery.count_restart();
-                let text = "the connection ended unexpectedly and is started again";
+                let text = "the connection ended unexpectedly and is being restarted";
                 self.offline(text);
                 // One of these may be the cause.
                 self.fail_says(|error| TaskOutcome::Lost(error.to_owned()), text);

@@ -67,7 +67,7 @@ pub(crate) fn listen(io: &SocketIo, signalling: Signalling) {
 
 fn welcome(signalling: &Arc<Signalling>, socket: &SocketRef, auth: &Value) {
     let Some(ticket) = signalling.tickets.of_call(auth) else {
-        let text = "the link of this call is not valid, or has expired; ask for a new one";
+        let text = "the link to this call is invalid or has expired; ask for a new one";
         return refuse(socket, text);
     };
     let proof = prove(socket).map(Arc::new);

@@ -211,9 +211,7 @@ fn listen_to(socket: &SocketRef, chat: &Chat, inbox: &mpsc::Sender<ClientEvent>)
                 if let Err(mpsc::error::TrySendError::Full(ClientEvent::Activity(_, _, reply))) =
                     inbox.try_send(event)
                 {
-                    reply.send(&error_ack(
-                        "too many events wait to be handled; try again later",
-                    ));
+                    reply.send(&error_ack("too many events are waiting; try again later"));
                 }
                 ready(())
             },

@@ -78,7 +78,7 @@ impl Journal {
         }
         if unfinished {
             // The process ended while writing it, so nothing has been based on it yet.
-            tracing::warn!("an unfinished entry of the journal of tasks is left out");
+            tracing::warn!("skipping an unfinished entry in the journal of tasks");
         }
         let oldest = connector_kit::now().plus_millis(-MAX_AGE);
         known.retain(|_, task: &mut Known| task.ended.is_some() || task.begun > oldest);

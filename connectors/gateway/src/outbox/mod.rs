@@ -271,7 +271,7 @@ impl<C: Connections> Deliverer<C> {
                 tracing::warn!(
                     task = id,
                     left_out,
-                    "a connection says nothing of a task; it is tried again"
+                    "a connection reports nothing about a task; retrying it"
                 );
             }
             self.is_over(&id);
@@ -299,7 +299,7 @@ impl<C: Connections> Deliverer<C> {
             }
         }
         if let Err(error) = self.client.outbox_receipt(&receipt).await {
-            self.complain(&format!("what became of tasks cannot be told: {error}"));
+            self.complain(&format!("the outcome of tasks cannot be reported: {error}"));
             return Some(self.backoff.pause());
         }
         self.complained = None;
@@ -363,14 +363,13 @@ impl<C: Connections> Deliverer<C> {
             }
             // That task is for another connector.
             OutboxTask::Mail(_) => {
-                let reason = "this connector cannot do that".to_owned();
+                let reason = "this connector does not support that".to_owned();
                 return round.refuse(id, reason);
             }
         };
         let tries = self.known(&id).map_or(0, |known| known.tries);
         if tries >= MAX_TRIES {
-            let reason =
-                format!("the connection stopped each of the {tries} times that it was to say this");
+            let reason = format!("the connection stopped on each of {tries} attempts to send this");
             return round.refuse(id, reason);
         }
         let of: Of = (say.account.clone(), say.connection.clone());
@@ -383,7 +382,7 @@ impl<C: Connections> Deliverer<C> {
             Ok(Some(link)) => link,
             Ok(None) => {
                 let reason = format!(
-                    "the account {} has no connection \"{}\" that is switched on",
+                    "the account {} has no enabled connection \"{}\"",
                     say.account, say.connection
                 );
                 return round.refuse(id, reason);

@@ -110,7 +110,7 @@ impl Attempts {
                 for (id, record) in &part.records {
                     self.aside.put(id, record)?;
                     let reason = format!(
-                        "the process ended each of the {tries} times that it was published; it is set aside in {ASIDE}/ of the spool"
+                        "the process ended on each of {tries} attempts to publish it; it is set aside in the spool's folder {ASIDE}/"
                     );
                     let id = id.clone();
                     all.refused.push(RefusedEvent { id, reason });
@@ -183,11 +183,7 @@ impl Attempts {
             && let Some(left_out) = REMOVED.say()
         {
             let events = dropped.len();
-            tracing::info!(
-                events,
-                left_out,
-                "events of accounts that were removed are dropped"
-            );
+            tracing::info!(events, left_out, "dropping events of removed accounts");
         }
         if kept.is_empty() {
             return Ok(());
@@ -201,7 +197,7 @@ impl Attempts {
                     tracing::error!(
                         id,
                         left_out,
-                        "{ASIDE}/ of the spool is full, so an event that the functions refused for good is dropped; look at what is in it and remove it"
+                        "the spool's folder {ASIDE}/ is full, so an event that the functions refused permanently is dropped; inspect the files there and remove them"
                     );
                 }
             }
@@ -275,7 +271,7 @@ impl Attempts {
                 id,
                 %error,
                 left_out,
-                "the functions take other events and not this one; it is set aside in {ASIDE}/ of the spool"
+                "the functions accept other events but not this one; it is set aside in the spool's folder {ASIDE}/"
             );
         }
         Ok(())
@@ -310,7 +306,7 @@ impl Note {
 
 fn not_noted(error: &io::Error) {
     if let Some(left_out) = NOT_NOTED.say() {
-        tracing::error!(%error, left_out, "it cannot be noted which events are being published: if one of them ends the process, it does so again");
+        tracing::error!(%error, left_out, "the events being published cannot be noted: if one of them ends the process, it will do so again");
     }
 }
 

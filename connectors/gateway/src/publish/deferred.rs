@@ -125,7 +125,7 @@ impl DeferredPublisher {
                     && let Some(left_out) = AWAY.say()
                 {
                     tracing::warn!(%account, reason = told.reason, left_out,
-                        "an account's archive cannot be written; its messages wait");
+                        "an account's archive cannot be written; its messages are deferred");
                 }
                 let pause = told.map_or(LEAST_PAUSE, |told| self.pause(told));
                 self.start(account, pause);
@@ -204,7 +204,7 @@ impl Drain {
             match self.batch().await {
                 Ok(Outcome::Empty) => {
                     if let Some(left_out) = BACK.say() {
-                        tracing::info!(account = %self.account, left_out, "an account's archive is written again");
+                        tracing::info!(account = %self.account, left_out, "an account's archive can be written again");
                     }
                     return;
                 }
@@ -218,7 +218,7 @@ impl Drain {
                 }
                 Err(error) => {
                     if let Some(left_out) = UNREADABLE.say() {
-                        tracing::error!(account = %self.account, %error, left_out, "deferred messages cannot be read, marked, or noted before they are tried again");
+                        tracing::error!(account = %self.account, %error, left_out, "deferred messages cannot be read, marked as published, or noted before a retry");
                     }
                     rest = backoff.pause();
                 }

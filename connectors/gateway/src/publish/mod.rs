@@ -258,12 +258,12 @@ impl Publisher {
                 Ok(()) => {
                     backoff.reset();
                     if complained.take().is_some() {
-                        tracing::info!("the functions take events again");
+                        tracing::info!("the functions accept events again");
                     }
                 }
                 Err(Trouble::Disk(error)) => {
                     if let Some(left_out) = NOT_KEPT.say() {
-                        tracing::error!(%error, left_out, "the disk of the spool refuses what has to be noted before events are published; they wait in it");
+                        tracing::error!(%error, left_out, "the spool's disk refuses the note that publishing events requires; they wait in the spool");
                     }
                     tokio::time::sleep(backoff.pause()).await;
                 }

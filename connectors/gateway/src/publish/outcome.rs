@@ -25,7 +25,7 @@ pub(super) fn confirmed(receipt: &EventReceipt, metrics: &Metrics) {
             reason = first.reason,
             refused,
             left_out,
-            "the functions refused an event for good; it is kept in aside/ of the spool, unless that is full"
+            "the functions refused an event permanently; it is kept in the spool's folder aside/, unless that is full"
         );
     }
 }

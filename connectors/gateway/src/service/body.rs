@@ -12,11 +12,11 @@ use tokio::time::Sleep;
 /// Why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
-    #[error("the body is larger than is allowed before a ticket was shown")]
+    #[error("the body is larger than allowed before a ticket is shown")]
     TooLarge,
     #[error("the body took too long")]
     Slow,
-    #[error("the body broke off: {0}")]
+    #[error("the body was incomplete: {0}")]
     Broken(String),
 }
 

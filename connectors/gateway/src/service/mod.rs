@@ -133,7 +133,7 @@ impl GatewayService {
         if head > MAX_HEAD {
             return Err(Box::new(plain(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "the head of a request may have 8 KiB here",
+                "the head of a request may have at most 8 KiB here",
             )));
         }
         let query = request.uri().query().unwrap_or_default();
@@ -146,7 +146,7 @@ impl GatewayService {
             let account = ticket.map(|ticket| ticket.account);
             let place = self.parts.places.enter(address, account);
             Some(place.ok_or_else(|| {
-                let text = "too many connections without a ticket are open, here, from this address or of this account; try again in a moment";
+                let text = "too many connections without a ticket are open in total, from this address or for this account; try again in a moment";
                 let mut response = plain(StatusCode::TOO_MANY_REQUESTS, text);
                 let after = HeaderValue::from_static("5");
                 response.headers_mut().insert(header::RETRY_AFTER, after);

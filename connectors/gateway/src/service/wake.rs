@@ -67,7 +67,7 @@ impl Wake {
         );
         let refused = match verified {
             Ok(()) if header(CONNECTOR_HEADER) == Some(&self.id) => return Ok(()),
-            Ok(()) => "another connector is meant".to_owned(),
+            Ok(()) => "this is meant for another connector".to_owned(),
             Err(error) => error.to_string(),
         };
         Err(Box::new(plain(StatusCode::UNAUTHORIZED, refused)))

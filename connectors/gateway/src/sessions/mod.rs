@@ -128,7 +128,7 @@ impl Sessions {
                     if complained.as_ref() != Some(&text) {
                         tracing::warn!(
                             error = text,
-                            "the functions do not say which sessions have ended; trying again"
+                            "the functions do not say which sessions have ended; retrying"
                         );
                         complained = Some(text);
                     }
@@ -238,7 +238,7 @@ impl Sessions {
                     tracing::warn!(
                         %error,
                         left_out,
-                        "a socket is refused: the functions do not say whether its session goes on"
+                        "refusing a socket: the functions do not say whether its session is still valid"
                     );
                 }
                 Err(Refusal::Unconfirmed)
@@ -328,7 +328,7 @@ impl Sessions {
             tracing::warn!(
                 closed,
                 left_out,
-                "sockets are closed: the functions have not said for too long whether their sessions go on"
+                "closing sockets: the functions have not confirmed their sessions for too long"
             );
         }
     }

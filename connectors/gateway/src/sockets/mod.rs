@@ -18,7 +18,7 @@ use self::places::{Place, Proof};
 pub(crate) const SESSION_OVER: &str = "the session has ended; sign in again";
 /// Sent while it cannot be determined whether a session has ended.
 pub(crate) const SESSION_UNCONFIRMED: &str =
-    "it cannot be checked at the moment whether you are still signed in; try again in a moment";
+    "can't check whether you're still signed in; try again in a moment";
 
 /// Closes a refused socket, and its session too unless another of its sockets has shown a ticket.
 pub(crate) fn dismiss(socket: SocketRef) {

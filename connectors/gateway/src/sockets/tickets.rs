@@ -6,7 +6,7 @@ use socketioxide::extract::SocketRef;
 
 /// Sent to a socket without a ticket.
 const NO_TICKET: &str =
-    "a ticket is needed: get one from /api/tickets and send it as auth.ticket or ?ticket=";
+    "a ticket is required: get one from /api/tickets and send it as auth.ticket or ?ticket=";
 
 /// Checks tickets.
 pub(crate) struct Tickets {

@@ -88,7 +88,7 @@ impl Deferred {
                     deferred.damaged.fetch_add(1, Relaxed);
                     let aside = deferred.dir.join(format!("{account}.damaged"));
                     tracing::error!(%account, %error, aside = %aside.display(),
-                        "messages that wait for an account's archive cannot be read; they are set aside");
+                        "an account's deferred messages cannot be read; they are set aside");
                     if let Err(error) = fs::rename(&dir, &aside) {
                         tracing::error!(%account, %error, "they cannot be set aside either");
                     }

@@ -46,18 +46,18 @@ pub struct SpoolConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// No room until something is published.
-    #[error("the spool is full ({0} bytes): the functions have not taken events for too long")]
+    #[error("the spool is full ({0} bytes): the functions have not accepted events for too long")]
     Full(u64),
     /// The disk refuses.
     #[error(transparent)]
     Disk(#[from] Refusal),
     /// No room for this account until its archive can be written.
     #[error(
-        "{1} bytes of the account {0} wait already because its archive cannot be written; no more are kept until it can"
+        "{1} bytes of the account {0} are already waiting because its archive cannot be written; no more are kept until it can be"
     )]
     Deferred(AccountName, u64),
     /// The event is too large.
-    #[error("an event of {0} bytes is too large to be kept; at most 1 MiB fits")]
+    #[error("an event of {0} bytes is too large to store; the maximum is 1 MiB")]
     TooLarge(usize),
     /// The spool is closed.
     #[error("the spool is closed")]
@@ -152,7 +152,7 @@ impl Spool {
             }
             Err(error) => {
                 damaged += 1;
-                tracing::error!(number, %error, "a record of the spool is no event");
+                tracing::error!(number, %error, "a spool record is not an event");
             }
         };
         // Deferred records are older than the others.
@@ -165,7 +165,7 @@ impl Spool {
             Ok(()) => None,
             // Everything else continues: channels are read, and new events are refused until there is room.
             Err(error) if is_full(&error) => {
-                tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can");
+                tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can be");
                 Some(Refusal::from(&error))
             }
             Err(error) => return Err(failed(error)),
@@ -507,7 +507,7 @@ impl Inner {
                     let refusal = Refusal::from(&error);
                     let mut state = self.state();
                     if state.failing != Some(refusal) {
-                        tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can");
+                        tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can be");
                     }
                     state.failing = Some(refusal);
                     self.trouble.send_replace(Some(refusal));

@@ -16,7 +16,7 @@ for (const [value, text] of [
   [{ ...send, actor: 5 }, "activity stream property actor must be an id or an object with an id."],
   [{ ...send, type: "fetch" }, "platform type fetch not supported by irc platform. (types: connect, update, join, leave, send, query, disconnect)"],
   [{ ...send, "@context": [AS, SH, CTX[2].replace("irc", "xmpp")] }, "platform xmpp resolved from @context is not enabled in this Sockethub instance."],
-  [{ ...send, object: [] }, "activity stream property object must be an object or a text."],
+  [{ ...send, object: [] }, "activity stream property object must be an object or a string."],
   [{ ...send, object: {} }, "cannot send message with no object.content"],
   [{ ...send, target: undefined }, "activity of type send must contain a target property."],
   [{ ...send, target: room("#a b") }, "no such channel #a b@irc.test"],

@@ -3,12 +3,12 @@ import { Peer, act, assert, tickets, within } from "./lib.mjs";
 
 const again = "ask /api/tickets for a new one";
 for (const [auth, text] of [
-  [{}, "a ticket is needed: get one from /api/tickets and send it as auth.ticket or ?ticket="],
+  [{}, "a ticket is required: get one from /api/tickets and send it as auth.ticket or ?ticket="],
   [{ ticket: "nonsense" }, `the ticket is not valid; ${again}`],
-  [{ ticket: 7 }, "a ticket is needed: get one from /api/tickets and send it as auth.ticket or ?ticket="],
+  [{ ticket: 7 }, "a ticket is required: get one from /api/tickets and send it as auth.ticket or ?ticket="],
   [{ ticket: tickets.expired }, `the ticket has expired; ${again}`],
   [{ ticket: tickets.elsewhere }, `the ticket is for another connector; ${again}`],
-  [undefined, "a ticket is needed: get one from /api/tickets and send it as auth.ticket or ?ticket="],
+  [undefined, "a ticket is required: get one from /api/tickets and send it as auth.ticket or ?ticket="],
 ]) {
   const peer = await new Peer(auth).open();
   const error = await peer.wait("error event", () => true, peer.errors);

@@ -112,7 +112,7 @@ fn where_names_do_not_tell_the_target_has_to() {
     let refused = ask("tea@irc.example".into()).unwrap_err().ack;
     assert_eq!(
         refused["error"],
-        "target tea@irc.example must have the type room or person: names on Plain do not tell."
+        "target tea@irc.example must have the type room or person: on Plain, names do not reveal which."
     );
     for (kind, is_room) in [("room", true), ("person", false)] {
         let taken = ask(json!({"id": "tea@irc.example", "type": kind})).unwrap();
@@ -349,11 +349,11 @@ fn says_what_is_wrong_in_sockethubs_words() {
     );
     assert_eq!(
         with("object", json!(5)),
-        "activity stream property object must be an object or a text."
+        "activity stream property object must be an object or a string."
     );
     assert_eq!(
         with("object", json!({"content": 5})),
-        "activity stream property object.content must be a text."
+        "activity stream property object.content must be a string."
     );
     assert_eq!(
         with("actor", json!("nobody")),
