@@ -1,23 +1,23 @@
-//! Which addresses may be connected to.
+//! Which addresses the connector may connect to.
 
 use std::net::IpAddr;
 
-/// Whom people may have the connector connect to: they choose host and port, so that without a rule
-/// they could reach what only the connector's own network should.
+/// Which addresses users may have the connector connect to. Users choose host and port, so without
+/// a policy they could reach services that only the connector's own network should reach.
 #[derive(Clone, Debug, Default)]
 pub enum AddressPolicy {
-    /// Everybody; right where all who have an account are trusted.
+    /// All addresses; suitable where every account holder is trusted.
     #[default]
     Any,
-    /// Public addresses, and hosts that are named here as `host:port`.
+    /// Public addresses, and the hosts named here as `host:port`.
     Public {
-        /// Exceptions, such as an IRC server of one's own.
+        /// Exceptions, such as the operator's own IRC server.
         except: Vec<String>,
     },
 }
 
 impl AddressPolicy {
-    /// Returns whether an address that `host` was resolved to may be connected to.
+    /// Returns whether the connector may connect to an address that `host` resolved to.
     #[must_use]
     pub fn allows(&self, host: &str, port: u16, address: IpAddr) -> bool {
         match self {
@@ -29,7 +29,7 @@ impl AddressPolicy {
     }
 }
 
-/// Returns whether a server is in a list of `host:port`, addresses of IPv6 in brackets.
+/// Returns whether a server is in a list of `host:port`, with IPv6 addresses in brackets.
 pub(crate) fn is_named(list: &[String], host: &str, port: u16) -> bool {
     let host = host.trim_end_matches('.');
     let named = if host.contains(':') && !host.starts_with('[') {

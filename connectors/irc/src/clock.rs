@@ -1,4 +1,5 @@
-//! What a session is handed because it may not look: the time, and random numbers.
+//! The time and random numbers, which are passed to a session because it must not obtain them
+//! itself.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +13,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Random, or, on a system without randomness, the time: ids only need to differ.
+/// A random number, or the time on a system without randomness: ids only need to differ.
 pub(crate) fn random() -> u64 {
     getrandom::u64().unwrap_or_else(|_| now().millis().unsigned_abs())
 }

@@ -1,12 +1,12 @@
-//! Connection records from what Sockethub clients send as `credentials`.
+//! Creates connection records from the `credentials` that Sockethub clients send.
 
 use protocol::{Connection, PersonId, Timestamp};
 use serde_json::{Map, Value};
 
-/// The longest text taken, in bytes.
+/// Maximum length of a text, in bytes.
 const MAX_TEXT: usize = 500;
 
-/// Makes the record; see `gateway::Platform::credentials`.
+/// Creates the record; see `gateway::Platform::credentials`.
 pub(crate) fn connection(
     actor: &PersonId,
     object: &Value,
@@ -91,7 +91,7 @@ pub(crate) fn connection(
         Some(password) => Some(password),
         None => text("token")?,
     };
-    // A server may be given with its port; IPv6 addresses stand in brackets then.
+    // A server may be given with its port; an IPv6 address is then in brackets.
     let (host, port_of_server) = match server.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
             match port.parse::<u16>() {
@@ -143,7 +143,7 @@ pub(crate) fn connection(
     Ok(connection)
 }
 
-/// What a value is; never the value, which may be a secret or contain one.
+/// The type of a value; never the value, which may be or contain a secret.
 const fn named(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",

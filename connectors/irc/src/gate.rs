@@ -1,4 +1,4 @@
-//! When connections may be made: hosts take a crowd that comes at once for an attack.
+//! When connections may be made: hosts treat a burst of connections as an attack.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,22 +9,22 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::address::is_named;
 
-/// Hosts that are remembered; those that nobody waits for are forgotten beyond that.
+/// Hosts that are remembered; above this, hosts that nobody waits for are forgotten.
 const MAX_HOSTS: usize = 1024;
 
-/// How fast connections to one host are made, by all accounts together.
+/// The rate at which all accounts together connect to one host.
 #[derive(Clone, Debug)]
 pub struct Pace {
     /// Connections that may be made at once.
     pub burst: u32,
-    /// The time in which one more may be made after that.
+    /// The interval at which further connections may be made.
     pub interval: Duration,
-    /// Up to that much is added to each wait.
+    /// Maximum random addition to each delay.
     pub jitter: Duration,
 }
 
 impl Default for Pace {
-    /// Public networks refuse or ban addresses that come more often than about three times in ten seconds.
+    /// Public networks refuse or ban addresses that connect more often than about three times in ten seconds.
     fn default() -> Self {
         Self {
             burst: 3,
@@ -34,7 +34,7 @@ impl Default for Pace {
     }
 }
 
-/// One queue for each host; who gives up leaves it.
+/// One queue per host; a connection that gives up leaves it.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pace: Pace,
@@ -44,12 +44,12 @@ pub(crate) struct Gate {
 
 #[derive(Debug, Default)]
 struct Host {
-    /// Fair: first come, first served. Holds when the last of those who are through may be thought of as gone.
+    /// Fair: first come, first served. Holds the time at which the bucket will have drained.
     queue: Queue<Option<Instant>>,
 }
 
 impl Gate {
-    /// `own` are servers, `host:port`, that nobody waits for.
+    /// `own`: servers, as `host:port`, that are exempt from waiting.
     pub(crate) fn new(pace: Pace, own: Vec<String>) -> Self {
         Self {
             pace,
@@ -63,13 +63,13 @@ impl Gate {
         is_named(&self.own, host, port)
     }
 
-    /// About how long somebody who comes now has to wait.
+    /// Estimates how long a new connection would have to wait.
     pub(crate) fn estimate(&self, host: &str) -> Duration {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(host) = hosts.get(&key(host)) else {
             return Duration::ZERO;
         };
-        // One is kept by the map.
+        // The map holds one reference.
         let ahead = u32::try_from(Arc::strong_count(host) - 1).unwrap_or(u32::MAX);
         let first = match host.queue.try_lock() {
             Ok(through) => self.due(*through).saturating_duration_since(Instant::now()),
@@ -78,8 +78,8 @@ impl Gate {
         first + self.pace.interval.saturating_mul(ahead)
     }
 
-    /// When the next one may go through. A bucket that leaks: each that goes through fills it by one interval, and a
-    /// burst fits into it.
+    /// When the next connection may be made. A leaky bucket: each connection fills it by one interval, and a burst
+    /// fits into it.
     fn due(&self, through: Option<Instant>) -> Instant {
         let now = Instant::now();
         let burst = self.pace.burst.saturating_sub(1);
@@ -89,7 +89,7 @@ impl Gate {
             .map_or(now, |due| due.max(now))
     }
 
-    /// Waits until a connection to a host may be made. `random` is one number of this connection's own.
+    /// Waits until a connection to a host may be made. `random` is a random number for this connection only.
     pub(crate) async fn pass(&self, host: &str, random: u64) {
         let host = self.host(host);
         let mut through = host.queue.lock().await;
@@ -119,7 +119,7 @@ impl Gate {
     }
 }
 
-/// Names are the same in any case, and with a dot at the end.
+/// Host names are case-insensitive and may end with a dot.
 fn key(host: &str) -> String {
     host.trim_end_matches('.').to_ascii_lowercase()
 }
@@ -164,7 +164,7 @@ mod tests {
         });
         assert!(gate.is_own("IRC.here", 6667) && !gate.is_own("irc.here", 6697));
         times(&gate, "irc.test", 4).await;
-        // Another host waits for nobody, and a quiet time makes room for a few again.
+        // Another host is not delayed, and after a quiet time a few connections are possible again.
         assert_eq!(times(&gate, "other.test", 1).await, [Duration::ZERO]);
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(times(&gate, "IRC.test.", 3).await, [Duration::ZERO; 3]);
@@ -178,7 +178,7 @@ mod tests {
             let pass = gate.pass("irc.test", number);
             assert!(tokio::time::timeout(Duration::ZERO, pass).await.is_err());
         }
-        // And none is thought to wait.
+        // And none is counted as waiting.
         assert!(gate.estimate("irc.test") <= Pace::default().interval);
         let next = times(&gate, "irc.test", 1).await;
         let Pace {

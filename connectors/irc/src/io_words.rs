@@ -1,6 +1,6 @@
-//! Errors of the operating system in words.
+//! Errors of the operating system as text.
 
-/// Says what went wrong, without the number that the operating system has for it.
+/// Describes an error without the operating system's error number.
 pub(crate) fn words(error: &std::io::Error) -> String {
     if error.raw_os_error().is_some() {
         error.kind().to_string()

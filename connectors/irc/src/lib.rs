@@ -1,4 +1,4 @@
-//! The platform irc: a sans-IO session and its shell.
+//! The platform `irc`: a sans-IO session and its shell.
 
 mod address;
 mod clock;

@@ -1,4 +1,4 @@
-//! What an operator can set for the program `subspace-irc-connector`.
+//! Options of the program `subspace-irc-connector`.
 
 use gateway::GatewayOptions;
 use options::{List, Networks};
@@ -33,14 +33,14 @@ impl settings::Program for ProgramOptions {
     ];
 }
 
-/// What `networks` is for a switch.
+/// Values of `networks` from when it was a switch.
 const ANY: &[(&str, &str)] = &[("true", "any"), ("false", "public")];
 
 impl ProgramOptions {
-    /// The connector's id if none is set.
+    /// The connector's id if none is configured.
     pub const ID: &'static str = DEFAULT_PLATFORM;
 
-    /// Makes the platform's configuration.
+    /// Creates the platform's configuration.
     #[must_use]
     pub fn irc(&self) -> IrcConfig {
         let own = self.allow.0.clone();

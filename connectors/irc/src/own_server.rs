@@ -1,7 +1,7 @@
-//! The space's own IRC server: the connection that every account has to it leads there, and no other.
+//! The space's own IRC server: every account's built-in connection may lead there, and no other connection may.
 //!
-//! The connector is a neighbour of that server more often than not, and who comes from its own machine needs no account
-//! there. A connection of somebody's own would be let in as such a guest.
+//! The connector usually runs next to that server, and clients from the server's own machine need no account. A
+//! user-defined connection would be admitted as such a guest.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ const MAX_KNOWN: usize = 64;
 /// Where the space's own server listens.
 #[derive(Debug)]
 pub(crate) struct OwnServer {
-    /// What was configured, then what built-in connections were made to.
+    /// The configured addresses, followed by those that built-in connections were made to.
     known: Mutex<Vec<SocketAddr>>,
 }
 
@@ -42,10 +42,10 @@ impl OwnServer {
         })
     }
 
-    /// Checks that a connection may be made to an address that `host` was resolved to.
+    /// Checks that a connection may be made to an address that `host` resolved to.
     ///
     /// # Errors
-    /// The sentence that the connection's owner gets.
+    /// The sentence shown to the connection's owner.
     pub(crate) fn check(
         &self,
         policy: &AddressPolicy,
@@ -67,7 +67,7 @@ impl OwnServer {
     }
 }
 
-/// Loopback, and what is dialled as that.
+/// Loopback addresses, and unspecified addresses, which connect to the same machine.
 fn is_this_machine(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified()
 }

@@ -1,4 +1,4 @@
-//! The platform as the gateway sees it.
+//! The platform as seen by the gateway.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,28 +18,28 @@ use crate::own_server::OwnServer;
 use crate::shell::Reach;
 use crate::{AddressPolicy, Settings, credentials, shell, tls};
 
-/// Commands and outputs that may wait between the gateway and a connection.
+/// Commands and outputs that may be queued between the gateway and a connection.
 const CHANNEL: usize = 256;
 
-/// How the platform behaves.
+/// The platform's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct IrcConfig {
     /// Times, rates and limits.
     pub settings: Settings,
-    /// Whom may be connected to.
+    /// Which addresses the connector may connect to.
     pub addresses: AddressPolicy,
-    /// How fast all accounts together connect to one host.
+    /// The rate at which all accounts together connect to one host.
     pub pace: Pace,
-    /// Servers of the operator's own, `host:port`: all accounts may connect to them at once.
+    /// The operator's own servers, `host:port`: all accounts may connect to them without delay.
     pub own: Vec<String>,
-    /// Where the space's own server listens. The connection that every account has to it may be made there, whatever
-    /// `addresses` says; others are not.
+    /// Where the space's own server listens. Every account's built-in connection may be made there, whatever
+    /// `addresses` says; other connections may not.
     pub own_server: Vec<SocketAddr>,
-    /// Certificates that are trusted besides the system's, DER.
+    /// Trusted certificates in addition to the system's, DER.
     pub roots: Vec<CertificateDer<'static>>,
 }
 
-/// The platform `irc`: one task for each connection.
+/// The platform `irc`: one task per connection.
 #[derive(Debug)]
 pub struct Irc {
     config: IrcConfig,
@@ -49,7 +49,7 @@ pub struct Irc {
 }
 
 impl Irc {
-    /// Makes the platform; reads the system's certificates.
+    /// Creates the platform; reads the system's certificates.
     #[must_use]
     pub fn new(config: IrcConfig) -> Self {
         Self {

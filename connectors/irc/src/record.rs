@@ -1,26 +1,26 @@
-//! The fields of a connection that are IRC's, as `DESCRIPTOR` describes them.
+//! The IRC-specific fields of a connection, as `DESCRIPTOR` describes them.
 
 use protocol::Connection;
 use serde_json::Value;
 
-/// The port with TLS (RFC 7194), and without.
+/// The default port with TLS (RFC 7194), and without.
 const PORTS: (u16, u16) = (6697, 6667);
 
-/// A connection as IRC reads it.
+/// The fields of a connection as IRC uses them.
 pub(crate) trait Record {
-    /// The host that is dialled.
+    /// The host to connect to.
     fn host(&self) -> &str;
-    /// The port that is dialled.
+    /// The port to connect to.
     fn port(&self) -> u16;
     /// TLS.
     fn secure(&self) -> bool;
-    /// The user name; the nickname if there is none.
+    /// The user name; the nickname if none is set.
     fn username(&self) -> &str;
-    /// The real name; the nickname if there is none.
+    /// The real name; the nickname if none is set.
     fn realname(&self) -> &str;
-    /// Sign in with SASL PLAIN if there is a password; else the password is sent with PASS.
+    /// Sign in with SASL PLAIN if there is a password; otherwise the password is sent with PASS.
     fn sasl(&self) -> bool;
-    /// Join the channels also while the network offers no such sign-in.
+    /// Join the channels even while the network offers no sign-in with SASL.
     fn without_account(&self) -> bool;
 }
 
@@ -35,7 +35,7 @@ impl Record for Connection {
     }
 
     fn secure(&self) -> bool {
-        // What a damaged record does not say must not send a password in clear.
+        // A damaged record with missing fields must not cause a password to be sent in plain text.
         let said = self.fields.get("secure").and_then(Value::as_bool);
         said.unwrap_or(true)
     }

@@ -1,51 +1,51 @@
-//! What may be adjusted about connections to IRC networks.
+//! Settings of connections to IRC networks.
 
 use std::time::Duration;
 
 /// Times, rates and limits of a connection. The defaults suit public networks.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The answer to CTCP VERSION.
+    /// The reply to CTCP VERSION.
     pub version: String,
-    /// How long the server may take to let us in after the connection is made.
+    /// How long the server may take to admit us after the connection is established.
     pub registration_timeout: Duration,
-    /// After how long a silence of a server that has welcomed us the welcome counts as complete.
+    /// How long a server that has welcomed us must be silent before the welcome counts as complete.
     pub welcome_wait: Duration,
-    /// After how long a silence of the server it is asked whether it is there.
+    /// How long the server must be silent before it is pinged.
     pub ping_after: Duration,
-    /// How long it may take to answer that.
+    /// How long it may take to respond to the ping.
     pub ping_timeout: Duration,
-    /// The wait before the first new attempt; doubled with each that fails.
+    /// The delay before the first reconnection attempt; doubled with each failure.
     pub reconnect_min: Duration,
-    /// The longest wait between attempts.
+    /// Maximum delay between attempts.
     pub reconnect_max: Duration,
-    /// Up to that much is added to each wait, never more than the wait itself.
+    /// Maximum random addition to each delay, never more than the delay itself.
     pub reconnect_jitter: Duration,
-    /// The wait after the server refused the password; doubled, up to 8 times, with each refusal.
+    /// The delay after the server refused the password; doubled with each refusal, up to 8 times.
     pub refused_wait: Duration,
-    /// How often a server that offers no sign-in is looked at while channels wait for it.
+    /// How often a server that offers no sign-in is checked while channels wait for it.
     pub sign_in_wait: Duration,
-    /// How long the server may take to answer a request.
+    /// How long the server may take to respond to a request.
     pub request_timeout: Duration,
-    /// The first wait before the wanted nickname is tried again; doubled with each failure.
+    /// The delay before the wanted nickname is first tried again; doubled with each failure.
     pub regain_min: Duration,
-    /// The longest wait between these tries.
+    /// Maximum delay between these attempts.
     pub regain_max: Duration,
-    /// Up to that much is added to each.
+    /// Maximum random addition to each.
     pub regain_jitter: Duration,
-    /// How long after the last socket went the account is marked away.
+    /// How long after the last socket closed the account is marked as away.
     pub away_delay: Duration,
     /// Lines that may be sent at once.
     pub burst: u32,
-    /// The time in which one more line may be sent after that.
+    /// The interval at which further lines may be sent.
     pub interval: Duration,
-    /// Lines that may wait to be sent.
+    /// Lines that may be queued for sending.
     pub queue: usize,
-    /// Lines that one message of a client may become.
+    /// Maximum lines for one client message.
     pub message_lines: usize,
-    /// Messages asked for at once from the history of a server.
+    /// Messages requested at once from a server's history.
     pub history_page: usize,
-    /// Pages asked for to fill one gap.
+    /// Pages requested to fill one gap.
     pub history_pages: usize,
 }
 

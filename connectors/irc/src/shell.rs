@@ -24,10 +24,10 @@ use crate::own_server::OwnServer;
 use crate::session::{Action, Clock, Session};
 use crate::{AddressPolicy, Settings, tls};
 
-/// How long all of connecting may take: name, TCP, TLS.
+/// Time limit for connecting: name resolution, TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long TLS may take of that.
+/// Time limit for the TLS part.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the server may take to accept what we send.
@@ -44,23 +44,23 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 type Connecting = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, String>> + Send>>;
 
-/// Where the socket is.
+/// The socket's state.
 enum Link {
     Down,
     Connecting(Connecting),
     Up(Box<dyn Stream>),
 }
 
-/// Where a connection may lead.
+/// Which addresses a connection may use.
 #[derive(Clone)]
 pub(crate) struct Reach {
     pub(crate) addresses: AddressPolicy,
     pub(crate) own_server: Arc<OwnServer>,
-    /// Whether it is the one that every account has to the own server.
+    /// Whether it is an account's built-in connection to the own server.
     pub(crate) built_in: bool,
 }
 
-/// One connection with its socket.
+/// A connection with its socket.
 pub(crate) struct Shell {
     session: Session,
     reach: Reach,
@@ -72,7 +72,7 @@ pub(crate) struct Shell {
     lines: LineBuffer,
 }
 
-/// What happened.
+/// An event.
 enum Event {
     Command(Option<Box<Command>>),
     Connected(Result<Box<dyn Stream>, String>),
@@ -134,7 +134,7 @@ impl Shell {
             match event {
                 Event::Command(Some(command)) => self.session.handle_command(*command, clock),
                 Event::Command(None) => {
-                    // Nobody holds the connection any more.
+                    // Nobody holds the connection any longer.
                     let reason = "Connector stopped".to_owned();
                     self.session.handle_command(Command::Stop { reason }, clock);
                     if self.close(&outputs).await.is_err() {
@@ -183,14 +183,14 @@ impl Shell {
         std::ops::ControlFlow::Continue(())
     }
 
-    /// Some servers take the limit of a line for the text alone, or list what they support in one: we are generous with
-    /// what we read.
+    /// Some servers apply the line limit to the text alone, or list everything they support in one line, so we read
+    /// longer lines.
     fn expect_lines(&mut self) {
         let limit = self.session.line_length().max(MAX_TAGS);
         self.lines.set_max_body(limit);
     }
 
-    /// Does what the session wants.
+    /// Carries out the session's actions.
     async fn act(&mut self, outputs: &mpsc::Sender<Output>) -> std::ops::ControlFlow<()> {
         let mut bytes = Vec::new();
         loop {
@@ -226,7 +226,7 @@ impl Shell {
                 }
                 Some(Action::Disconnect) => {
                     if let Link::Up(stream) = &mut self.link {
-                        // Best effort: a peer that does not take it loses nothing.
+                        // Best effort: a peer that does not receive it loses nothing.
                         drop(timeout(Duration::from_secs(1), stream.shutdown()).await);
                     }
                     self.link = Link::Down;
@@ -257,7 +257,7 @@ impl Shell {
         }
     }
 
-    /// Sends what QUIT takes, then closes.
+    /// Sends everything up to QUIT, then closes.
     async fn close(&mut self, outputs: &mpsc::Sender<Output>) -> Result<(), ()> {
         if self.act(outputs).await.is_break() {
             return Ok(());
@@ -278,7 +278,7 @@ impl std::fmt::Debug for Shell {
     }
 }
 
-/// Waits for the socket: to be connected, or to have something to read.
+/// Waits for the socket to be connected, or to have something to read.
 async fn drive(link: &mut Link, buffer: &mut [u8]) -> Event {
     match link {
         Link::Down => std::future::pending().await,
@@ -287,8 +287,8 @@ async fn drive(link: &mut Link, buffer: &mut [u8]) -> Event {
     }
 }
 
-/// Says why a connection is over. Many servers close TLS without saying so first, which is an end like any other: lines
-/// are whole or are not read at all.
+/// Says why a connection ended. Many servers close TLS without notice, which is treated as a normal end: incomplete
+/// lines are not used.
 fn lost(error: &std::io::Error) -> String {
     if error.kind() == std::io::ErrorKind::UnexpectedEof {
         CLOSED.to_owned()
@@ -304,7 +304,7 @@ async fn sleep_or_never(due: Option<Instant>) {
     }
 }
 
-/// Resolves, checks, connects to what was checked.
+/// Resolves the host, checks the addresses, and connects to a checked one.
 async fn connect(
     host: String,
     port: u16,
@@ -356,7 +356,7 @@ async fn connect(
         })
 }
 
-/// Says why a server could not be connected to.
+/// Says why a server could not be reached.
 fn unreached(host: &str, port: u16, error: &std::io::Error) -> String {
     if error.kind() == std::io::ErrorKind::ConnectionRefused {
         format!("{host} refuses the connection on port {port}.")
@@ -371,7 +371,7 @@ async fn secured(
     port: u16,
     tls: Option<Result<Arc<ClientConfig>, String>>,
 ) -> Result<Box<dyn Stream>, String> {
-    // Without it a line waits for the one after it; a failure only costs time.
+    // Without it, a line waits for the next one; a failure only costs time.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
     }

@@ -7,7 +7,7 @@ use rustls::{CertificateError, ClientConfig};
 
 use crate::io_words::words;
 
-/// Makes the configuration: the system's roots and those that were added.
+/// Creates the configuration: the system's root certificates and additional ones.
 pub(crate) fn client_config(
     extra: &[CertificateDer<'static>],
 ) -> Result<Arc<ClientConfig>, String> {

@@ -1,18 +1,18 @@
-//! Requests and actions within messages: CTCP, <https://modern.ircdocs.horse/ctcp>.
+//! CTCP requests and actions within messages, <https://modern.ircdocs.horse/ctcp>.
 
 use std::fmt;
 
-/// A CTCP message: what stands between two `\x01`.
+/// A CTCP message: the content between two `\x01` bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ctcp {
-    /// The command in upper case, as `ACTION`.
+    /// The command in upper case, such as `ACTION`.
     pub command: String,
-    /// What follows it.
+    /// The text after the command.
     pub text: String,
 }
 
 impl Ctcp {
-    /// Makes an action, `/me`.
+    /// Creates an action, `/me`.
     #[must_use]
     pub fn action(text: impl Into<String>) -> Self {
         Self {
@@ -21,8 +21,8 @@ impl Ctcp {
         }
     }
 
-    /// Reads the last parameter of PRIVMSG or NOTICE; none if it is ordinary text. The closing `\x01`
-    /// may lack, as it does when a line was cut.
+    /// Parses the last parameter of a PRIVMSG or NOTICE; returns `None` for ordinary text. The closing `\x01` may be
+    /// missing, as it is when a line was truncated.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let body = text.strip_prefix('\x01')?;
@@ -36,7 +36,7 @@ impl Ctcp {
 }
 
 impl fmt::Display for Ctcp {
-    /// Formats with both `\x01`; a `\x01` within is left out.
+    /// Formats the message between two `\x01` bytes; any `\x01` within it is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\x01{}", self.command.replace(['\x01', ' '], ""))?;
         if !self.text.is_empty() {

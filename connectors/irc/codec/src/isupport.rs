@@ -1,4 +1,5 @@
-//! What a server says about itself in numeric 005, <https://modern.ircdocs.horse/#rplisupport-005>.
+//! A server's features as announced in numeric 005,
+//! <https://modern.ircdocs.horse/#rplisupport-005>.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +7,17 @@ use protocol::Folding;
 
 use crate::work;
 
-/// More tokens than this are not kept.
+/// Maximum number of tokens kept.
 const MAX_TOKENS: usize = 256;
 
-/// Longer values are not kept, in bytes: they are looked through for every mode and every name.
+/// Maximum length of a value that is kept, in bytes: values are searched for every mode and every
+/// name.
 const MAX_VALUE: usize = 512;
 
-/// More ranks than this nobody has.
+/// Maximum number of ranks.
 const MAX_RANKS: usize = 32;
 
-/// CHANTYPES and PREFIX if a server does not say them, or nothing that makes sense.
+/// Default CHANTYPES and PREFIX, for a server that announces none or an invalid value.
 const CHANTYPES: &str = "#&";
 const PREFIX: &str = "(ov)@+";
 
@@ -23,23 +25,23 @@ const PREFIX: &str = "(ov)@+";
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Isupport(BTreeMap<String, String>);
 
-/// What kind of argument a channel mode takes: the four groups of CHANMODES, and PREFIX.
+/// The kind of argument a channel mode takes: the four groups of CHANMODES, and PREFIX.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ModeKind {
-    /// A list, always with an argument but when the list is asked for (group A).
+    /// A list; takes an argument except to query the list (group A).
     List,
-    /// Always with an argument (group B).
+    /// Always takes an argument (group B).
     Always,
-    /// With an argument when it is set (group C).
+    /// Takes an argument when it is set (group C).
     WhenSet,
-    /// Without argument (group D).
+    /// Takes no argument (group D).
     Never,
-    /// Gives a member a rank; always with a nickname (PREFIX).
+    /// Gives a member a rank; always takes a nickname (PREFIX).
     Rank,
 }
 
 impl Isupport {
-    /// Reads the tokens of one 005: its parameters without the first (the client's nickname) and the last (text).
+    /// Adds the tokens of one 005: its parameters without the first (the client's nickname) and the last (text).
     pub fn apply<'a>(&mut self, tokens: impl IntoIterator<Item = &'a str>) {
         for token in tokens {
             if let Some(negated) = token.strip_prefix('-') {
@@ -54,13 +56,13 @@ impl Isupport {
         }
     }
 
-    /// Returns a token's value; a token without value has the empty one.
+    /// Returns a token's value; a token without a value has the empty one.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Returns whether a token was given.
+    /// Returns whether a token was announced.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
@@ -81,8 +83,8 @@ impl Isupport {
             })
     }
 
-    /// Returns whether a name is that of a channel (CHANTYPES, `#&` if not said). A server that says it has no channels at
-    /// all has none to be taken for something else.
+    /// Returns whether a name is a channel name (CHANTYPES; `#&` if not announced). On a server that announces that
+    /// it has no channels, no name is one.
     #[must_use]
     pub fn is_channel(&self, name: &str) -> bool {
         let told = self.get("CHANTYPES").filter(|types| !types.is_empty());
@@ -92,8 +94,8 @@ impl Isupport {
             .is_some_and(|first| types.contains(first))
     }
 
-    /// The channel that a target of a message is, or lies within: `@#channel` speaks to those of a channel who hold that
-    /// rank (STATUSMSG, the prefixes of PREFIX if not said). None if it is no channel.
+    /// Returns the channel that a message target is or refers to: `@#channel` addresses the members of a channel with
+    /// that rank (STATUSMSG; the prefixes of PREFIX if not announced). Returns `None` if the target is not a channel.
     #[must_use]
     pub fn channel_within<'a>(&self, target: &'a str) -> Option<&'a str> {
         let told = self.get("STATUSMSG");
@@ -113,7 +115,8 @@ impl Isupport {
         }
     }
 
-    /// How many targets a command takes (TARGMAX); none if that is not said, or without limit.
+    /// Returns how many targets a command accepts (TARGMAX), or `None` if there is no limit or none
+    /// is announced.
     #[must_use]
     pub fn targets(&self, command: &str) -> Option<usize> {
         self.get("TARGMAX")?
@@ -123,8 +126,8 @@ impl Isupport {
             .and_then(|(_, limit)| limit.parse().ok())
     }
 
-    /// The ranks of members from the highest: mode letter and prefix (PREFIX, `(ov)@+` if not said or not readable; an empty
-    /// one says that there are none).
+    /// Member ranks from the highest: mode letter and prefix (PREFIX; `(ov)@+` if not announced or invalid; an empty
+    /// value means that there are none).
     #[must_use]
     pub fn ranks(&self) -> Vec<(char, char)> {
         let told = self.get("PREFIX").unwrap_or(PREFIX);
@@ -135,7 +138,7 @@ impl Isupport {
         pairs(told).or_else(|| pairs(PREFIX)).unwrap_or_default()
     }
 
-    /// What argument a channel mode takes; an unknown mode takes none.
+    /// Returns the kind of argument a channel mode takes; an unknown mode takes none.
     #[must_use]
     pub fn mode_kind(&self, mode: char) -> ModeKind {
         if self.ranks().iter().any(|&(letter, _)| letter == mode) {
@@ -151,7 +154,8 @@ impl Isupport {
         }
     }
 
-    /// Splits the prefixes off a nickname as NAMES and WHO give it: the mode letters from the highest, and the rest.
+    /// Separates the prefixes from a nickname as it appears in NAMES and WHO: the mode letters from the highest, and
+    /// the rest.
     #[must_use]
     pub fn split_ranks<'a>(&self, name: &'a str) -> (String, &'a str) {
         let ranks = self.ranks();
@@ -167,7 +171,8 @@ impl Isupport {
         (modes, rest)
     }
 
-    /// The longest line without tags, with CR LF, in bytes (LINELEN, 512 if not said; never less).
+    /// Maximum length of a line without tags, CR LF included, in bytes (LINELEN; 512 if not
+    /// announced; never less).
     #[must_use]
     pub fn line_length(&self) -> usize {
         self.number("LINELEN")
@@ -176,7 +181,7 @@ impl Isupport {
     }
 }
 
-/// Reads a value of PREFIX; none if it cannot be read.
+/// Parses a value of PREFIX; returns `None` if it is invalid.
 fn pairs(value: &str) -> Option<Vec<(char, char)>> {
     let (modes, prefixes) = value.strip_prefix('(')?.split_once(')')?;
     let ranks = modes.chars().zip(prefixes.chars());
@@ -184,7 +189,7 @@ fn pairs(value: &str) -> Option<Vec<(char, char)>> {
     (!ranks.is_empty() || modes.is_empty()).then_some(ranks)
 }
 
-/// Values may carry `\xHH` for blanks, `=` and backslashes.
+/// Values may contain `\xHH` for spaces, `=` and backslashes.
 fn unescape(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let mut rest = value;

@@ -1,6 +1,6 @@
 //! Messages of the IRC protocol, parsed and formatted (RFC 1459, RFC 2812, IRCv3 message-tags).
 //!
-//! Knows syntax only: no commands, no state, no I/O. Both the client session and the IRC server build on it.
+//! Handles syntax only: no commands, no state, no I/O. Both the client session and the IRC server build on it.
 
 mod ctcp;
 mod isupport;

@@ -1,29 +1,29 @@
-//! Bytes to lines: RFC 1459 section 2.3 and the limits of IRCv3 message-tags.
+//! Splits bytes into lines: RFC 1459 section 2.3 and the limits of IRCv3 message-tags.
 
-/// The longest part of a line without its tags, CR LF included, in bytes (RFC 1459, section 2.3).
+/// Maximum length of a line without its tags, CR LF included, in bytes (RFC 1459, section 2.3).
 pub const MAX_BODY: usize = 512;
 
-/// The longest tags of a line, with `@` and the blank, in bytes (IRCv3 message-tags).
+/// Maximum length of a line's tags, including `@` and the space, in bytes (IRCv3 message-tags).
 pub const MAX_TAGS: usize = 8191;
 
-/// A line was longer than a message may be; it has been dropped.
+/// A line was longer than a message may be, and was dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a line is longer than {limit} bytes")]
 pub struct LineTooLong {
-    /// What the buffer takes, in bytes.
+    /// The buffer's limit in bytes.
     pub limit: usize,
 }
 
-/// Collects bytes and gives whole lines, never holding more than one line that is not whole.
+/// Collects bytes and returns whole lines; never holds more than one incomplete line.
 #[derive(Clone, Debug)]
 pub struct LineBuffer {
     bytes: Vec<u8>,
-    /// What is before this was given already. It goes with the next push, all at once: moving the rest for
+    /// Everything before this was already returned. It is removed by the next push, all at once: moving the rest for
     /// each line would make many short lines cost the square of their number.
     start: usize,
-    /// There is no line break between `start` and this.
+    /// There is no line break between `start` and this position.
     scanned: usize,
-    /// Bytes that were looked at or moved.
+    /// Bytes examined or moved.
     #[cfg(test)]
     work: usize,
     max_tags: usize,
@@ -38,7 +38,8 @@ impl Default for LineBuffer {
 }
 
 impl LineBuffer {
-    /// Makes a buffer with limits for the tags (with `@` and blank) and for the rest (with CR LF), in bytes.
+    /// Creates a buffer with limits for the tags (including `@` and the space) and for the rest (including CR LF), in
+    /// bytes.
     #[must_use]
     pub const fn new(max_tags: usize, max_body: usize) -> Self {
         Self {
@@ -53,12 +54,12 @@ impl LineBuffer {
         }
     }
 
-    /// Changes the limit of the part without tags, as ISUPPORT LINELEN may ask.
+    /// Changes the limit of the part without tags, as ISUPPORT LINELEN may require.
     pub const fn set_max_body(&mut self, max_body: usize) {
         self.max_body = max_body;
     }
 
-    /// Takes bytes as they came. Call [`LineBuffer::next_line`] until it gives none before taking more.
+    /// Adds received bytes. Call [`LineBuffer::next_line`] until it returns `None` before adding more.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.bytes.drain(..self.start);
@@ -78,7 +79,7 @@ impl LineBuffer {
     #[expect(clippy::unused_self, reason = "tests count the work")]
     const fn worked(&self, _: usize) {}
 
-    /// Gives the next whole line without CR and LF; empty lines are passed over.
+    /// Returns the next whole line without CR and LF; empty lines are skipped.
     ///
     /// # Errors
     /// Once for every line that exceeds the limits; the line is dropped up to its end.
@@ -188,7 +189,7 @@ mod tests {
         };
         let (one, two) = (work(10_000), work(20_000));
         assert!(two <= 2 * one + 8192, "{one} and {two}");
-        // Each byte is looked at once, and what a push leaves over is moved once.
+        // Each byte is examined once, and what a push leaves over is moved once.
         assert!(two <= 2 * 20_000 * 4, "{two}");
         let mut whole = LineBuffer::default();
         whole.push(&b"\n".repeat(1 << 20));

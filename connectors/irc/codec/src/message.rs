@@ -1,10 +1,10 @@
-//! One message: tags, source, command, parameters.
+//! A message: tags, source, command, parameters.
 
 use std::fmt;
 
 use crate::Tags;
 
-/// Who sent a message: a server name or `nick!user@host`.
+/// The sender of a message: a server name or `nick!user@host`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Source {
     /// Nickname or server name.
@@ -53,18 +53,18 @@ impl fmt::Display for Source {
 pub struct Message {
     /// IRCv3 message tags.
     pub tags: Tags,
-    /// Who sent it.
+    /// The sender.
     pub source: Option<Source>,
-    /// Command or three-digit numeric, in upper case.
+    /// Command in upper case, or three-digit numeric.
     pub command: String,
-    /// Parameters; only the last may be empty, contain blanks or begin with a colon.
+    /// Parameters; only the last may be empty, contain spaces or begin with a colon.
     pub params: Vec<String>,
 }
 
-/// Why a line is no message.
+/// Why a line is not a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ParseError {
-    /// Nothing on the line.
+    /// The line is empty.
     #[error("the line has no command")]
     NoCommand,
     /// NUL, CR or LF within the line.
@@ -73,7 +73,7 @@ pub enum ParseError {
 }
 
 impl Message {
-    /// Makes a message without tags and source.
+    /// Creates a message without tags and source.
     #[must_use]
     pub fn new<P: Into<String>>(command: &str, params: impl IntoIterator<Item = P>) -> Self {
         Self {
@@ -83,10 +83,11 @@ impl Message {
         }
     }
 
-    /// Parses a line without its CR LF. Runs of blanks separate; a blank at the end is ignored.
+    /// Parses a line without its CR LF. Parameters are separated by one or more spaces; trailing
+    /// spaces are ignored.
     ///
     /// # Errors
-    /// Says what the line lacks or must not contain.
+    /// What the line lacks or must not contain.
     pub fn parse(line: &str) -> Result<Self, ParseError> {
         if line.contains(['\0', '\r', '\n']) {
             return Err(ParseError::ControlCharacter);
@@ -124,11 +125,11 @@ impl Message {
         Ok(message)
     }
 
-    /// Decodes bytes: UTF-8, also if its last character was cut off, as by servers that shorten lines; else Windows-1252, as
-    /// older networks send it.
+    /// Decodes and parses bytes: as UTF-8, even if the last character is truncated, as by servers that shorten lines;
+    /// otherwise as Windows-1252, which older networks send.
     ///
     /// # Errors
-    /// As [`Message::parse`].
+    /// As for [`Message::parse`].
     pub fn parse_bytes(line: &[u8]) -> Result<Self, ParseError> {
         let error = match std::str::from_utf8(line) {
             Ok(text) => return Self::parse(text),
@@ -136,7 +137,7 @@ impl Message {
         };
         let whole = line.get(..error.valid_up_to()).unwrap_or_default();
         let whole = std::str::from_utf8(whole).unwrap_or_default();
-        // `caf\xe9` ends as a cut character does, but nothing before it tells that it is UTF-8.
+        // `caf\xe9` ends like a truncated character, but nothing before it indicates UTF-8.
         if error.error_len().is_none() && !whole.is_ascii() {
             return Self::parse(whole);
         }
@@ -148,7 +149,7 @@ impl Message {
         )
     }
 
-    /// Returns a parameter, or the empty text.
+    /// Returns a parameter, or the empty string.
     #[must_use]
     pub fn param(&self, index: usize) -> &str {
         self.params.get(index).map_or("", String::as_str)
@@ -156,8 +157,8 @@ impl Message {
 }
 
 impl fmt::Display for Message {
-    /// Formats the line without CR LF. Characters that cannot stand where they are (NUL, CR, LF; blanks and a
-    /// leading colon but in the last parameter) are left out: no text can become a second message.
+    /// Formats the line without CR LF. Characters that are not allowed in their position are left out (NUL, CR, LF;
+    /// spaces and a leading colon except in the last parameter), so that no text can become a second message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.tags.is_empty() {
             write!(f, "@{} ", self.tags)?;
@@ -202,7 +203,7 @@ mod tests {
         let text = |line: &[u8]| Message::parse_bytes(line).unwrap().param(1).to_owned();
         let whole = "PRIVMSG #t :grüße".as_bytes();
         assert_eq!(text(whole), "grüße");
-        // Within the ß.
+        // In the middle of the ß.
         assert_eq!(text(&whole[..whole.len() - 2]), "grü");
         let long = "PRIVMSG #t :так 🚀".as_bytes();
         for cut in 1..4 {
@@ -211,7 +212,7 @@ mod tests {
         assert_eq!(text(b"PRIVMSG #t :caf\xe9"), "café");
         assert_eq!(text(b"PRIVMSG #t :\x93\x80 5\x94 \xff"), "“€ 5” ÿ");
         assert_eq!(text(b"PRIVMSG #t :gr\xfc\xdfe"), "grüße");
-        // Something else than UTF-8 in the middle.
+        // Invalid UTF-8 in the middle.
         assert_eq!(text(b"PRIVMSG #t :\xc3\xbc \xfc x"), "Ã¼ ü x");
     }
 }

@@ -1,11 +1,11 @@
-//! Changes of channel modes, <https://modern.ircdocs.horse/#mode-message>.
+//! Channel mode changes, <https://modern.ircdocs.horse/#mode-message>.
 
 use crate::{Isupport, ModeKind};
 
-/// One change of a mode.
+/// A mode change.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ModeChange {
-    /// Set, or taken away.
+    /// Set, or unset.
     pub set: bool,
     /// The mode's letter.
     pub mode: char,
@@ -13,9 +13,9 @@ pub struct ModeChange {
     pub argument: Option<String>,
 }
 
-/// Reads the parameters of MODE after the channel: the mode string and its arguments.
+/// Parses the parameters of MODE after the channel: the mode string and its arguments.
 ///
-/// A mode whose argument lacks is given without it, as in the question for a list.
+/// A mode whose argument is missing is returned without one, as when a list is queried.
 #[must_use]
 pub fn parse_modes(isupport: &Isupport, params: &[String]) -> Vec<ModeChange> {
     let Some((modes, arguments)) = params.split_first() else {

@@ -2,15 +2,15 @@
 
 use protocol::Glob;
 
-/// Returns whether a name fits a mask: `*` stands for any text, `?` for one character, all else for itself
-/// (RFC 2812, section 2.5). Case counts: fold both first. A mask that is compared with many names is better prepared, as a
+/// Returns whether a name matches a mask: `*` stands for any text, `?` for one character, everything else for itself
+/// (RFC 2812, section 2.5). Case-sensitive: fold both first. To compare a mask with many names, prepare it as a
 /// [`Glob`].
 #[must_use]
 pub fn mask_matches(mask: &str, name: &str) -> bool {
     Glob::new(mask).matches(name)
 }
 
-/// Returns whether a text can be the name of a host as servers show it: RFC 952 and 1123, with at least one dot.
+/// Returns whether a string can be a host name as servers show it: RFC 952 and 1123, with at least one dot.
 #[must_use]
 pub fn is_hostname(text: &str) -> bool {
     let label = |label: &str| {

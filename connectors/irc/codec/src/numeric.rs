@@ -1,8 +1,9 @@
 //! Numeric replies: three digits on the wire, a name here.
 //!
 //! The names are those of RFC 1459 (section 6) and RFC 2812 (section 5), then of Modern IRC
-//! (<https://modern.ircdocs.horse/#numerics>) and IRCv3, then those that the servers use where a number comes from; see
-//! also <https://defs.ircdocs.horse/defs/numerics>. Nothing else in the packages of IRC writes a number.
+//! (<https://modern.ircdocs.horse/#numerics>) and IRCv3, then those used by the server software that introduced a
+//! number; see also <https://defs.ircdocs.horse/defs/numerics>. No other code in the IRC packages contains numbers of
+//! numerics.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ use std::fmt;
 pub struct Numeric(u16);
 
 impl Numeric {
-    /// Reads a command; none if it is not three digits.
+    /// Parses a command; returns `None` if it is not three digits.
     #[must_use]
     pub fn parse(command: &str) -> Option<Self> {
         let digits = command.len() == 3 && command.bytes().all(|byte| byte.is_ascii_digit());
@@ -28,7 +29,8 @@ impl Numeric {
             .map(|&(_, name)| name)
     }
 
-    /// Returns its first digit: 0 and 2 to 3 are replies, 4 and 5 are errors (RFC 2812, section 5), the others are mixed.
+    /// Returns its first digit: 0, 2 and 3 are replies, 4 and 5 are errors (RFC 2812, section 5), the others are
+    /// mixed.
     #[must_use]
     pub const fn class(self) -> u16 {
         self.0 / 100
@@ -36,7 +38,7 @@ impl Numeric {
 }
 
 impl fmt::Display for Numeric {
-    /// Formats it as on the wire.
+    /// Formats it as it appears on the wire.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:03}", self.0)
     }
@@ -49,7 +51,7 @@ macro_rules! numerics {
             pub const $name: Numeric = Numeric($number);
         )*
 
-        /// All of them by number, in order.
+        /// All numerics in ascending order.
         const TABLE: &[(u16, &str)] = &[$(($number, stringify!($name))),*];
     };
 }

@@ -1,10 +1,10 @@
-//! Cuts text into pieces that fit into a line.
+//! Splits text into pieces that fit into a line.
 
-/// Cuts a text without line breaks into pieces of at most `max` bytes.
+/// Splits a text without line breaks into pieces of at most `max` bytes.
 ///
-/// Cuts at a blank if there is one in the second half of the piece (the blank is left out), else before
-/// a character that does not join the one before it, in any case between code points. A limit below
-/// the length of one code point counts as 4 bytes. An empty text gives no piece.
+/// Splits at a space if there is one in the second half of the piece (the space is left out), otherwise before a
+/// character that does not combine with the previous one, and in any case between code points. A limit below the
+/// length of one code point counts as 4 bytes. An empty text yields no pieces.
 #[must_use]
 pub fn split_text(text: &str, max: usize) -> Vec<&str> {
     let max = max.max(4);
@@ -12,7 +12,7 @@ pub fn split_text(text: &str, max: usize) -> Vec<&str> {
     let mut rest = text;
     while rest.len() > max {
         let limit = floor_boundary(rest, max);
-        // A blank right after the limit is as good as one within it.
+        // A space right after the limit is as good as one within it.
         let window = floor_boundary(rest, max + 1);
         let cut = match rest.get(..window).and_then(|head| head.rfind(' ')) {
             Some(blank) if blank >= limit / 2 && blank > 0 => blank,
@@ -36,7 +36,8 @@ fn floor_boundary(text: &str, mut at: usize) -> usize {
     at
 }
 
-/// Goes back from `limit` to where no combining sequence is cut, if that is not too far.
+/// Moves back from `limit` to a position that does not split a combining sequence, unless that is
+/// too far.
 fn cluster_boundary(text: &str, limit: usize) -> usize {
     let mut at = limit;
     while at > limit / 2 {
@@ -52,8 +53,8 @@ fn cluster_boundary(text: &str, limit: usize) -> usize {
 
 const ZERO_WIDTH_JOINER: char = '\u{200D}';
 
-/// Returns whether a character is shown together with the one before it: combining marks of the common
-/// blocks, variation selectors, joiners and the modifiers of emoji.
+/// Returns whether a character is displayed together with the previous one: combining marks of the common blocks,
+/// variation selectors, joiners and emoji modifiers.
 const fn joins(c: char) -> bool {
     matches!(c,
         '\u{0300}'..='\u{036F}' | '\u{0483}'..='\u{0489}' | '\u{0591}'..='\u{05BD}'

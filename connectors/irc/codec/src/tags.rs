@@ -5,16 +5,16 @@ use std::fmt;
 
 use crate::work;
 
-/// The tags of one message in the order of the wire; a repeated key counts with its last value.
+/// A message's tags in wire order; of a repeated key the last value counts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Tags(Vec<(String, String)>);
 
 impl Tags {
-    /// Parses what stands between `@` and the blank.
+    /// Parses the text between `@` and the space.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut tags: Vec<(String, String)> = Vec::new();
-        // Where each key stands: to look for it among all before would cost the square.
+        // The position of each key: searching all previous ones would take quadratic time.
         let mut places: HashMap<&str, usize> = HashMap::new();
         for part in text.split(';').filter(|part| !part.is_empty()) {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
@@ -34,7 +34,7 @@ impl Tags {
         Self(tags)
     }
 
-    /// Returns a tag's value; a tag without value has the empty one.
+    /// Returns a tag's value; a tag without a value has the empty one.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0
@@ -43,7 +43,7 @@ impl Tags {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Sets a tag, in its place if it is there already.
+    /// Sets a tag, keeping its position if it exists already.
     pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let (key, value) = (key.into(), value.into());
         work::look(self.0.len());
@@ -53,19 +53,19 @@ impl Tags {
         }
     }
 
-    /// Keeps the tags whose key passes.
+    /// Keeps the tags whose key satisfies the predicate.
     pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
         self.0.retain(|(key, _)| keep(key));
     }
 
-    /// Returns keys and values in the order of the wire.
+    /// Returns keys and values in wire order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Returns whether there are none.
+    /// Returns whether there are no tags.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -96,7 +96,7 @@ fn escape(value: &str) -> String {
             '\\' => out.push_str("\\\\"),
             '\r' => out.push_str("\\r"),
             '\n' => out.push_str("\\n"),
-            // Cannot be written at all.
+            // Cannot be represented.
             '\0' => {}
             c => out.push(c),
         }

@@ -1,3 +1,3 @@
-//! What tests count: how many bytes or entries are looked at or moved. In programs it is nothing.
+//! Counts, for tests, how many bytes or entries are examined or moved. Does nothing in programs.
 
 protocol::counted_work!();

@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Properties that hold for any input.
 
 use irc_codec::{
     Ctcp, Isupport, LineBuffer, Message, Source, Tags, mask_matches, parse_modes, split_text,
@@ -54,7 +54,7 @@ proptest! {
         let line = message.to_string();
         prop_assert!(!line.contains(['\r', '\n', '\0']), "{:?}", line);
         if let Ok(again) = Message::parse(&line) {
-            // Nothing slips from one part into another.
+            // No content moves from one part to another.
             prop_assert!(again.params.len() <= message.params.len(), "{:?}", line);
         }
     }

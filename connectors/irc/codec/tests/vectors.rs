@@ -59,7 +59,7 @@ fn messages_split() {
             "{}",
             case.input
         );
-        // Commands are kept in upper case: they are compared without regard to case.
+        // Commands are stored in upper case, since they are compared case-insensitively.
         assert_eq!(message.command, case.atoms.verb.to_uppercase());
         assert_eq!(message.params, case.atoms.params, "{}", case.input);
     }
@@ -105,7 +105,7 @@ fn sources_split() {
         let source = Source::parse(&case.source);
         let nick = case.atoms.get("nick").cloned().unwrap_or_default();
         assert_eq!(source.nick, nick, "{}", case.source);
-        // The vectors count an empty part as none; it is kept here so that nothing is lost.
+        // The vectors treat an empty part as missing; it is kept here so that nothing is lost.
         let some = |part: Option<String>| part.filter(|part| !part.is_empty());
         let (user, host) = (case.atoms.get("user"), case.atoms.get("host"));
         assert_eq!(some(source.user.clone()).as_ref(), user, "{}", case.source);

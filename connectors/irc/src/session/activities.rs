@@ -1,4 +1,4 @@
-//! The shapes of activities, as `SOCKETHUB.md` lists them.
+//! The forms of activities listed in `SOCKETHUB.md`.
 
 use gateway::{Audience, Output, Seen};
 use protocol::{
@@ -9,7 +9,7 @@ use protocol::{
 use super::Session;
 use crate::descriptor::PLATFORM;
 
-/// Something that goes into the archive and to sockets under one id.
+/// An event that goes into the archive and to sockets with the same id.
 pub(super) struct ArchivedEvent<'a> {
     pub(super) id: String,
     pub(super) at: Timestamp,
@@ -55,7 +55,7 @@ impl Session {
         }
     }
 
-    /// Sends an activity to sockets that is not archived.
+    /// Sends an activity that is not archived to sockets.
     pub(super) fn publish(&mut self, activity: Activity, audience: Audience) {
         self.emit(Output::Activity {
             activity: Box::new(activity),
@@ -81,7 +81,7 @@ impl Session {
         });
     }
 
-    /// Sends a message of the server's history to sockets: it fills a gap from its start on.
+    /// Sends a message from the server's history to sockets: it fills a gap from the beginning on.
     pub(super) fn publish_history(
         &mut self,
         activity: Activity,
@@ -127,7 +127,7 @@ impl Session {
         (self.record_id(&name, &event.id), body)
     }
 
-    /// Sends an error to full sockets that answers no request.
+    /// Sends full-mode sockets an error that is not the answer to a request.
     pub(super) fn trouble(&mut self, about: Option<Entity>, sentence: &str) {
         let mut activity = self.activity("error", self.service(), about, None);
         activity.error = Some(sentence.to_owned());
@@ -141,14 +141,14 @@ impl Session {
             status: self.phase.status(),
             content: Some(self.status.clone()),
             nick: me.name.clone(),
-            // Before that the server has not said how it compares names.
+            // Before that, the server has not announced its case mapping.
             casemapping: self.is_online().then_some(self.link.case),
             rest: serde_json::Map::new(),
         });
         self.activity("update", self.service(), Some(me), Some(object))
     }
 
-    /// Changes the state, and sends it to sockets.
+    /// Changes the state and sends it to sockets.
     pub(super) fn set_status(&mut self, sentence: String) {
         self.status = sentence;
         let state = self.state();
@@ -156,7 +156,7 @@ impl Session {
     }
 }
 
-/// Stamps an activity with the id and time of what it tells.
+/// Adds the id and time of the event to an activity.
 pub(super) fn stamp(mut activity: Activity, id: &str, at: Timestamp) -> Activity {
     activity.id = Some(id.to_owned());
     activity.published = Some(at.to_string());

@@ -6,10 +6,10 @@ use super::Session;
 use super::connection::Phase;
 use crate::descriptor::PLATFORM;
 
-/// Sockets that may wait for the connection.
+/// Sockets that may be waiting for the connection.
 const MAX_WAITING: usize = 256;
 
-/// Sockets that wait for the connection to be online.
+/// Sockets waiting for the connection to come online.
 #[derive(Debug, Default)]
 pub(super) struct Attachments(Vec<(RequestId, Attached)>);
 

@@ -1,4 +1,4 @@
-//! Who is away: others, and the account itself while no client is attached.
+//! Presence: which others are away, and marking the account as away while no client is attached.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use super::requests::Kind;
 /// The away message while no socket is attached.
 const AWAY_TEXT: &str = "Not at the keyboard; messages are kept";
 
-/// The longest text of somebody who is away that is kept, in bytes.
+/// Maximum length of a stored away message, in bytes.
 const MAX_TEXT: usize = 512;
 
-/// Channels with more members are not asked who is away.
+/// In channels with more members, no WHO is sent to find out who is away.
 const MAX_WHO: usize = 200;
 
-/// The token by which answers to our WHO requests are recognised (WHOX).
+/// The token that identifies replies to our WHO requests (WHOX).
 const WHO_TOKEN: &str = "67";
 
-/// Our own absence. It outlives connections.
+/// The account's own away state. It outlives connections.
 #[derive(Debug, Default)]
 pub(super) struct Away {
     sockets: usize,
     /// When to send AWAY because no socket is attached.
     due: Option<Duration>,
-    /// The away message that the person set.
+    /// The away message that the user set.
     asked: Option<String>,
-    /// Whether the server was sent AWAY.
+    /// Whether AWAY was sent to the server.
     told: bool,
 }
 
@@ -43,7 +43,7 @@ impl Session {
                 self.send_away(None);
             }
         } else if !self.away.told && self.away.due.is_none() {
-            // Reloading the page must not count as an absence.
+            // Reloading the page must not count as being away.
             self.away.due = Some(self.now.elapsed + self.settings.away_delay);
         }
     }
@@ -59,7 +59,7 @@ impl Session {
         }
     }
 
-    /// Sends AWAY on a new connection, if need be.
+    /// Sends AWAY on a new connection if necessary.
     pub(super) fn away_on_entry(&mut self) {
         self.away.told = false;
         if let Some(text) = self.away.asked.clone() {
@@ -115,7 +115,7 @@ impl Session {
         }
     }
 
-    /// AWAY of somebody (away-notify).
+    /// AWAY of another user (away-notify).
     pub(super) fn away_seen(&mut self, message: &Message, from: &str) {
         let text = message.params.first().filter(|text| !text.is_empty());
         if !from.is_empty() {
@@ -123,7 +123,7 @@ impl Session {
         }
     }
 
-    /// RPL_AWAY: the recipient of a message is away, or a part of WHOIS.
+    /// RPL_AWAY: the recipient of a message is away, or part of a WHOIS reply.
     pub(super) fn away_reply(&mut self, message: &Message) {
         let nick = message.param(1).to_owned();
         if self.whois_away(&nick, message.param(2)) {
@@ -132,7 +132,7 @@ impl Session {
         self.set_away(&nick, Some(message.param(2).to_owned()));
     }
 
-    /// Remembers who is away, and sends it to sockets if it is new.
+    /// Remembers an away state, and sends it to sockets if it is new.
     fn set_away(&mut self, nick: &str, mut text: Option<String>) {
         if let Some(text) = &mut text {
             text.truncate(text.floor_char_boundary(MAX_TEXT));
@@ -152,7 +152,7 @@ impl Session {
             ..PresenceObject::default()
         });
         match text {
-            // The server would not tell us when people are back with whom we share no channel.
+            // The server would not report the return of users with whom we share no channel.
             Some(text) if shares => {
                 self.link.away.insert(nick, text);
             }
@@ -165,7 +165,7 @@ impl Session {
         self.publish(activity, Audience::Full);
     }
 
-    /// Asks who is away in a channel that we just joined.
+    /// Queries who is away in a channel that we just joined.
     pub(super) fn ask_who(&mut self, name: &str) {
         let Some(channel) = self.channel(name) else {
             return;
@@ -182,14 +182,14 @@ impl Session {
         self.send_later(&message);
     }
 
-    /// RPL_WHOREPLY and RPL_WHOSPCRPL: the flag `G` means gone.
+    /// RPL_WHOREPLY and RPL_WHOSPCRPL: the flag `G` means away.
     pub(super) fn who_line(&mut self, code: Numeric, message: &Message) {
         let (nick, flags) = match code {
             numeric::RPL_WHOREPLY => (message.param(5), message.param(6)),
             _ if message.param(1) == WHO_TOKEN => (message.param(2), message.param(3)),
             _ => return,
         };
-        // We ask about members of our channels only.
+        // We query members of our channels only.
         if !self.shares_channel(nick) {
             return;
         }

@@ -7,28 +7,28 @@ use protocol::{Bounded, Timestamp};
 
 use super::Session;
 
-/// Batches that may be open at a time.
+/// Batches that may be open concurrently.
 const MAX_OPEN: usize = 64;
 
-/// How deep batches may lie within each other.
+/// Maximum nesting of batches.
 const MAX_DEPTH: usize = 8;
 
-/// An open batch. Its messages are taken as they come; only what they have in common is kept.
+/// An open batch. Its messages are handled as they arrive; only their shared state is kept.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) kind: String,
     pub(super) target: String,
     pub(super) label: Option<String>,
     pub(super) parent: Option<String>,
-    /// Messages of a history so far, and the time of the newest.
+    /// Number of history messages so far, and the time of the newest.
     pub(super) count: usize,
     pub(super) last: Option<Timestamp>,
-    /// How many messages without an id are alike, by what their ids begin with.
+    /// Number of otherwise identical messages without an id, by the prefix of their ids.
     pub(super) equal: HashMap<String, usize>,
 }
 
-/// The open batches, by their references. Of too many the oldest is given up: a server that never closes one must not keep
-/// those from us that come later.
+/// The open batches by reference. If there are too many, the oldest is dropped: a server that never closes one must
+/// not make us miss later ones.
 #[derive(Debug)]
 pub(super) struct Batches(Bounded<String, Batch>);
 
@@ -69,7 +69,7 @@ impl Session {
         }
     }
 
-    /// The label that a message answers, its own or that of the batch around it.
+    /// The label a message responds to, its own or that of the enclosing batch.
     pub(super) fn label_of(&self, message: &Message) -> Option<String> {
         if let Some(label) = message.tags.get("label") {
             return Some(label.to_owned());
@@ -78,7 +78,7 @@ impl Session {
             .find_map(|(_, batch)| batch.label.clone())
     }
 
-    /// The batch of history that a message stands in.
+    /// The history batch a message belongs to.
     pub(super) fn in_history(&self, message: &Message) -> Option<String> {
         self.around(message)
             .find(|(_, batch)| is_history(&batch.kind))

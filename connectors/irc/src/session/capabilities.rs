@@ -9,10 +9,10 @@ use super::Session;
 use super::sasl::Sasl;
 use crate::record::Record as _;
 
-/// The capability that the sign-in needs.
+/// The capability required for signing in.
 const SASL: &str = "sasl";
 
-/// What we understand.
+/// The capabilities we support.
 const WANTED: &[&str] = &[
     "account-notify",
     "account-tag",
@@ -35,17 +35,17 @@ const WANTED: &[&str] = &[
     "userhost-in-names",
 ];
 
-/// The longest list of one CAP REQ, in bytes.
+/// Maximum length of the list in one CAP REQ, in bytes.
 const MAX_REQUEST: usize = 400;
 
-/// What is offered, asked for and granted.
+/// Which capabilities are offered, requested and granted.
 #[derive(Debug, Default)]
 pub(super) struct Capabilities {
     offered: BTreeMap<String, String>,
     enabled: BTreeSet<String>,
-    /// Requests without an answer, in their order.
+    /// Unanswered requests in order.
     asked: VecDeque<Vec<String>>,
-    /// What was refused even when asked for alone; not asked for again until it is offered anew.
+    /// Refused even when requested alone; not requested again until offered again.
     refused: BTreeSet<String>,
     /// Whether more of a list is to come.
     listing: bool,
@@ -59,14 +59,14 @@ impl Capabilities {
     fn offer(&mut self, list: &str) {
         for item in list.split_ascii_whitespace() {
             let (name, value) = item.split_once('=').unwrap_or((item, ""));
-            // A list has no end; what we would not ask for is not remembered.
+            // A list may be endless; capabilities that we would not request are not remembered.
             if WANTED.contains(&name) || name == SASL {
                 self.offered.insert(name.to_owned(), value.to_owned());
             }
         }
     }
 
-    /// What is offered anew may be granted this time.
+    /// A capability that is offered again may be granted this time.
     fn offer_anew(&mut self, list: &str) {
         for item in list.split_ascii_whitespace() {
             self.refused.remove(item.split('=').next().unwrap_or(item));
@@ -93,8 +93,8 @@ impl Capabilities {
         }
     }
 
-    /// What to ask for: what we understand, in as few requests as fit, and `sasl` in one of its own, as one name
-    /// that the server does not grant costs all the others of its request.
+    /// What to request: the capabilities we support, in as few requests as possible, and `sasl` separately, because
+    /// one name that the server refuses causes its whole request to fail.
     fn requests(&self, sign_in: bool) -> Vec<Vec<String>> {
         let open = |name: &&str| {
             self.offered.contains_key(*name)
@@ -120,7 +120,8 @@ impl Capabilities {
         requests
     }
 
-    /// Finds the request that an answer is to: servers name what they answer, and answer in order if they do not.
+    /// Finds the request that a response belongs to: servers name the capabilities, and respond in order if they do
+    /// not.
     fn answered(&mut self, list: &str) -> Option<Vec<String>> {
         let named = |name: &String| {
             list.split_ascii_whitespace()
@@ -163,7 +164,8 @@ impl Session {
                 for name in list.split_ascii_whitespace() {
                     self.link.capabilities.withdraw(name);
                     if name == SASL {
-                        // Who we are to the services that come back is for the next sign-in to say.
+                        // Our account with the services that come back is determined by the next
+                        // sign-in.
                         self.link.sasl = Sasl::Not;
                     }
                 }
@@ -183,7 +185,8 @@ impl Session {
         self.link.check_sign_in_at.filter(|_| self.is_online())
     }
 
-    /// While channels wait for the sign-in: not every server tells that its services are back, but all list it.
+    /// While channels wait for the sign-in: not every server announces that its services are back, but all list the
+    /// capability.
     pub(super) fn sign_in_timeout(&mut self) {
         if self
             .sign_in_due()
@@ -203,7 +206,7 @@ impl Session {
         self.link.check_sign_in_at = self.link.held.then_some(next);
     }
 
-    /// Whether the account wants to be signed in with SASL.
+    /// Returns whether the account wants to sign in with SASL.
     fn wants_sign_in(&self) -> bool {
         let connection = &self.assignment.connection;
         connection.sasl() && connection.password.is_some()
@@ -224,7 +227,8 @@ impl Session {
         self.link.capabilities.asked.push_back(request);
     }
 
-    /// NAK: none of the request is granted, though perhaps only one of it cannot be. Each is asked for alone.
+    /// NAK: nothing in the request is granted, although perhaps only one name is the problem. Each is requested
+    /// alone.
     fn capabilities_refused(&mut self, list: &str) {
         let Some(request) = self.link.capabilities.answered(list) else {
             return;
@@ -245,7 +249,7 @@ impl Session {
         }
     }
 
-    /// Nothing is asked for any more: sign in, or go on.
+    /// No requests are outstanding: sign in or continue.
     fn capabilities_settled(&mut self) {
         if self.can(SASL) && self.link.sasl == Sasl::Not && self.wants_sign_in() {
             self.sign_in();
@@ -254,7 +258,7 @@ impl Session {
         }
     }
 
-    /// The character that names under which something is relayed must have, if the server relays.
+    /// The character that relayed names must contain, if the server supports relaying.
     pub(super) fn relay_separator(&self) -> Option<char> {
         if !self.can("draft/relaymsg") {
             return None;
@@ -267,7 +271,7 @@ impl Session {
         Some(separators.chars().next().unwrap_or('/'))
     }
 
-    /// The mechanisms of SASL, if the server lists them.
+    /// The SASL mechanisms, if the server lists them.
     pub(super) fn mechanisms(&self) -> Option<&str> {
         self.link
             .capabilities
@@ -283,7 +287,7 @@ impl Session {
         }
     }
 
-    /// Whether we are in without the sign-in that the account asks for.
+    /// Returns whether the server admitted us without the sign-in that the account requires.
     pub(super) fn lacks_sign_in(&self) -> bool {
         self.wants_sign_in() && !self.link.sasl.is_done() && self.link.account.is_none()
     }

@@ -11,23 +11,23 @@ use super::activities::{ArchivedEvent, stamp};
 use super::requests::Kind;
 use super::{Session, Wanted};
 
-/// Channels that we keep track of; a server cannot force us into more.
+/// Channels we keep track of; a server cannot force us into more.
 const MAX_CHANNELS: usize = 2000;
 
-/// The longest list of channels of one JOIN, in bytes and in names.
+/// Maximum length of the channel list in one JOIN, in bytes and in names.
 const MAX_JOIN: usize = 400;
 const MAX_JOIN_NAMES: usize = 10;
 
-/// A channel that we are in.
+/// A channel we are in.
 #[derive(Debug, Default)]
 pub(super) struct Channel {
     pub(super) name: String,
     pub(super) topic: String,
     pub(super) topic_by: Option<Source>,
     pub(super) topic_at: Option<Timestamp>,
-    /// Nicknames, with the letters of the modes that are their ranks.
+    /// Nicknames, with the mode letters of their ranks.
     pub(super) members: FoldedMap<String>,
-    /// NAMES is complete.
+    /// Whether NAMES is complete.
     pub(super) complete: bool,
 }
 
@@ -40,7 +40,7 @@ impl Session {
         self.link.channels.get_mut(name)
     }
 
-    /// The channel's name as the server first told it, else as given.
+    /// The channel's name as the server first spelled it, or as given.
     pub(super) fn spelled(&self, name: &str) -> String {
         self.channel(name)
             .map_or_else(|| name.to_owned(), |channel| channel.name.clone())
@@ -61,7 +61,7 @@ impl Session {
         self.wanted.len() < before
     }
 
-    /// Joins channels, several with a line; those with keys first, as the keys are counted from the left.
+    /// Joins channels, several per line; those with keys first, because keys are matched from the left.
     pub(super) fn join_all(&mut self, wanted: &[Wanted]) {
         let mut sorted: Vec<&Wanted> = wanted
             .iter()
@@ -96,14 +96,14 @@ impl Session {
             .collect();
         for line in lines {
             let line = line.to_string();
-            // Whatever makes us join again and again, once is enough.
+            // Whatever makes us join repeatedly, once is enough.
             if !self.outbox.is_waiting(&line) {
                 self.outbox.push(line, None);
             }
         }
     }
 
-    /// Joins the channels that the account wants and is not in.
+    /// Joins the channels that the account wants but is not in.
     pub(super) fn join_waiting(&mut self) {
         self.link.held = false;
         self.link.check_sign_in_at = None;
@@ -276,7 +276,7 @@ impl Session {
         self.gone(message, &name, &whom, &reason, Some(from));
     }
 
-    /// Somebody, perhaps we, left a channel or was made to.
+    /// Someone, perhaps ourselves, left a channel or was removed from it.
     fn gone(&mut self, message: &Message, name: &str, who: &str, reason: &str, by: Option<&str>) {
         if self.channel(name).is_none() || who.is_empty() {
             return;
@@ -305,7 +305,7 @@ impl Session {
                     |kind| matches!(kind, Kind::Leave { channel } if case.same(channel, name)),
                 );
             }
-            // After a kick we do not rejoin by ourselves.
+            // After a kick we do not rejoin automatically.
             if self.forget_wanted(name) {
                 let body = EventBody::Left {
                     channel: name.to_owned(),
@@ -328,7 +328,7 @@ impl Session {
         self.publish_recorded(activity.clone(), audience, records);
         if let Some(pending) = asked {
             if matches!(pending.kind, Kind::Kick { .. }) {
-                // The ack is the request itself; its socket sees the departure as everybody does.
+                // The ack is the request itself; its socket sees the departure like everyone else.
                 self.publish(activity, Audience::Only(pending.socket.socket));
                 self.complete(pending);
             } else {
@@ -385,7 +385,7 @@ impl Session {
     }
 }
 
-/// The error when the account is in as many channels as a connection remembers.
+/// The error when the account is already in the maximum number of channels of a connection.
 fn too_many(channel: &str, server: &str) -> String {
     format!(
         "A connection remembers at most {} channels, and yours to {server} has as many: {channel} is one too many; leave another first.",

@@ -1,4 +1,4 @@
-//! The life of the connection: attempts, waits, keep-alive, the end.
+//! The lifecycle of the connection: attempts, delays, keep-alive, the end.
 
 use std::time::Duration;
 
@@ -12,34 +12,34 @@ use crate::record::Record as _;
 /// How long the server may take to close the connection after QUIT.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A shorter wait for our turn to connect is not reported.
+/// Shorter waits for our turn to connect are not reported.
 const WORTH_TELLING: Duration = Duration::from_secs(2);
 
-/// How long a connection must have lasted to count as a good one.
+/// How long a connection must have lasted to count as stable.
 const STABLE: Duration = Duration::from_secs(60);
 
-/// How many times the first wait after a refusal the longest is.
+/// The maximum delay after a refusal, as a multiple of the first.
 const MOST_REFUSED_WAIT: u32 = 8;
 
-/// Where the connection is.
+/// The connection's phase.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Phase {
-    /// Waiting to try.
+    /// Waiting for the next attempt.
     Offline { retry: Duration },
-    /// The host is connecting.
+    /// The shell is connecting.
     Connecting,
-    /// The server decides whether to let us in.
+    /// The server is deciding whether to admit us.
     Registering { deadline: Duration },
-    /// In.
+    /// Admitted.
     Online,
-    /// QUIT is sent.
+    /// QUIT was sent.
     Stopping { deadline: Duration },
-    /// Over.
+    /// Ended.
     Ended,
 }
 
 impl Phase {
-    /// The state as clients are told.
+    /// The state reported to clients.
     pub(super) const fn status(self) -> ConnectionStatus {
         match self {
             Self::Connecting | Self::Registering { .. } => ConnectionStatus::Connecting,
@@ -64,7 +64,7 @@ impl Session {
     pub(super) fn connection_due(&self) -> Option<Duration> {
         match self.phase {
             Phase::Offline { retry } => Some(retry),
-            // Some servers send no end of the welcome.
+            // Some servers do not send the end of the welcome.
             Phase::Registering { deadline } if self.link.welcomed => {
                 Some(deadline.min(self.link.heard + self.settings.welcome_wait))
             }
@@ -118,7 +118,7 @@ impl Session {
             .push_back(Action::Connect { host, port, secure });
     }
 
-    /// Reports why the attempt does not begin at once.
+    /// Reports why the attempt does not start immediately.
     pub(super) fn queued(&mut self, wait: Duration) {
         if self.phase == Phase::Connecting && wait >= WORTH_TELLING {
             let host = self.assignment.connection.host();
@@ -169,20 +169,20 @@ impl Session {
         }
     }
 
-    /// Closes the connection ourselves and tries again later.
+    /// Closes the connection from our side and retries later.
     pub(super) fn drop_connection(&mut self, sentence: &str) {
         self.actions.push_back(Action::Disconnect);
         self.lost(sentence);
     }
 
-    /// The server refuses us for a reason that trying again soon will not change.
+    /// The server refuses us for a reason that will not change soon.
     pub(super) fn refused(&mut self, sentence: &str) {
         self.actions.push_back(Action::Disconnect);
         let wait = self.refused_wait();
         self.go_offline(sentence, wait);
     }
 
-    /// The wait after a refusal: it doubles with each.
+    /// The delay after a refusal: it doubles each time.
     pub(super) fn refused_wait(&mut self) -> Duration {
         let first = self.settings.refused_wait;
         let wait = Backoff::new(first, first * MOST_REFUSED_WAIT).after(self.refusals);
@@ -205,7 +205,7 @@ impl Session {
         self.set_status(format!("{sentence}. Next attempt in {}.", in_words(wait)));
     }
 
-    /// The wait before the next attempt to connect: it doubles, and what is added by chance is at most as long again.
+    /// The delay before the next attempt to connect: it doubles, and the random addition is at most as long again.
     fn backoff(&mut self) -> Duration {
         let (first, longest) = (self.settings.reconnect_min, self.settings.reconnect_max);
         let wait = Backoff::new(first, longest).after(self.failures);
@@ -238,8 +238,8 @@ impl Session {
         self.actions.push_back(Action::Ended);
     }
 
-    /// The record changed. Channels are compared with the record before, not with where we are: what
-    /// was joined since may not be in the record yet.
+    /// The record changed. Channels are compared with the previous record, not with those we are in: channels joined
+    /// since may not be in the record yet.
     pub(super) fn reassign(&mut self, assignment: Assignment) {
         if !assignment.connection.enabled {
             self.stop("Switched off");
@@ -307,7 +307,7 @@ impl Session {
         }
     }
 
-    /// The registration is complete, and the server has said what it supports.
+    /// Registration is complete, and the server has announced what it supports.
     pub(super) fn go_online(&mut self) {
         self.phase = Phase::Online;
         self.link.online_since = self.now.elapsed;
@@ -334,7 +334,7 @@ impl Session {
         }
         self.announce_motd();
         let pending = self.pending_joins();
-        // Whether to join without the account is for the person to decide.
+        // Whether to join without signing in is for the user to decide.
         let mut wanted = if self.link.held {
             Vec::new()
         } else {
@@ -351,7 +351,7 @@ impl Session {
         self.ask_targets();
     }
 
-    /// Reports under which nickname we are connected, and what is missing.
+    /// Reports the nickname we are connected with, and what is missing.
     pub(super) fn report_online(&mut self) {
         let mut sentence = format!("Connected to {} as {}.", self.server(), self.link.nick);
         if self.link.held {

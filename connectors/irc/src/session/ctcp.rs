@@ -1,4 +1,4 @@
-//! CTCP: requests of other clients, and their replies.
+//! CTCP: requests from other clients, and their replies.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use irc_codec::{Ctcp, Message};
 
 use super::Session;
 
-/// Answers within [`WINDOW`]; further requests stay unanswered, so that nobody can make us flood.
+/// Replies per [`WINDOW`]; further requests are not answered, so that nobody can make us flood.
 const MAX_ANSWERS: usize = 3;
 const WINDOW: Duration = Duration::from_secs(30);
 
-/// The longest text of a PING that is sent back, in bytes.
+/// Maximum length of a PING text that is echoed, in bytes.
 const MAX_ECHO: usize = 64;
 
 impl Session {
-    /// A request: answered if we can, and shown to the person.
+    /// Handles a request: answered if possible, and shown to the user.
     pub(super) fn ctcp_asked(&mut self, message: &Message, from: &str, ctcp: &Ctcp) {
         self.answer_ctcp(from, ctcp);
         let sentence = format!("{from} asks by CTCP: {}", in_words(ctcp));
         self.announce(message, sentence);
     }
 
-    /// A reply to a request of the account, whichever of its clients sent it.
+    /// Handles a reply to a request of the account, whichever of its clients sent it.
     pub(super) fn ctcp_answered(&mut self, message: &Message, from: &str, ctcp: &Ctcp) {
         let sentence = format!("{from} answers by CTCP: {}", in_words(ctcp));
         self.announce(message, sentence);

@@ -1,4 +1,4 @@
-//! Which handler a line belongs to.
+//! Dispatches each line to its handler.
 
 use irc_codec::{Message, Numeric};
 use protocol::Timestamp;
@@ -6,10 +6,10 @@ use protocol::Timestamp;
 use super::Session;
 use super::numerics::ErrorReply;
 
-/// How far in the future the server's time may lie, in milliseconds, before ours is taken instead.
+/// Maximum time, in milliseconds, that the server's time may be ahead before ours is used instead.
 const MAX_AHEAD: i64 = 3_600_000;
 
-/// The longest id of a message that is taken from a server, in bytes: thousands are remembered.
+/// Maximum length of a message id accepted from a server, in bytes: thousands are remembered.
 const MAX_ID: usize = 256;
 
 impl Session {
@@ -43,7 +43,7 @@ impl Session {
                 self.acknowledged(label.as_deref());
             }
             "FAIL" | "WARN" | "NOTE" => self.standard_reply(command, message),
-            // History may be replayed with what is no message: it must not change what is now.
+            // History may be replayed with other commands, which must not change the current state.
             _ if self.in_history(message).is_some()
                 && !matches!(command, "PRIVMSG" | "NOTICE" | "CHATHISTORY") => {}
             "CHATHISTORY" => self.history_target(message),
@@ -74,7 +74,7 @@ impl Session {
         if command.eq_ignore_ascii_case("CHATHISTORY") {
             self.history_failed(message);
         } else if kind == "FAIL" {
-            // Shaped like a numeric about that command, so that the same rules find the request.
+            // In the form of a numeric about that command, so that the same rules find the request.
             let mut error = Message::new("FAIL", [self.link.nick.clone(), command, text]);
             error.tags = message.tags.clone();
             self.request_failed(ErrorReply::Fail, &error);
@@ -84,7 +84,7 @@ impl Session {
         }
     }
 
-    /// When a message was sent: as the server says (server-time), else now.
+    /// When a message was sent: according to the server (server-time), otherwise now.
     pub(super) fn time_of(&self, message: &Message) -> Timestamp {
         message
             .tags
@@ -94,7 +94,7 @@ impl Session {
             .unwrap_or(self.now.wall)
     }
 
-    /// The id of a message: the server's, else one that follows from what the server says of it, else a new one.
+    /// The id of a message: the server's, otherwise one derived from the message, otherwise a new one.
     pub(super) fn id_of(&mut self, message: &Message) -> String {
         let fits = |id: &&str| (1..=MAX_ID).contains(&id.len());
         match message.tags.get("msgid").filter(fits) {

@@ -1,4 +1,4 @@
-//! What was said while we were away: `draft/chathistory`,
+//! Messages sent while we were away: `draft/chathistory`,
 //! <https://ircv3.net/specs/extensions/chathistory>.
 
 use std::collections::{HashMap, HashSet};
@@ -14,44 +14,44 @@ use super::batches::Batch;
 /// Rooms and persons whose newest message is remembered.
 const MAX_TARGETS: usize = 10_000;
 
-/// The longest name of one, in bytes.
+/// Maximum length of their names, in bytes.
 const MAX_NAME: usize = 256;
 
-/// Persons asked for after an absence.
+/// Persons whose history is requested after an absence.
 const MAX_PERSONS: usize = 50;
 
 /// A gap that is being filled.
 #[derive(Debug)]
 struct Fill {
     name: String,
-    /// Everything up to here is known.
+    /// Everything up to this time is known.
     cursor: Option<Timestamp>,
     pages: usize,
-    /// The newest message that came meanwhile.
+    /// The newest message that arrived meanwhile.
     live: Option<Timestamp>,
-    /// Until when the server may take for the next answer.
+    /// When the server's next response is due.
     deadline: Duration,
 }
 
-/// Up to when messages are known.
+/// The times up to which messages are known.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    /// Folded as ASCII: the server's way is not known before we are in, and a miss only means that more is asked for
-    /// than is needed.
+    /// Folded as ASCII: the server's case mapping is not known before registration, and a miss only means that more
+    /// is requested than necessary.
     seen: HashMap<FoldedName, Timestamp>,
     filling: HashMap<FoldedName, Fill>,
-    /// Channels of which nothing is missing since this connection was made.
+    /// Channels in which nothing is missing since this connection was made.
     whole: HashSet<FoldedName>,
-    /// Up to here nothing is missing that persons wrote.
+    /// Nothing that persons wrote before this time is missing.
     persons: Option<Timestamp>,
-    /// Whether that is so up to now.
+    /// Whether that holds up to now.
     persons_whole: bool,
     /// Whether the server is still listing who wrote.
     asking: bool,
     since: Option<Timestamp>,
-    /// It did not answer in time, and has answered nothing since.
+    /// It did not respond in time, and has not responded since.
     silent: bool,
-    /// A gap of a person was given up on this connection.
+    /// A person's gap was abandoned on this connection.
     person_given_up: bool,
 }
 
@@ -89,7 +89,7 @@ impl History {
         (self.silent, self.person_given_up) = (false, false);
     }
 
-    /// Whether it makes no sense to wait for what the server remembers.
+    /// Returns whether it is pointless to wait for the server's history.
     pub(super) const fn is_silent(&self) -> bool {
         self.silent
     }
@@ -108,7 +108,7 @@ impl Session {
         }
     }
 
-    /// Up to when nothing is missing after records of something that happens now: unchanged while a gap before it is open.
+    /// The time up to which nothing is missing after records of a live event: unchanged while an earlier gap is open.
     pub(super) fn seen_live(&self, records: &[(String, EventBody)]) -> Seen {
         if !self.knows_history() {
             return Seen::ALL;
@@ -123,7 +123,7 @@ impl Session {
         }
     }
 
-    /// Whether nothing is missing of a channel or a person.
+    /// Returns whether nothing is missing for a channel or person.
     fn seen_live_of(&self, name: &str) -> bool {
         if !self.knows_history() {
             true
@@ -134,7 +134,7 @@ impl Session {
         }
     }
 
-    /// A gap is filled, or cannot be.
+    /// A gap is filled, or cannot be filled.
     fn gap_closed(&mut self, name: &str) {
         if self.link.isupport.is_channel(name) {
             self.history.whole.insert(key(name));
@@ -143,7 +143,7 @@ impl Session {
         }
     }
 
-    /// Nothing that persons wrote is missing once it is known who wrote and all these gaps are filled.
+    /// Nothing that persons wrote is missing once it is known who wrote and all those gaps are filled.
     fn persons_closed(&mut self) {
         let isupport = &self.link.isupport;
         let open = |fill: &Fill| !isupport.is_channel(&fill.name);
@@ -160,7 +160,7 @@ impl Session {
         }
     }
 
-    /// A message came as it was said.
+    /// A live message arrived.
     pub(super) fn history_live(&mut self, name: &str, at: Timestamp) {
         if self.history.persons_whole {
             self.history.persons = self.history.persons.max(Some(at));
@@ -169,13 +169,13 @@ impl Session {
         let name = self.link.isupport.channel_within(name).unwrap_or(name);
         match self.history.filling.get_mut(&key(name)) {
             Some(fill) => fill.live = fill.live.max(Some(at)),
-            // The gap before it may be asked for in a moment.
+            // The gap before it may be requested in a moment.
             None if !whole => {}
             None => self.history.note(name, at),
         }
     }
 
-    /// Asks for what was missed in a channel or from a person.
+    /// Requests missed messages of a channel or person.
     pub(super) fn fill_gap(&mut self, name: &str) {
         if !self.knows_history() {
             return;
@@ -190,7 +190,7 @@ impl Session {
         self.ask_page(fill);
     }
 
-    /// Asks again for what was said since a time; returns whether that has begun.
+    /// Requests again what was said since a time; returns whether the request was sent.
     pub(super) fn search_history(&mut self, name: &str, since: Timestamp) -> bool {
         if self.is_searching(name) {
             return false;
@@ -204,7 +204,7 @@ impl Session {
         true
     }
 
-    /// Whether a gap in what was said there is being filled.
+    /// Returns whether a gap in that conversation is being filled.
     pub(super) fn is_searching(&self, name: &str) -> bool {
         self.history.filling.contains_key(&key(name))
     }
@@ -213,7 +213,8 @@ impl Session {
         fill.pages += 1;
         let limit = self.history_limit().to_string();
         let message = match fill.cursor {
-            // One millisecond earlier: what was said in the same one would be lost. Repeats are known by id.
+            // One millisecond earlier, because other messages with the same timestamp would be lost. Repeats are
+            // recognised by id.
             Some(cursor) => {
                 let after = format!("timestamp={}", cursor.plus_millis(-1));
                 Message::new("CHATHISTORY", ["AFTER", &fill.name, &after, &limit])
@@ -233,7 +234,8 @@ impl Session {
             .min()
     }
 
-    /// A server that does not answer keeps nothing waiting. Such a gap stays open: the next connection asks for it again.
+    /// A server that does not respond must not block anything. Such a gap stays open, and the next connection
+    /// requests it again.
     pub(super) fn history_timeout(&mut self) {
         let now = self.now.elapsed;
         let isupport = &self.link.isupport;
@@ -248,14 +250,14 @@ impl Session {
         self.history.person_given_up |= person;
     }
 
-    /// We are no longer in a channel, and miss what is said there.
+    /// We are no longer in a channel, and miss its messages.
     pub(super) fn history_left(&mut self, name: &str) {
         let key = key(name);
         self.history.filling.remove(&key);
         self.history.whole.remove(&key);
     }
 
-    /// A message of a batch of history.
+    /// A message in a history batch.
     pub(super) fn history_message(&mut self, batch: &str, at: Timestamp) {
         let due = self.answer_due(0);
         if let Some(batch) = self.link.batches.get_mut(batch) {
@@ -267,10 +269,10 @@ impl Session {
         }
     }
 
-    /// The end of a batch of history: there may be more, or the gap is filled.
+    /// The end of a history batch: there may be more, or the gap is filled.
     pub(super) fn history_page(&mut self, batch: &Batch) {
         let Some(mut fill) = self.history.filling.remove(&key(&batch.target)) else {
-            // Nobody asked; what it held is not older than what we knew.
+            // Unrequested; its messages are not older than what we knew.
             if let Some(last) = batch.last {
                 self.history.note(&batch.target, last);
             }
@@ -309,7 +311,7 @@ impl Session {
         }
     }
 
-    /// Asks who wrote to us while we were away.
+    /// Requests who wrote to us while we were away.
     pub(super) fn ask_targets(&mut self) {
         if !self.knows_history() {
             return;
@@ -328,7 +330,7 @@ impl Session {
         ));
     }
 
-    /// One line of the answer to that.
+    /// A line of the response.
     pub(super) fn history_target(&mut self, message: &Message) {
         let name = message.param(1).to_owned();
         let Some(since) = self.history.since else {

@@ -1,4 +1,4 @@
-//! Ids of what happens, and the small pseudo-random source for waits.
+//! Ids of events, and a small pseudo-random source for delays.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use sha2::{Digest, Sha256};
 
 use super::Session;
 
-/// Ids of messages that are remembered to recognise repeats.
+/// Message ids that are remembered to recognise repeats.
 const MAX_SEEN: usize = 4096;
 
-/// Messages without ids whose equals are counted, of a batch of history and of what is said now.
+/// Messages without ids whose duplicates are counted, per history batch and for live messages.
 pub(super) const MAX_EQUAL: usize = 512;
 
-/// SplitMix64: enough for waits, which need no secrecy.
+/// SplitMix64: sufficient for delays, which need no secrecy.
 #[derive(Clone, Debug)]
 pub(super) struct Random {
     seed: u64,
@@ -34,7 +34,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A time from nothing up to `max`.
+    /// A duration from zero to `max`.
     pub(super) fn up_to(&mut self, max: Duration) -> Duration {
         Jitter::Full.of(max, self.next())
     }
@@ -45,7 +45,7 @@ impl Random {
     }
 }
 
-/// The newest ids of messages.
+/// The most recent message ids.
 #[derive(Clone, Debug)]
 pub(super) struct SeenIds(Bounded<String, ()>);
 
@@ -72,8 +72,8 @@ impl SeenIds {
 }
 
 impl Session {
-    /// The id of a message that the server gives a time but no id: the same whenever it is replayed. Messages
-    /// that are equal in everything are told apart by their order within their batch of history.
+    /// The id of a message for which the server provides a time but no id: the same whenever it is replayed.
+    /// Identical messages are distinguished by their order within their history batch.
     pub(super) fn derived_id(&mut self, message: &Message) -> String {
         let history = self.in_history(message);
         let source = message
@@ -103,8 +103,8 @@ impl Session {
             *known += 1;
             return numbered(*known - 1);
         }
-        // What happens now is no repeat, however much it looks like one. The numbers that were given go on, as trying
-        // them all anew would cost the square.
+        // A live message is not a repeat, however much it looks like one. Numbering continues from the last number
+        // used, because trying all of them again would take quadratic time.
         let given = self.repeats.get(&first).copied().unwrap_or(0);
         let number = self.seen.first_free(given, numbered);
         let Some(number) = number else {
@@ -116,13 +116,13 @@ impl Session {
         numbered(number)
     }
 
-    /// A new id, unique among all connections, for what the server gives none.
+    /// A new id, unique across all connections, for events that have none from the server.
     pub(super) fn new_id(&mut self) -> String {
         self.counter += 1;
         format!("{:016x}-{:x}", self.random.seed, self.counter)
     }
 
-    /// The id of a record, the same if the same thing is seen again.
+    /// The id of a record, the same if the same event is seen again.
     pub(super) fn record_id(&self, target: &str, id: &str) -> String {
         let Self { assignment, .. } = self;
         format!(

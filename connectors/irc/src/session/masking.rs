@@ -1,18 +1,18 @@
-//! Finds secrets in messages of services by their place: after the word for it or the command that takes it, before "is your
-//! code", after the modes of a channel with a key, and in addresses.
+//! Finds secrets in messages of services by their position: after the word for a secret or a command that takes one,
+//! before "is your code", after channel modes including a key, and in URLs.
 
 use super::masking_work::look;
 
-/// What stands for a secret.
+/// The placeholder for a secret.
 pub(super) const HIDDEN: &str = "•••";
 
-/// Words between the name of a secret and itself.
+/// Maximum number of words between the name of a secret and the secret.
 const MAX_DISTANCE: usize = 8;
 
-/// Longer parts of an address's path are tokens whatever they are made of, bytes.
+/// Minimum length of a URL path segment that counts as a token whatever its characters, in bytes.
 const MIN_TOKEN: usize = 16;
 
-/// What secrets are called, as a word or behind a hyphen.
+/// Names of secrets, as a word or after a hyphen.
 const NAMES: &[&str] = &[
     "clave",
     "code",
@@ -36,7 +36,7 @@ const NAMES: &[&str] = &[
     "пароль",
 ];
 
-/// What secrets are called at the end of longer words.
+/// Names of secrets at the end of longer words.
 const ENDINGS: &[&str] = &[
     "code",
     "kennwort",
@@ -46,15 +46,15 @@ const ENDINGS: &[&str] = &[
     "token",
 ];
 
-/// What stands between the name of a secret and itself, or the other way round.
+/// Words between the name of a secret and the secret, or the other way round.
 const LINKS: &[&str] = &[
     "as", "es", "est", "is", "ist", "lautet", "to", "zu", "à", "è", "é",
 ];
 
-/// Behind these stands whose secret it is.
+/// These words are followed by the owner of the secret.
 const OWNERS: &[&str] = &["for", "für", "of", "para", "pour", "von"];
 
-/// What is said about a secret, right behind its name.
+/// Words that describe a secret, directly after its name.
 const ABOUT: &[&str] = &[
     "accepted",
     "changed",
@@ -69,8 +69,8 @@ const ABOUT: &[&str] = &[
     "set",
 ];
 
-/// Commands that take a secret, as servers and services write them when they repeat or explain one. In small letters they
-/// are words as any other.
+/// Commands that take a secret, as servers and services write them when repeating or explaining one. In lower case
+/// they are ordinary words.
 const COMMANDS: &[&str] = &[
     "AUTH",
     "AUTHENTICATE",
@@ -90,15 +90,15 @@ const COMMANDS: &[&str] = &[
     "WEBIRC",
 ];
 
-/// Parts of an address's path behind which stands who may do that.
+/// URL path segments that are followed by a token authorising the action.
 const ACTIONS: &[&str] = &[
     "activate", "auth", "confirm", "login", "recover", "register", "reset", "verify",
 ];
 
-/// Modes of channels that have an argument, besides the key.
+/// Channel modes that take an argument, besides the key.
 const MODES_WITH_ARGUMENTS: &str = "FHJLfjl";
 
-/// A text of services without what is, by where it stands or how it looks, a secret.
+/// A services text with everything hidden that is, by position or appearance, a secret.
 pub(super) fn masked(text: &str) -> String {
     look(text.len());
     let words: Vec<&str> = text.split(' ').collect();
@@ -109,7 +109,7 @@ pub(super) fn masked(text: &str) -> String {
         if !is_name(bare(word)) {
             continue;
         }
-        // "482913 is your code": it came before its name.
+        // "482913 is your code": the secret came before its name.
         for before in at.saturating_sub(MAX_DISTANCE)..at.saturating_sub(1) {
             let is =
                 |at: usize, what: fn(&str) -> bool| words.get(at).is_some_and(|w| what(bare(w)));
@@ -124,26 +124,26 @@ pub(super) fn masked(text: &str) -> String {
     kept.join(" ")
 }
 
-/// Whether a secret is to be expected next.
+/// Whether the next word is expected to be a secret.
 #[derive(Default)]
 struct Expected {
     /// Words since one that names a secret.
     named: Option<usize>,
-    /// It was a command: what may stand before the secret is a name, and no word of a sentence introduces it.
+    /// It was a command: what may precede the secret is a name, and no introductory word of a sentence.
     command: bool,
     next: Next,
-    /// Arguments of modes to come.
+    /// Mode arguments still to come.
     arguments: usize,
 }
 
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
 enum Next {
-    /// Only what looks like a secret is one.
+    /// Only something that looks like a secret is one.
     #[default]
     Unknown,
-    /// Somebody's name.
+    /// Someone's name.
     Owner,
-    /// A secret, or what introduces it.
+    /// A secret, or a word that introduces it.
     Likely,
     /// A secret.
     Surely,
@@ -211,7 +211,7 @@ impl Expected {
     }
 }
 
-/// A secret; of an address what everybody may know stays.
+/// Hides a secret; the public part of a URL stays.
 fn hidden(word: &str) -> String {
     if is_address(word) {
         without_tokens(word)
@@ -249,7 +249,7 @@ fn named_within(word: &str) -> Option<(&str, char)> {
     (is_name(bare(name)) && !bare(rest).is_empty()).then_some((name, mark))
 }
 
-/// How many words behind these modes are arguments, if a key is among them.
+/// How many of the following words are arguments of these modes, if they include a key.
 fn arguments_with_key(word: &str) -> Option<usize> {
     look(word.len());
     let modes = word
@@ -262,7 +262,8 @@ fn arguments_with_key(word: &str) -> Option<usize> {
     set.contains('k').then(|| others.count() + 1)
 }
 
-/// Whether a word is none that people write: it has digits, or capitals among small letters.
+/// Returns whether a word is not one that people write: it contains digits, or capitals among
+/// lower-case letters.
 fn is_token(bare: &str) -> bool {
     look(bare.len());
     const MIN: usize = 4;
@@ -277,7 +278,7 @@ fn is_address(word: &str) -> bool {
     word.contains("://") || without_scheme(word)
 }
 
-/// Whether it is an address like `host.test/verify`.
+/// Returns whether it is a URL without a scheme, like `host.test/verify`.
 fn without_scheme(word: &str) -> bool {
     look(word.len());
     word.split_once('/').is_some_and(|(host, _)| {
@@ -287,8 +288,8 @@ fn without_scheme(word: &str) -> bool {
     })
 }
 
-/// An address without what only its reader may know: user, query, fragment, and parts of the path that look like tokens
-/// or stand behind what may be done with one.
+/// A URL without the parts only its recipient may know: user, query, fragment, and path segments that look like
+/// tokens or follow the name of an action.
 fn without_tokens(word: &str) -> String {
     look(word.len());
     let (scheme, rest) = match word.split_once("://") {

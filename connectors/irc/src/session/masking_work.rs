@@ -1,3 +1,3 @@
-//! What tests count: how many bytes are looked at to hide secrets. In programs it is nothing.
+//! Counts, for tests, how many bytes are examined to hide secrets. Does nothing in programs.
 
 protocol::counted_work!();

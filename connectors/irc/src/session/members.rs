@@ -1,4 +1,4 @@
-//! Who is in which channel.
+//! The members of each channel.
 
 use gateway::Audience;
 use irc_codec::Message;
@@ -7,16 +7,16 @@ use protocol::{ActivityObject, FoldedMap, Folding, TextObject};
 use super::Session;
 use super::channels::Channel;
 
-/// Members of a channel that are kept; more are not shown.
+/// Members kept per channel; further ones are not shown.
 const MAX_MEMBERS: usize = 50_000;
 
-/// Memberships of all channels of a connection that are kept; more are not shown.
+/// Memberships kept across all channels of a connection; further ones are not shown.
 const MAX_MEMBERSHIPS: usize = 150_000;
 
-/// The longest nickname of somebody else that is kept, in bytes.
+/// Maximum length of another user's nickname that is kept, in bytes.
 const MAX_NICK: usize = 128;
 
-/// In how many of our channels each person is, so that not all channels have to be searched.
+/// The number of our channels each person is in, so that not all channels have to be searched.
 #[derive(Debug, Default)]
 pub(super) struct People {
     shared: FoldedMap<u32>,
@@ -48,7 +48,7 @@ impl People {
         }
     }
 
-    /// Counts anew, as after a change of what counts as the same name.
+    /// Counts again, after the case mapping changed.
     pub(super) fn recount<'a>(
         &mut self,
         case: Folding,
@@ -63,7 +63,7 @@ impl People {
 }
 
 impl Session {
-    /// Adds somebody, or their ranks; returns whether the channel is known.
+    /// Adds a member or their ranks; returns whether the channel is known.
     pub(super) fn add_member(&mut self, channel: &str, nick: &str, ranks: &str) -> bool {
         let Some(channel) = self.link.channels.get_mut(channel) else {
             return false;
@@ -89,7 +89,7 @@ impl Session {
         }
     }
 
-    /// Forgets a channel with all who are in it.
+    /// Forgets a channel and its members.
     pub(super) fn remove_channel(&mut self, name: &str) {
         if let Some(channel) = self.link.channels.remove(name) {
             for nick in channel.members.names() {
@@ -98,19 +98,20 @@ impl Session {
         }
     }
 
-    /// Somebody is in one channel less. With none in common the server would not tell us who is away.
+    /// A person is in one channel less. With no shared channel, the server would no longer report whether they are
+    /// away.
     fn member_gone(&mut self, nick: &str) {
         if self.link.people.went(nick) {
             self.link.away.remove(nick);
         }
     }
 
-    /// Whether somebody is in one of our channels.
+    /// Returns whether a person is in one of our channels.
     pub(super) fn shares_channel(&self, nick: &str) -> bool {
         self.link.people.shared.contains(nick)
     }
 
-    /// Gives somebody another nickname; returns the channels that we share.
+    /// Renames a person; returns the channels we share.
     pub(super) fn rename_member(&mut self, old: &str, new: &str) -> Vec<String> {
         let away = self.link.away.remove(old);
         let mut shared = Vec::new();
@@ -132,7 +133,7 @@ impl Session {
         shared
     }
 
-    /// QUIT: one `leave` for each channel that we share.
+    /// QUIT: one `leave` for each shared channel.
     pub(super) fn quit_seen(&mut self, message: &Message, from: &str) {
         if from.is_empty() || self.is_me(from) {
             return;

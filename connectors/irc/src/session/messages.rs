@@ -11,7 +11,7 @@ use super::activities::{ArchivedEvent, stamp};
 use super::people::source_of;
 use super::secrets::name_of;
 
-/// The kind of a message.
+/// The type of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Manner {
     Text,
@@ -43,7 +43,8 @@ impl Session {
         let text = message.param(1);
         let history = self.in_history(message);
         let notice = message.command == "NOTICE";
-        // Before the welcome servers only report that they look up a host; messages of bouncers and people are shown.
+        // Before the welcome, servers only report that they are looking up a host; messages of bouncers and people
+        // are shown.
         let early = self.registering() && !self.link.welcomed;
         let early = early && self.is_server(&source_of(message));
         if text.is_empty() {
@@ -76,7 +77,7 @@ impl Session {
             self.history_message(batch, at);
         }
         let id = self.id_of(message);
-        // A message of an operator to all of a server or network (`$*`) is one to us.
+        // An operator's message to everyone on a server or network (`$*`) is treated as one to us.
         let target = match message.param(0) {
             all if all.starts_with('$') => self.link.nick.clone(),
             one => one.to_owned(),
@@ -127,7 +128,7 @@ impl Session {
         }
     }
 
-    /// The activity and the record of a message that we sent, perhaps under another name.
+    /// The activity and the record of a message we sent, possibly under another name.
     pub(super) fn own_message(
         &self,
         from: &str,
@@ -146,7 +147,7 @@ impl Session {
         self.message_from(&source, target, manner, text, id, at)
     }
 
-    /// The activity and the record of a message. Those of a server to us alone are notices, which are not archived.
+    /// The activity and the record of a message. A server's messages to us alone are notices, which are not archived.
     fn message_from(
         &self,
         source: &Source,
@@ -187,21 +188,21 @@ impl Session {
         (stamp(activity, id, at), records)
     }
 
-    /// A notice of the server itself: shown, not archived.
+    /// A notice from the server itself: shown, not archived.
     fn server_notice(&mut self, text: &str, id: &str, at: Timestamp) {
         let object = ActivityObject::notice(text);
         let activity = self.activity("send", self.service(), Some(self.me()), Some(object));
         self.publish(stamp(activity, id, at), Audience::Full);
     }
 
-    /// Shows something as a notice of the server; not archived.
+    /// Shows something as a notice from the server; not archived.
     pub(super) fn announce(&mut self, message: &Message, text: String) {
         let at = self.time_of(message);
         let id = self.id_of(message);
         self.server_notice(&text, &id, at);
     }
 
-    /// Whether a target is a channel, or the part of a channel that holds some rank, such as `@#channel`.
+    /// Returns whether a target is a channel, or the members of a channel with some rank, such as `@#channel`.
     pub(super) fn is_conversation(&self, target: &str) -> bool {
         self.link.isupport.channel_within(target).is_some()
     }

@@ -1,9 +1,9 @@
-//! One always-on connection as a state machine without I/O.
+//! An always-on connection as a state machine without I/O.
 //!
-//! Its inputs are commands of the gateway, lines of the server, the state of the socket, and time; its outputs are actions.
-//! The contract: call one `handle_…`, then take actions with [`Session::poll_action`] until there are none, then wait for
-//! whatever comes first, at most until [`Session::poll_timeout`]. Time and randomness are passed in, so that tests control
-//! them.
+//! Its inputs are commands of the gateway, lines of the server, the state of the socket, and time; its outputs are
+//! actions. The contract: call one `handle_…`, then take actions with [`Session::poll_action`] until there are none,
+//! then wait for the next event, at most until [`Session::poll_timeout`]. Time and randomness are passed in, so that
+//! tests control them.
 
 mod activities;
 mod attach;
@@ -62,19 +62,19 @@ use secrets::Secrets;
 use sent::Sending;
 use tasks::TaskState;
 
-/// The time, in both senses.
+/// Monotonic time and wall-clock time.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Clock {
-    /// Since a fixed moment, never going back.
+    /// Time since a fixed moment; never decreases.
     pub elapsed: Duration,
     /// The date and time of day.
     pub wall: Timestamp,
 }
 
-/// What the host of a session must do.
+/// Actions for the host of a session.
 #[derive(Debug)]
 pub enum Action {
-    /// Connect to a server; answer with [`Session::handle_connected`] or [`Session::handle_lost`].
+    /// Connect to a server; respond with [`Session::handle_connected`] or [`Session::handle_lost`].
     Connect {
         /// The host name or address.
         host: String,
@@ -83,17 +83,17 @@ pub enum Action {
         /// With TLS.
         secure: bool,
     },
-    /// Send a line; CR LF is to be added.
+    /// Send a line; the host adds CR LF.
     Send(String),
-    /// Close the connection; no [`Session::handle_lost`] is expected.
+    /// Close the connection; [`Session::handle_lost`] must not be called for it.
     Disconnect,
-    /// Give this to the gateway.
+    /// Pass this to the gateway.
     Emit(Output),
-    /// The session is over.
+    /// The session has ended.
     Ended,
 }
 
-/// A channel that the account wants to be in.
+/// A channel the account wants to be in.
 #[derive(Clone, Debug)]
 struct Wanted {
     name: String,
@@ -110,17 +110,18 @@ impl Wanted {
     }
 }
 
-/// What is known of the server, forgotten with each connection.
+/// What is known about the server; forgotten with each connection.
 #[derive(Debug, Default)]
 struct Link {
     nick: String,
-    /// What the server calls itself.
+    /// The server's name for itself.
     server_name: Option<String>,
-    /// The account that we are signed in to, as the services tell; empty if they did not say which.
+    /// The account we are signed in to, as reported by the services; empty if they did not say
+    /// which.
     account: Option<String>,
-    /// Whether channels wait because the server accepted us without the sign-in that the account asks for.
+    /// Whether channels are on hold because the server admitted us without the sign-in that the account requires.
     held: bool,
-    /// Why it let us in without, if it refused the sign-in.
+    /// Why we were admitted without it, if the sign-in was refused.
     refusal: Option<String>,
     /// When to check whether the server offers it now.
     check_sign_in_at: Option<Duration>,
@@ -131,11 +132,11 @@ struct Link {
     sasl: sasl::Sasl,
     isupport: Isupport,
     case: Folding,
-    /// How often the server has changed how it compares names.
+    /// How often the server has changed its case mapping.
     refolded: u32,
     channels: FoldedMap<Channel>,
     people: members::People,
-    /// Who is away, with the text.
+    /// Who is away, with their away message.
     away: FoldedMap<String>,
     batches: Batches,
     motd: String,
@@ -143,17 +144,17 @@ struct Link {
     pinged: Option<Duration>,
     nick_tries: u32,
     regain: nick::Regain,
-    /// The text of ERROR, the server's reason to close.
+    /// The text of ERROR, the server's reason for closing.
     closing_reason: Option<String>,
-    /// What the server said last before the welcome: some give their reason to close there.
+    /// The server's last message before the welcome: some give their reason for closing there.
     last_words: Option<String>,
     online_since: Duration,
     ctcp_replies: VecDeque<Duration>,
-    /// Channels that nothing can be relayed to under another name.
+    /// Channels to which nothing can be relayed under another name.
     unrelayed: FoldedMap<()>,
 }
 
-/// See the module.
+/// A session; see the module documentation.
 #[derive(Debug)]
 pub struct Session {
     settings: Settings,
@@ -174,17 +175,18 @@ pub struct Session {
     away: Away,
     history: History,
     seen: SeenIds,
-    /// The last number of messages without ids that are equal in everything, by what their ids begin with.
+    /// The last number given to identical messages without ids, by the prefix of their ids.
     repeats: Bounded<String, usize>,
     secrets: Secrets,
     outbox: Outbox,
     actions: VecDeque<Action>,
-    /// Names that were reported as not joinable, so that each is reported once a connection.
+    /// Names already reported as impossible to join, so that each is reported once per connection.
     reported: BTreeSet<(ErrorReply, FoldedName)>,
 }
 
 impl Session {
-    /// Makes a session that wants to connect at once. `seed` is random: ids and waits come from it.
+    /// Creates a session that wants to connect immediately. `seed` is random: ids and delays are
+    /// derived from it.
     #[must_use]
     pub fn new(
         assignment: Assignment,
@@ -226,7 +228,7 @@ impl Session {
         }
     }
 
-    /// Takes a command of the gateway.
+    /// Handles a command of the gateway.
     pub fn handle_command(&mut self, command: Command, now: Clock) {
         self.now = now;
         match command {
@@ -244,7 +246,7 @@ impl Session {
         self.flush();
     }
 
-    /// Takes one line of the server, without its end.
+    /// Handles a line from the server, without its line ending.
     pub fn handle_line(&mut self, line: &[u8], now: Clock) {
         self.now = now;
         self.link.heard = now.elapsed;
@@ -256,19 +258,20 @@ impl Session {
         self.flush();
     }
 
-    /// The connection is made in about that time: other accounts connect to the same host.
+    /// The connection will be made in about that time: other accounts are connecting to the same
+    /// host.
     pub fn handle_queued(&mut self, wait: Duration) {
         self.queued(wait);
     }
 
-    /// The connection is made.
+    /// The connection was established.
     pub fn handle_connected(&mut self, now: Clock) {
         self.now = now;
         self.connected();
         self.flush();
     }
 
-    /// The connection could not be made or was lost; `reason` is a sentence for people.
+    /// The connection could not be established or was lost; `reason` is a sentence for users.
     pub fn handle_lost(&mut self, reason: &str, now: Clock) {
         self.now = now;
         self.lost(reason);
@@ -313,7 +316,7 @@ impl Session {
         self.actions.pop_front()
     }
 
-    /// The longest line that the server may send, without tags, in bytes.
+    /// Maximum length of a line that the server may send, without tags, in bytes.
     #[must_use]
     pub fn line_length(&self) -> usize {
         self.link.isupport.line_length()
@@ -323,17 +326,17 @@ impl Session {
         self.actions.push_back(Action::Emit(output));
     }
 
-    /// Sends at once, before anything that waits.
+    /// Sends immediately, before anything that is queued.
     fn send_now(&mut self, message: &Message) {
         self.actions.push_back(Action::Send(message.to_string()));
     }
 
-    /// Sends when it is its turn, after what people want.
+    /// Queues a line behind those that users want.
     fn send_later(&mut self, message: &Message) {
         self.outbox.push_background(message.to_string());
     }
 
-    /// Moves lines from the outbox to the wire as fast as the pace allows.
+    /// Moves lines from the outbox to the wire as fast as the rate limit allows.
     fn flush(&mut self) {
         if !self.is_connected() {
             return;
@@ -368,8 +371,8 @@ impl Session {
     }
 }
 
-/// A line as it can be read. What servers let through within a line costs no message: NUL is left out, and where CR stands
-/// in the middle is a blank.
+/// A line in parseable form. Characters that some servers let through must not cost a message: NUL is left out, and a
+/// CR in the middle becomes a space.
 fn readable(line: &[u8]) -> Cow<'_, [u8]> {
     if !line.iter().any(|byte| matches!(byte, b'\0' | b'\r')) {
         return Cow::Borrowed(line);

@@ -1,4 +1,4 @@
-//! Roles within channels: MODE.
+//! Roles in channels: MODE.
 
 use gateway::{Audience, SocketId};
 use irc_codec::{Message, ModeChange, ModeKind, parse_modes};
@@ -88,7 +88,7 @@ impl Session {
 
     /// `MODE +k`: the key is needed to rejoin.
     fn key_changed(&mut self, name: &str, change: &ModeChange, message: &Message) {
-        // A key that was removed does no harm in a JOIN. Some servers hide it.
+        // A removed key does no harm in a JOIN. Some servers hide it.
         let Some(key) = change.argument.as_ref().filter(|key| {
             change.set && !key.contains([' ', ',']) && !key.chars().all(|c| c == '*')
         }) else {
@@ -113,7 +113,7 @@ impl Session {
         self.publish_recorded(here, Audience::Only(NO_SOCKET), records);
     }
 
-    /// RPL_CHANNELMODEIS: the modes of a channel, perhaps with its key.
+    /// RPL_CHANNELMODEIS: the modes of a channel, possibly with its key.
     pub(super) fn channel_modes_reply(&mut self, message: &Message) {
         let name = message.param(1).to_owned();
         let params = message.params.get(2..).unwrap_or_default();
@@ -124,7 +124,7 @@ impl Session {
         }
     }
 
-    /// INVITE: of us, or (invite-notify) of somebody else to a channel that we are in.
+    /// INVITE: for us, or (invite-notify) for someone else to a channel we are in.
     pub(super) fn invited(&mut self, message: &Message, from: &str) {
         let (whom, channel) = (message.param(0).to_owned(), message.param(1).to_owned());
         if whom.is_empty() || channel.is_empty() || self.is_me(from) {
@@ -143,14 +143,14 @@ impl Session {
         self.publish(stamp(activity, &id, at), Audience::Full);
     }
 
-    /// RPL_INVITING: our invitation is on its way.
+    /// RPL_INVITING: our invitation was sent.
     pub(super) fn invite_confirmed(&mut self, message: &Message) {
         let (nick, channel) = (message.param(1), message.param(2));
         let case = self.link.case;
         let asked = self.take_request(|kind| {
             matches!(kind, Kind::Invite { nick: n, channel: c }
                 if case.same(n, nick) && case.same(c, channel)
-                    // Some servers send them in the other order.
+                    // Some servers send them in the opposite order.
                     || case.same(n, channel) && case.same(c, nick))
         });
         if let Some(pending) = asked {

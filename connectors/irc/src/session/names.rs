@@ -13,7 +13,7 @@ use super::channels::Channel;
 use super::people::source_of;
 use super::requests::Kind;
 
-/// Names of a channel that we are not in.
+/// Names kept for a channel we are not in.
 const MAX_NAMES: usize = 5000;
 
 impl Session {
@@ -25,7 +25,7 @@ impl Session {
             .split_ascii_whitespace()
             .map(|entry| {
                 let (ranks, rest) = self.link.isupport.split_ranks(entry);
-                // With userhost-in-names the whole source stands there.
+                // With userhost-in-names the whole source is given.
                 let nick = rest.split('!').next().unwrap_or(rest);
                 (ranks, nick.to_owned())
             })
@@ -56,7 +56,7 @@ impl Session {
             |kind| matches!(kind, Kind::Names { channel, .. } if case.same(channel, &name)),
         ) {
             if let Kind::Names { members, .. } = pending.kind {
-                // Of a channel that we are in the lines before made members.
+                // For a channel we are in, the previous lines added members.
                 let answer = match self.channel(&name) {
                     Some(channel) => self.attendance_of(channel),
                     None => self.attendance(&name, members),
@@ -108,7 +108,8 @@ impl Session {
         Ok(())
     }
 
-    /// Shows a room as it is: (own join,) topic, members, who is away or has a role.
+    /// Shows the current state of a room: (own join,) topic, members, and who is away or has a
+    /// role.
     pub(super) fn show_room(&mut self, name: &str, audience: Audience, with_join: bool) {
         let Some(channel) = self.channel(name) else {
             return;
@@ -150,7 +151,7 @@ impl Session {
         self.activity("update", actor, Some(self.room(channel)), Some(object))
     }
 
-    /// The role of somebody with these modes: `o` and what ranks higher is an owner.
+    /// The role of a member with these modes: `o` and anything higher is an owner.
     pub(super) fn role_of(&self, modes: &str) -> &'static str {
         let ranks = self.link.isupport.ranks();
         let place = |mode: char| ranks.iter().position(|&(letter, _)| letter == mode);

@@ -1,4 +1,4 @@
-//! Our nickname: another one when it is taken, and the wanted one again when it is free.
+//! Our nickname: choosing another when it is taken, and regaining the wanted one when it is free.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::activities::{ArchivedEvent, stamp};
 use super::numerics::ErrorReply;
 use super::requests::Kind;
 
-/// Nicknames tried at registration before giving up.
+/// Nicknames tried during registration before giving up.
 const MAX_TRIES: u32 = 8;
 
 /// When to try the wanted nickname again.
@@ -20,13 +20,13 @@ pub(super) struct Regain {
     at: Option<Duration>,
     wait: Duration,
     asked: bool,
-    /// The network changed our nickname itself, as services do with one that belongs to an account: taking it again would
-    /// only repeat that, until we are signed in.
+    /// The network itself changed our nickname, as services do with registered nicknames: taking it again would only
+    /// repeat that until we are signed in.
     ended: bool,
 }
 
 impl Session {
-    /// An error about a nickname that no client asked for.
+    /// An error about a nickname that no client requested.
     pub(super) fn nick_refused(&mut self, error: ErrorReply, message: &Message) -> bool {
         if self.registering() && !self.link.welcomed {
             self.try_other_nick(error, message);
@@ -83,12 +83,12 @@ impl Session {
         self.link.regain.at = Some(self.now.elapsed + wait + jitter);
     }
 
-    /// Whether the wanted nickname is not tried any more.
+    /// Returns whether the wanted nickname is no longer tried.
     pub(super) const fn regain_ended(&self) -> bool {
         self.link.regain.ended
     }
 
-    /// We are signed in: the nickname may be ours again.
+    /// We are signed in: the nickname may be available to us again.
     pub(super) fn regain_again(&mut self) {
         if std::mem::take(&mut self.link.regain.ended) {
             self.regain();
@@ -112,20 +112,20 @@ impl Session {
         self.send_later(&Message::new("NICK", [wanted]));
     }
 
-    /// Somebody gave up a nickname; if it is the one we want, take it.
+    /// Someone gave up a nickname; if it is the one we want, take it.
     pub(super) fn nick_became_free(&mut self, nick: &str) {
         if self.link.regain.at.is_some() && self.same(nick, &self.assignment.connection.nick) {
             self.regain();
         }
     }
 
-    /// NICK: somebody, perhaps we, changed it.
+    /// NICK: someone, perhaps ourselves, changed nick.
     pub(super) fn nick_changed(&mut self, message: &Message, old: &str) {
         let new = message.param(0).to_owned();
         if new.is_empty() || old.is_empty() {
             return;
         }
-        // InspIRCd 3 answers a labelled NICK with the new name as the source.
+        // InspIRCd 3 responds to a labelled NICK with the new name as the source.
         let case = self.link.case;
         let ours = old == new
             && !self.is_me(old)
@@ -142,7 +142,7 @@ impl Session {
         let mut records = Vec::new();
         if mine {
             new.clone_into(&mut self.link.nick);
-            // A server may cut the name that was asked for.
+            // A server may truncate the requested name.
             let cut = case.fold(&new);
             asked = self.take_request(
                 |kind| matches!(kind, Kind::Nick { nick } if case.fold(nick).starts_with(&cut)),

@@ -1,4 +1,4 @@
-//! Numerics: answers and errors, and what they mean in words.
+//! Numerics: replies and errors, and what they mean in words.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use irc_codec::{Message, Numeric, numeric};
 use super::Session;
 use super::people::source_of;
 
-/// What the server refuses something with.
+/// How the server refuses something.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum ErrorReply {
     /// A numeric.
@@ -25,7 +25,7 @@ impl fmt::Display for ErrorReply {
     }
 }
 
-/// Numerics that are errors by what they say, not by their number.
+/// Numerics that are errors by their meaning, not by their number.
 const OTHER_ERRORS: &[Numeric] = &[
     numeric::RPL_TRYAGAIN,
     numeric::ERR_TARGCHANGE,
@@ -34,7 +34,8 @@ const OTHER_ERRORS: &[Numeric] = &[
     numeric::ERR_MLOCKRESTRICTED,
 ];
 
-/// What servers send unasked at registration or on joining, and ends of lists: nobody waits for it.
+/// Numerics that servers send unprompted during registration or on joining, and ends of lists:
+/// nobody waits for them.
 const QUIET: &[Numeric] = &[
     numeric::RPL_YOURHOST,
     numeric::RPL_CREATED,
@@ -81,7 +82,7 @@ impl Session {
             | numeric::ERR_SASLFAIL
             | numeric::ERR_SASLTOOLONG
             | numeric::ERR_SASLABORTED => self.sign_in_failed(&text),
-            // The mechanisms that there are: ERR_SASLFAIL follows.
+            // The supported mechanisms: ERR_SASLFAIL follows.
             numeric::RPL_SASLMECHS => {}
             numeric::ERR_PASSWDMISMATCH
             | numeric::ERR_NOPERMFORHOST
@@ -139,7 +140,7 @@ impl Session {
         }
     }
 
-    /// WALLOPS: a message of an operator or a server to all who have the user mode `w`.
+    /// WALLOPS: a message of an operator or server to everyone with the user mode `w`.
     pub(super) fn wallops(&mut self, message: &Message) {
         let source = source_of(message);
         let text = message.params.last().map_or("", String::as_str);
@@ -155,7 +156,7 @@ impl Session {
     pub(super) fn sentence(&self, error: ErrorReply, message: &Message, text: &str) -> String {
         let server = self.server();
         let said = text.trim_end_matches('.');
-        // The text alone names nothing, and some servers leave out one of two names.
+        // The text alone names nothing, and some servers leave out one of the two names.
         let count = message.params.len();
         let about = if count > 2 { message.param(1) } else { "" };
         let second = if count > 3 { message.param(2) } else { "" };
@@ -226,7 +227,8 @@ impl Session {
     }
 }
 
-/// Whether a numeric is an error: 4xx and 5xx are (RFC 2812), and so are most of what today's servers number 9xx.
+/// Returns whether a numeric is an error: 4xx and 5xx are (RFC 2812), and so are most of the 9xx numerics of today's
+/// servers.
 fn is_error(code: Numeric) -> bool {
     matches!(code.class(), 4 | 5 | 9) || OTHER_ERRORS.contains(&code)
 }

@@ -1,16 +1,16 @@
-//! Lines that wait to be sent, and the rate at which servers accept them.
+//! Lines queued for sending, and the rate at which servers accept them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// A line, with the message of a client that it carries.
+/// A line, with the client's message that it carries.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) line: String,
     pub(super) sending: Option<u64>,
 }
 
-/// Two queues behind one token bucket: what people want goes first.
+/// Two queues behind one token bucket: lines that users want go first.
 #[derive(Debug)]
 pub(super) struct Outbox {
     wanted: VecDeque<Entry>,
@@ -37,7 +37,7 @@ impl Outbox {
         }
     }
 
-    /// Forgets what waits and starts with a full bucket.
+    /// Drops the queues and starts with a full bucket.
     pub(super) fn reset(&mut self, now: Duration) {
         self.wanted.clear();
         self.background.clear();
@@ -46,7 +46,7 @@ impl Outbox {
         self.paced = true;
     }
 
-    /// Sets whether lines are paced.
+    /// Sets whether lines are rate limited.
     pub(super) const fn set_paced(&mut self, paced: bool) {
         self.paced = paced;
     }
@@ -56,29 +56,29 @@ impl Outbox {
         self.capacity.saturating_sub(self.wanted.len())
     }
 
-    /// How many lines wait.
+    /// How many lines are queued.
     pub(super) fn waiting(&self) -> usize {
         self.wanted.len() + self.background.len()
     }
 
-    /// Whether somebody waits for just that line to be sent.
+    /// Returns whether this exact line is queued because a user wants it.
     pub(super) fn is_waiting(&self, line: &str) -> bool {
         self.wanted.iter().any(|entry| entry.line == line)
     }
 
-    /// Adds a line that somebody wants; the caller has asked for [`Outbox::room`].
+    /// Adds a line that a user wants; the caller has checked [`Outbox::room`].
     pub(super) fn push(&mut self, line: String, sending: Option<u64>) {
         self.wanted.push_back(Entry { line, sending });
     }
 
-    /// Adds a line that nobody waits for; with a full queue it is dropped.
+    /// Adds a line that nobody waits for; dropped if the queue is full.
     pub(super) fn push_background(&mut self, line: String) {
         if self.background.len() < self.capacity {
             self.background.push_back(line);
         }
     }
 
-    /// Takes back the lines of a message that were not sent yet.
+    /// Withdraws the lines of a message that were not sent yet.
     pub(super) fn withdraw(&mut self, mut unwanted: impl FnMut(u64) -> bool) {
         self.wanted
             .retain(|entry| !entry.sending.is_some_and(&mut unwanted));

@@ -6,8 +6,9 @@ use protocol::Entity;
 use super::Session;
 
 impl Session {
-    /// Whether a source is a server. With a user or a host it is a person, whatever its name looks like: bridges
-    /// put dots into nicknames. Without them it is the server that we talk to, or, with a dot, one behind it.
+    /// Returns whether a source is a server. With a user or host it is a person, whatever its name looks like:
+    /// bridges put dots into nicknames. Without them it is the server we are connected to or, if the name has a dot,
+    /// one behind it.
     pub(super) fn is_server(&self, source: &Source) -> bool {
         if source.user.is_some() || source.host.is_some() {
             return false;
@@ -19,7 +20,7 @@ impl Session {
             || name.contains('.') && !self.is_me(name) && !self.shares_channel(name)
     }
 
-    /// Who sent something, as an entity: the server's is the one of the whole network.
+    /// The sender as an entity: a server is represented by the network's entity.
     pub(super) fn sender(&self, source: &Source) -> Entity {
         if self.is_server(source) {
             self.service()
@@ -28,7 +29,7 @@ impl Session {
         }
     }
 
-    /// Takes the server's name from the first line after the registration.
+    /// Takes the server's name from the first line after registration.
     pub(super) fn server_named(&mut self, message: &Message) {
         let source = message.source.as_ref();
         self.link.server_name = source
@@ -37,7 +38,7 @@ impl Session {
     }
 }
 
-/// The source of a message; the empty one is the server.
+/// The source of a message; an empty one means the server.
 pub(super) fn source_of(message: &Message) -> Source {
     message.source.clone().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Requests of clients, turned into lines.
+//! Client requests, converted to lines.
 
 use gateway::{Attached, RequestId};
 use irc_codec::Message;
@@ -9,7 +9,7 @@ use super::Session;
 use super::requests::Kind;
 use crate::descriptor::{DESCRIPTOR, PLATFORM};
 
-/// The longest name of a channel or nickname that is passed on, in bytes.
+/// Maximum length of a channel name or nickname that is passed on, in bytes.
 const MAX_NAME: usize = 200;
 
 impl Session {
@@ -64,7 +64,7 @@ impl Session {
             ("query", "attendance") => self.perform_attendance(request, socket, activity)?,
             ("query", "whois") => {
                 let nick = self.nick_of(activity.target.as_ref())?;
-                // Asked twice, the person's own server answers, which knows for how long it is idle.
+                // With the nickname given twice, the person's own server responds, which knows their idle time.
                 let message = Message::new("WHOIS", [nick.clone(), nick.clone()]);
                 let answer = Box::default();
                 self.ask(
@@ -150,7 +150,7 @@ impl Session {
         Ok(())
     }
 
-    /// Leaving while there is no connection: we will not come back to the channel.
+    /// Leaving while offline: we will not rejoin the channel.
     fn leave_offline(&mut self, request: RequestId, activity: Activity) -> Result<(), String> {
         let channel = self.channel_of(activity.target.as_ref())?;
         if self.forget_wanted(&channel) {
@@ -178,7 +178,7 @@ impl Session {
         };
         if is_room {
             let name = channel_name(target);
-            // `@#channel` speaks to those of a channel who have that rank.
+            // `@#channel` addresses the members of a channel with that rank.
             let within = self.link.isupport.channel_within(&name);
             let channel = within.unwrap_or(&name).to_owned();
             self.checked_channel(channel).map(|_| name)
@@ -253,7 +253,7 @@ fn is_server_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(fits)
 }
 
-/// The name of the room that an entity is.
+/// The name of the room an entity represents.
 fn channel_name(target: &Entity) -> String {
     room_id(&target.id)
         .map(|(room, _)| room.channel)
@@ -261,7 +261,7 @@ fn channel_name(target: &Entity) -> String {
         .unwrap_or_else(|| target.id.clone())
 }
 
-/// The first of the object's texts that is there, on one line.
+/// The first of the object's texts that is present, on one line.
 fn text_of(activity: &Activity, keys: &[&str]) -> String {
     let text = |key: &&str| match activity.object.as_ref()?.get(key)? {
         Value::String(text) => Some(text),

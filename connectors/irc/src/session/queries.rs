@@ -1,4 +1,4 @@
-//! WHOIS and LIST: answers of many lines, gathered into one.
+//! WHOIS and LIST: replies of many lines, combined into one.
 
 use irc_codec::{Message, Numeric, numeric};
 use protocol::{ActivityObject, ListedRoom, RoomsObject, WhoisObject};
@@ -6,10 +6,10 @@ use protocol::{ActivityObject, ListedRoom, RoomsObject, WhoisObject};
 use super::Session;
 use super::requests::Kind;
 
-/// Rooms in an answer to LIST.
+/// Rooms in a reply to LIST.
 const MAX_ROOMS: usize = 500;
 
-/// Channels in an answer to WHOIS.
+/// Channels in a reply to WHOIS.
 const MAX_CHANNELS: usize = 200;
 
 impl Session {
@@ -50,7 +50,7 @@ impl Session {
             }
             numeric::RPL_WHOISCHANNELS => {
                 let found = last.split_ascii_whitespace().map(|name| {
-                    // The prefixes of ranks and of channels may be the same sign: `+#team`, `+team`.
+                    // Rank and channel prefixes may be the same character: `+#team`, `+team`.
                     let (_, rest) = isupport.split_ranks(name);
                     let rest = if isupport.is_channel(rest) {
                         rest
@@ -85,7 +85,7 @@ impl Session {
 
     /// RPL_ENDOFWHOIS.
     pub(super) fn whois_end(&mut self, message: &Message) {
-        // With several nicknames asked for (we ask for one twice) the server may list them all.
+        // For several nicknames (we give one twice) the server may list them all.
         let nick = message.param(1);
         let nick = nick.split(',').next().unwrap_or(nick).to_owned();
         let case = self.link.case;

@@ -8,13 +8,13 @@ use super::Session;
 use super::connection::Phase;
 use crate::record::Record as _;
 
-/// The longest MOTD that is kept, in bytes.
+/// Maximum length of a MOTD that is kept, in bytes.
 const MAX_MOTD: usize = 4096;
 
-/// The longest of the server's last words that is kept, in characters.
+/// Maximum length of the server's last message that is kept, in characters.
 const MAX_WORDS: usize = 200;
 
-/// How often a server may change how it compares names: all that is known by name is looked through each time.
+/// How often a server may change its case mapping: everything indexed by name is rebuilt each time.
 const MAX_REFOLDED: u32 = 8;
 
 impl Session {
@@ -41,7 +41,7 @@ impl Session {
         if !self.registering() {
             return;
         }
-        // Without a name in it we have the one that we asked for.
+        // Without a name in it, we have the one we requested.
         if !matches!(message.param(0), "" | "*") {
             message.param(0).clone_into(&mut self.link.nick);
         }
@@ -71,7 +71,7 @@ impl Session {
         }
     }
 
-    /// Takes another folding of names for all that is known by name.
+    /// Applies a new case mapping to everything indexed by name.
     fn refold(&mut self, case: Folding) {
         let link = &mut self.link;
         link.channels.refold(case);
@@ -83,13 +83,13 @@ impl Session {
         link.unrelayed.refold(case);
     }
 
-    /// Remembers what the server says before the welcome.
+    /// Remembers the server's last message before the welcome.
     pub(super) fn note_last_words(&mut self, text: &str) {
         let shown = text.chars().filter(|c| !c.is_control());
         self.link.last_words = Some(shown.take(MAX_WORDS).collect());
     }
 
-    /// RPL_MOTD and the like.
+    /// RPL_MOTD and similar.
     pub(super) fn motd(&mut self, message: &Message) {
         let line = message.param(1).trim_start_matches("- ").trim();
         if self.is_online() || line.is_empty() {

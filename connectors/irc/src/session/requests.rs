@@ -1,4 +1,4 @@
-//! Requests of clients that the server has not answered yet.
+//! Client requests that the server has not answered yet.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use protocol::{Activity, ListedRoom, WhoisObject};
 use super::numerics::ErrorReply::{self, Fail, Numeric};
 use super::{Session, Wanted};
 
-/// Requests that may wait for their answers.
+/// Requests that may be waiting for responses.
 const MAX_PENDING: usize = 256;
-/// Errors about channels that are told a connection; a server has no end of names.
+/// Channel errors reported per connection; a server can produce any number of names.
 const MAX_REPORTED: usize = 1000;
 
-/// What is waited for.
+/// What a request waits for.
 #[derive(Debug)]
 pub(super) enum Kind {
     Join {
@@ -77,7 +77,7 @@ impl Kind {
         }
     }
 
-    /// The names that an error about this request may carry.
+    /// The names that an error about this request may contain.
     fn subjects(&self) -> [&str; 2] {
         match self {
             Self::Join { channel, .. }
@@ -93,7 +93,7 @@ impl Kind {
     }
 }
 
-/// A request that waits.
+/// A pending request.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) request: RequestId,
@@ -113,7 +113,7 @@ impl Session {
         });
     }
 
-    /// A label for the next line, if the server knows labels.
+    /// A label for the next line, if the server supports labels.
     pub(super) fn next_label(&mut self) -> Option<String> {
         self.can("labeled-response").then(|| {
             self.counter += 1;
@@ -121,7 +121,7 @@ impl Session {
         })
     }
 
-    /// Sends a request's line and waits for the answer.
+    /// Sends a request's line and waits for the response.
     pub(super) fn ask(
         &mut self,
         request: RequestId,
@@ -165,7 +165,7 @@ impl Session {
         });
     }
 
-    /// When an answer is due to what is sent after so many lines that wait for their turn.
+    /// When the response is due to a line that is sent after this many queued lines.
     pub(super) fn answer_due(&self, waiting: usize) -> Duration {
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         self.now.elapsed
@@ -173,13 +173,13 @@ impl Session {
             + self.settings.interval.saturating_mul(waiting)
     }
 
-    /// Takes the oldest request that fits.
+    /// Takes the oldest request that matches.
     pub(super) fn take_request(&mut self, fits: impl Fn(&Kind) -> bool) -> Option<Pending> {
         let at = self.requests.iter().position(|p| fits(&p.kind))?;
         self.requests.remove(at)
     }
 
-    /// Whether somebody waits for the answer to WHOIS about a nickname.
+    /// Returns whether a WHOIS response about a nickname is pending.
     pub(super) fn asks_about(&self, nick: &str) -> bool {
         let about = |kind: &Kind| matches!(kind, Kind::Whois { nick: n, .. } if self.same(n, nick));
         self.requests.iter().any(|pending| about(&pending.kind))
@@ -193,7 +193,7 @@ impl Session {
         self.done(pending.request, Ok(activity));
     }
 
-    /// Joins that were asked for, to be sent again with a new connection.
+    /// Pending joins, to be sent again on a new connection.
     pub(super) fn pending_joins(&self) -> Vec<Wanted> {
         self.requests
             .iter()
@@ -225,7 +225,7 @@ impl Session {
         }
     }
 
-    /// The connection is gone: nothing will be answered any more.
+    /// The connection is gone: no responses will arrive.
     pub(super) fn fail_all(&mut self, sentence: &str) {
         for pending in std::mem::take(&mut self.requests) {
             self.done(pending.request, Err(sentence.to_owned()));
@@ -235,7 +235,7 @@ impl Session {
         self.attachments_failed(sentence);
     }
 
-    /// ACK: the labelled line was taken, and that is all there is to say.
+    /// ACK: the labelled line was accepted, and there is no further response.
     pub(super) fn acknowledged(&mut self, label: Option<&str>) {
         let Some(label) = label else { return };
         let found = self
@@ -247,8 +247,8 @@ impl Session {
         }
     }
 
-    /// An error numeric or FAIL: finds the request that it answers. With a label that decides; else the
-    /// command or the name that the error carries.
+    /// An error numeric or FAIL: finds the request it responds to, by label if there is one, otherwise by the command
+    /// or name that the error contains.
     pub(super) fn request_failed(&mut self, error: ErrorReply, message: &Message) {
         let label = self.label_of(message);
         let about = message.param(1).to_owned();
@@ -306,9 +306,9 @@ impl Session {
         self.unasked_error(error, &about, &sentence);
     }
 
-    /// An error that answers no request of a client.
+    /// An error that is not the response to a client's request.
     fn unasked_error(&mut self, error: ErrorReply, about: &str, sentence: &str) {
-        // These answer what we send by ourselves, which people know nothing of.
+        // Responses to what we send automatically, which users do not know about.
         if matches!(
             error,
             Numeric(
@@ -325,7 +325,7 @@ impl Session {
             None
         } else if self.link.isupport.is_channel(about) {
             self.not_let_in(about, sentence);
-            // A channel that cannot be joined is reported once a connection.
+            // A channel that cannot be joined is reported once per connection.
             if self.reported.len() >= MAX_REPORTED
                 || !self.reported.insert((error, self.fold(about)))
             {
@@ -340,7 +340,7 @@ impl Session {
         self.trouble(entity, sentence);
     }
 
-    /// The letter of the mode that gives a role, if the server has it.
+    /// The mode letter that grants a role, if the server has it.
     pub(super) fn role_mode(&self, role: &str) -> Option<char> {
         let mode = match role {
             "owner" => 'o',

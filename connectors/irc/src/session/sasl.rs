@@ -7,10 +7,11 @@ use irc_codec::Message;
 use super::Session;
 use crate::record::Record as _;
 
-/// The longest piece of an answer, in bytes; a piece of just that length is followed by another.
+/// Maximum length of a response chunk, in bytes; a chunk of exactly this length is followed by
+/// another.
 const CHUNK: usize = 400;
 
-/// How far the sign-in is.
+/// The progress of the sign-in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Sasl {
     #[default]
@@ -18,7 +19,7 @@ pub(super) enum Sasl {
     Asked,
     Answered,
     Done,
-    /// The server said no; it is not asked again before it offers the sign-in anew, or a long time has passed.
+    /// The server refused; it is not asked again until it offers the sign-in again or a long time has passed.
     Refused,
 }
 
@@ -27,7 +28,7 @@ impl Sasl {
         matches!(self, Self::Done)
     }
 
-    /// Whether the server has not decided yet.
+    /// Returns whether the server has yet to decide.
     pub(super) const fn is_under_way(self) -> bool {
         matches!(self, Self::Asked | Self::Answered)
     }
@@ -53,7 +54,7 @@ impl Session {
         }
     }
 
-    /// AUTHENTICATE from the server: it wants our answer.
+    /// AUTHENTICATE from the server: it expects our response.
     pub(super) fn challenge(&mut self, message: &Message) {
         if self.link.sasl != Sasl::Asked || message.param(0) != "+" {
             return;
@@ -83,7 +84,7 @@ impl Session {
         self.account_came();
     }
 
-    /// RPL_LOGGEDIN: the services know us, in whatever way.
+    /// RPL_LOGGEDIN: the services have recognised us, by whatever method.
     pub(super) fn logged_in(&mut self, message: &Message) {
         let account = message.param(2);
         let account = if message.params.len() > 3 {
@@ -106,7 +107,7 @@ impl Session {
         }
     }
 
-    /// MODE about us: `r` is for those whose nickname is known to the services.
+    /// MODE about us: `r` marks users whose nickname is registered with the services.
     pub(super) fn own_modes_changed(&mut self, message: &Message) {
         let mut set = true;
         for mode in message.param(1).chars() {
@@ -130,7 +131,8 @@ impl Session {
         }
     }
 
-    /// What waited for the account goes on: channels, and the nickname that services keep for it.
+    /// Continues what was waiting for the account: channels, and the nickname that services reserve
+    /// for it.
     fn account_came(&mut self) {
         if self.is_online() && (self.link.held || self.regain_ended()) {
             self.join_waiting();
@@ -157,11 +159,11 @@ impl Session {
 
     fn not_signed_in(&mut self, sentence: &str) {
         if self.is_online() {
-            // Networks ban who shows a wrong password over and over, and people want to be told once.
+            // Networks ban clients that repeatedly send a wrong password, and users want to be told once.
             if self.link.held {
                 let wait = self.refused_wait();
                 self.link.check_sign_in_at = Some(self.now.elapsed + wait);
-                // Whoever comes later reads why as well.
+                // Clients that attach later can read the reason as well.
                 self.link.refusal = Some(sentence.to_owned());
                 self.report_online();
             }

@@ -1,8 +1,8 @@
-//! Passwords in messages to services and in their replies: they must not be archived.
+//! Passwords in messages to services and in their replies, which must not be archived.
 //!
-//! What is archived of services loses what was said to them before, the connection's own password and keys, what stands
-//! where a password or a code usually stands, and what addresses carry besides their page. Sockets see it as it came:
-//! the person may need a code.
+//! In the archive, messages of services are stored without words sent to them before, the connection's own password
+//! and keys, words in positions where a password or code usually is, and everything but the page in URLs. Sockets see
+//! them unchanged: the user may need a code.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -13,16 +13,16 @@ use protocol::FoldedName;
 use super::Session;
 use super::masking::{HIDDEN, masked};
 
-/// Words said to services that are remembered.
+/// Words sent to services that are remembered.
 const MAX_WORDS: usize = 64;
 
-/// Arguments of a command to services that may be its secrets.
+/// Arguments of a services command that may be secrets.
 const MAX_ARGUMENTS: usize = 4;
 
-/// Services that are known by how they look.
+/// Services recognised by their appearance.
 const MAX_SEEN: usize = 32;
 
-/// Names of services on the networks there are.
+/// Names of services on existing networks.
 const SERVICES: &[&str] = &[
     "authserv",
     "botserv",
@@ -52,7 +52,7 @@ const AMBIGUOUS: &[&str] = &[
     "cs", "hs", "k9", "l", "ms", "ns", "os", "q", "us", "w", "x", "z",
 ];
 
-/// Commands to services that carry no secret.
+/// Services commands without secrets.
 const HARMLESS: &[&str] = &[
     "acc",
     "access",
@@ -106,7 +106,7 @@ const HARMLESS: &[&str] = &[
     "why",
 ];
 
-/// Commands by which a service is known even under a name that may be a person's.
+/// Commands that identify a service even under a name that may be a person's.
 const SECRET: &[&str] = &[
     "account",
     "addpass",
@@ -140,7 +140,7 @@ const SECRET: &[&str] = &[
     "verify",
 ];
 
-/// Words of commands that are no secrets themselves.
+/// Words in commands that are not secrets themselves.
 const KEYWORDS: &[&str] = &[
     "account",
     "add",
@@ -170,11 +170,11 @@ const KEYWORDS: &[&str] = &[
     "verify",
 ];
 
-/// What people said to services, word by word.
+/// Words that users sent to services.
 #[derive(Default)]
 pub(super) struct Secrets {
     words: VecDeque<String>,
-    /// Services by how they look.
+    /// Services recognised by their appearance.
     services: BTreeSet<FoldedName>,
 }
 
@@ -199,7 +199,8 @@ impl Secrets {
 }
 
 impl Session {
-    /// Whether what we say to somebody may hold a secret, so that it is kept nowhere.
+    /// Returns whether our message to someone may contain a secret, so that it is not stored
+    /// anywhere.
     pub(super) fn is_secret(&self, target: &str, text: &str) -> bool {
         let command = command_of(text);
         if self.is_service(target) {
@@ -209,7 +210,7 @@ impl Session {
         }
     }
 
-    /// Remembers what of a text to services may be a secret: they like to repeat it.
+    /// Remembers the words in a text to services that may be secrets: services tend to repeat them.
     pub(super) fn note_secrets(&mut self, target: &str, text: &str) {
         if !self.is_secret(target, text) {
             return;
@@ -225,8 +226,8 @@ impl Session {
         }
     }
 
-    /// Whether a name is that of services: by what it is called, by the server it is asked for at, as a part of a
-    /// bouncer, or because it looked like one when it spoke.
+    /// Returns whether a name belongs to services: by the name itself, by the server it is addressed at, as a
+    /// bouncer's module, or because it looked like a service in earlier messages.
     fn is_service(&self, target: &str) -> bool {
         let host = target.split_once('@').map_or("", |(_, host)| host);
         target.starts_with('*')
@@ -235,7 +236,7 @@ impl Session {
             || self.secrets.services.contains(&self.fold(name_of(target)))
     }
 
-    /// Remembers who speaks like services do.
+    /// Remembers senders that look like services.
     pub(super) fn note_services(&mut self, source: &Source) {
         let host = source.host.as_deref().unwrap_or_default();
         let user = source.user.as_deref().unwrap_or_default();
@@ -246,7 +247,7 @@ impl Session {
         }
     }
 
-    /// A text as it may be kept: of services, and of servers, without secrets.
+    /// A text in the form that may be stored: without secrets if it is from services or servers.
     pub(super) fn keepable(&self, source: &Source, text: &str) -> String {
         if !self.is_server(source) && !self.is_service(&source.nick) {
             return text.to_owned();
@@ -262,7 +263,7 @@ impl Session {
     }
 }
 
-/// Hides a secret wherever it stands; one that is short where it is a word of its own.
+/// Hides a secret wherever it occurs; a short one only as a separate word.
 fn hide(text: &str, secret: &str) -> String {
     const SHORT: usize = 4;
     if secret.is_empty() || !text.contains(secret) {
@@ -284,7 +285,7 @@ fn hide(text: &str, secret: &str) -> String {
     kept
 }
 
-/// The nickname within `nick@server`.
+/// The nickname in `nick@server`.
 pub(super) fn name_of(target: &str) -> &str {
     target.split('@').next().unwrap_or(target)
 }

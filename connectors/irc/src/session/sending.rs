@@ -1,4 +1,4 @@
-//! Messages of clients and parts of tasks on their way: cut to lines and sent.
+//! Client messages and parts of tasks being sent: split into lines and queued.
 
 use gateway::{Attached, RequestId};
 use irc_codec::{Ctcp, Message, split_text};
@@ -10,10 +10,11 @@ use super::sent::Sending;
 use super::tasks::TaskPart;
 use super::typed::{is_private_command, typed};
 
-/// The longest user name and host that servers make of us, in bytes, while we do not know ours.
+/// Maximum length of the user name and host that servers assign to us, in bytes, used until we know
+/// ours.
 const UNKNOWN_USER_HOST: usize = 11 + 1 + 63;
 
-/// Who sends the parts of tasks: no socket has this number.
+/// The sender of tasks' parts: no socket has this number.
 const NOBODY: Attached = Attached {
     socket: 0,
     full: true,
@@ -104,7 +105,7 @@ impl Session {
         self.outbox.push(message.to_string(), Some(id));
     }
 
-    /// Takes back what is not sent of a task, and no longer waits for the rest.
+    /// Withdraws the unsent lines of a task, and stops waiting for the others.
     pub(super) fn withdraw_task(&mut self, task: &str) {
         let of_task = |s: &Sending| s.task.as_ref().is_some_and(|part| part.task == task);
         let waiting = self
@@ -139,7 +140,7 @@ impl Session {
         let (manner, content) = match activity.object_type() {
             Some("me") => (Manner::Action, content),
             Some("notice") => (Manner::Notice, content),
-            // A full client says what it means with the type, so that a text may begin with anything.
+            // A full-mode client states the type explicitly, so a text may begin with anything.
             _ if full => (Manner::Text, content),
             _ if is_private_command(content) => {
                 let command = content.split_whitespace().next().unwrap_or_default();
@@ -174,8 +175,8 @@ impl Session {
         }
     }
 
-    /// How many bytes of text fit into a line that the server relays as
-    /// `:nick!user@host PRIVMSG target :text`.
+    /// How many bytes of text fit into a line that the server relays as `:nick!user@host PRIVMSG
+    /// target :text`.
     fn text_room(&self, target: &str, manner: Manner) -> usize {
         let user_host = match (&self.link.user, &self.link.host) {
             (Some(user), Some(host)) => user.len() + 1 + host.len(),

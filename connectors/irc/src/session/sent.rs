@@ -1,4 +1,4 @@
-//! What became of lines that were sent: echoed, acknowledged, refused, or neither in time.
+//! The outcome of lines that were sent: echoed, acknowledged, refused, or timed out.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::messages::Manner;
 use super::numerics::ErrorReply::{self, Fail, Numeric};
 use super::tasks::TaskPart;
 
-/// A line on its way.
+/// A line in flight.
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) id: u64,
-    /// The same for all lines of one message.
+    /// The same for all lines of a message.
     pub(super) group: u64,
     /// Set on the first line of a message.
     pub(super) request: Option<RequestId>,
@@ -27,14 +27,14 @@ pub(super) struct Sending {
     /// Set once it is on the wire.
     pub(super) deadline: Option<Duration>,
     pub(super) failed: bool,
-    /// The part of a task that it is.
+    /// The part of a task that it carries.
     pub(super) task: Option<TaskPart>,
-    /// What the client that sent it calls it.
+    /// The id given by the client that sent it.
     pub(super) client_id: Option<ClientId>,
 }
 
 impl Session {
-    /// A line went to the wire. A server that does not echo leaves it to us to say so.
+    /// A line was written. If the server does not echo, it counts as sent.
     pub(super) fn written(&mut self, id: u64) {
         let Some(at) = self.sends.iter().position(|sending| sending.id == id) else {
             return;
@@ -52,8 +52,8 @@ impl Session {
         }
     }
 
-    /// Finds the line that an echo is of: by label, else by what it says, else (a server may change
-    /// what is said) the oldest to the same target.
+    /// Finds the line an echo belongs to: by label, otherwise by its text, otherwise (a server may
+    /// change the text) the oldest to the same target.
     pub(super) fn take_echo(
         &mut self,
         label: Option<&str>,
@@ -153,7 +153,7 @@ impl Session {
                             };
                             about.eq_ignore_ascii_case(command)
                         }
-                        // An error of the server's own: after what else it may be about.
+                        // A server-specific error: checked after everything else it may be about.
                         Numeric(code) => code.class() == 9 && self.same(&s.target, about),
                     }
             }),
@@ -168,7 +168,7 @@ impl Session {
             self.part_failed(part, &sending.target, error, sentence);
             return true;
         }
-        // What is left of the message is not sent; what is sent already will fail alike.
+        // The rest of the message is not sent; lines already sent will fail in the same way.
         let group = sending.group;
         let rest: Vec<u64> = self
             .sends
@@ -228,7 +228,7 @@ impl Session {
     }
 }
 
-/// Says of a message, and in its record, what the client that sent it calls it.
+/// Adds the sending client's id to a message and its record.
 fn mark_own(activity: &mut Activity, records: &mut [(String, EventBody)], id: &ClientId) {
     if let Some(
         ActivityObject::Message(text) | ActivityObject::Me(text) | ActivityObject::Notice(text),

@@ -1,9 +1,10 @@
 //! Tasks: lines that the functions want sent, each exactly once if the network makes that possible.
 //!
-//! Every part carries a client-only tag that names it ([`protocol::TASK_TAG`]). What may be said already (a crash or a
-//! lost connection came between) is looked for in the server's history first. Then it is sent again: a server of
-//! Subspace says it no second time; on others with history it was found there; on those without it may be
-//! said twice, which for news is better than not at all.
+//! Every part carries a client-only tag that names it ([`protocol::TASK_TAG`]). Parts that may have been sent
+//! already, before a crash or a lost connection, are first looked up in the server's history. Parts not found there
+//! are sent again: a Subspace server does not deliver them a second time; on other servers with history they would
+//! have been found; on servers without history they may be sent twice, which for notifications is better than not at
+//! all.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,17 +17,17 @@ use super::Session;
 use super::messages::Manner;
 use super::numerics::ErrorReply::{self, Fail, Numeric};
 
-/// Bytes of a line of IRC that are left for target and text: the rest is for a source of up to 133 bytes. It must not
-/// follow from what our name or host is at the moment, so that parts are the same after a restart.
+/// Bytes of an IRC line available for target and text: the rest is for a source of up to 133 bytes. It must not
+/// depend on our current name or host, so that parts are the same after a restart.
 const ROOM: usize = 360;
-/// The least text of a part, in bytes.
+/// Minimum text length of a part, in bytes.
 const MIN_ROOM: usize = 64;
-/// The longest word of a name under which something is relayed, in bytes.
+/// Maximum length of a word in a relayed name, in bytes.
 const MAX_WORD: usize = 23;
 /// How far a server's clock may be behind ours, in milliseconds.
 const CLOCK_SKEW: i64 = 60_000;
 
-/// Names a part of a task.
+/// Identifies a part of a task.
 #[derive(Clone, Debug)]
 pub(super) struct TaskPart {
     pub(super) task: String,
@@ -41,7 +42,7 @@ impl TaskPart {
     }
 }
 
-/// Where a part is.
+/// The state of a part.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Part {
     Waits,
@@ -49,7 +50,7 @@ enum Part {
     Said,
 }
 
-/// Whether a task that was begun before is looked for.
+/// The search for the parts of a task that was started before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Search {
     Needed(Timestamp),
@@ -57,7 +58,7 @@ enum Search {
     Done,
 }
 
-/// A task that is being said.
+/// A task in progress.
 #[derive(Debug)]
 pub(super) struct TaskState {
     request: RequestId,
@@ -68,7 +69,7 @@ pub(super) struct TaskState {
     texts: Vec<String>,
     parts: Vec<Part>,
     search: Search,
-    /// When it is given back if not all of it could be sent.
+    /// When it is returned if it could not be sent completely.
     deadline: Duration,
 }
 
@@ -138,7 +139,7 @@ impl Session {
         });
     }
 
-    /// Sends what can be sent now; tasks with the same target in their order.
+    /// Sends what can be sent now; tasks with the same target in order.
     pub(super) fn tasks_progress(&mut self) {
         if !self.is_online() || self.tasks.is_empty() {
             return;
@@ -165,7 +166,7 @@ impl Session {
         self.tasks.iter().position(|task| task.id == id)
     }
 
-    /// Sends the parts of a task if that is possible now; false if it has to wait.
+    /// Sends the parts of a task if possible; returns false if it has to wait.
     fn task_progress(&mut self, at: usize) -> bool {
         let task = &self.tasks[at];
         let (id, target, from) = (task.id.clone(), task.target.clone(), task.from.clone());
@@ -184,7 +185,7 @@ impl Session {
             return !wanted;
         }
         match search {
-            // It would not answer: then it is said perhaps twice rather than never.
+            // It would not respond: better sent twice than never.
             Search::Needed(_) if self.history.is_silent() => self.tasks[at].search = Search::Done,
             Search::Needed(since) => {
                 if self.search_history(&target, since) {
@@ -216,7 +217,7 @@ impl Session {
         true
     }
 
-    /// The name under which something is relayed to a channel, if the network does that.
+    /// The name under which a message to a channel is relayed, if the network supports that.
     fn relayed_name(&self, target: &str, from: &str) -> Option<String> {
         let separator = self.relay_separator()?;
         if self.link.unrelayed.contains(target) {
@@ -240,7 +241,7 @@ impl Session {
         ))
     }
 
-    /// A part was said and is being recorded.
+    /// A part was sent and is being recorded.
     pub(super) fn part_said(&mut self, id: &str, part: usize) {
         let Some(at) = self.task_at(id) else {
             return;
@@ -263,8 +264,8 @@ impl Session {
         }
     }
 
-    /// We said this before, as the history tells: it may be a part of a task. Servers that keep no tags tell what was
-    /// said at least.
+    /// According to the history we sent this message earlier: it may be a part of a task. Servers that do not keep
+    /// tags at least provide the text.
     pub(super) fn part_found(
         &mut self,
         tag: Option<&str>,
@@ -295,7 +296,7 @@ impl Session {
         }
     }
 
-    /// The server did not take a part.
+    /// The server did not accept a part.
     pub(super) fn part_failed(
         &mut self,
         part: &TaskPart,
@@ -319,7 +320,7 @@ impl Session {
             Fail | Numeric(numeric::RPL_TRYAGAIN | numeric::ERR_TARGETTOOFAST)
         );
         if part.relayed.is_some() && unknown {
-            // Then under our own name.
+            // Send it under our own name instead.
             self.link.unrelayed.insert(target, ());
             if let Some(state) = self.tasks[at].parts.get_mut(part.part) {
                 *state = Part::Waits;
@@ -331,7 +332,7 @@ impl Session {
         }
     }
 
-    /// The server does not let us into a channel that a task is for.
+    /// The server does not let us join a channel that a task is for.
     pub(super) fn not_let_in(&mut self, channel: &str, sentence: &str) {
         if self.channel(channel).is_some() {
             return;
@@ -348,7 +349,7 @@ impl Session {
         }
     }
 
-    /// Gives a task back.
+    /// Returns a task to the queue.
     pub(super) fn task_later(&mut self, id: &str, sentence: &str) {
         self.task_ends(id, TaskOutcome::Later(sentence.to_owned()));
     }
@@ -372,7 +373,8 @@ impl Session {
         unsent.map(|task| task.deadline).min()
     }
 
-    /// What could not be sent for too long is given back: the channel was not joined, or the history did not come.
+    /// Tasks that could not be sent for too long are returned: the channel was not joined, or the history did not
+    /// arrive.
     pub(super) fn tasks_timeout(&mut self) {
         let now = self.now.elapsed;
         let late = |task: &&TaskState| !task.is_sent() && task.deadline <= now;

@@ -1,9 +1,9 @@
-//! Commands within texts, such as `/me`, of Sockethub clients that send texts only.
+//! Commands within texts, such as `/me`, from Sockethub clients that send texts only.
 
 use super::messages::Manner;
 
-/// What the clients of Sockethub mean by a text: `/me` and `/notice` are no part of it, and a second slash before
-/// them makes them one.
+/// The meaning of a text from a Sockethub client: `/me` and `/notice` are not part of the text; a second slash before
+/// them makes them part of it.
 pub(super) fn typed(content: &str) -> (Manner, &str) {
     if let Some(action) = content.strip_prefix("/me ") {
         (Manner::Action, action)
@@ -16,7 +16,7 @@ pub(super) fn typed(content: &str) -> (Manner, &str) {
     }
 }
 
-/// Commands of clients that would give away what was meant for a service or a server.
+/// Client commands that would disclose what was meant for a service or a server.
 const COMMANDS: &[&str] = &[
     "auth",
     "authenticate",
@@ -63,10 +63,10 @@ const COMMANDS: &[&str] = &[
     "webirc",
 ];
 
-/// Commands whose second argument may be the key of a channel.
+/// Commands whose second argument may be a channel key.
 const WITH_KEY: &[&str] = &["j", "join", "mode"];
 
-/// Whether a text is a command that the client did not know, with something that is not for everybody.
+/// Returns whether a text is a command that the client did not recognise, with content that is not for everyone.
 pub(super) fn is_private_command(content: &str) -> bool {
     let mut words = content.split_whitespace();
     let Some(command) = words.next().and_then(|word| word.strip_prefix('/')) else {

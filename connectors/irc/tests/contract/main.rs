@@ -1,4 +1,4 @@
-//! IRC keeps what the gateway expects of every platform.
+//! The IRC platform fulfils the gateway's contract for platforms.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

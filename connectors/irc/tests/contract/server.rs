@@ -1,11 +1,11 @@
-//! As much of an IRC server as one client needs that joins, speaks and leaves.
+//! A minimal IRC server for one client that joins, speaks and leaves.
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Who is there, and reads.
+/// Another user, who receives messages.
 pub(crate) const SOMEBODY: &str = "bob";
 
 const NAME: &str = "irc.test";
@@ -34,7 +34,7 @@ impl Server {
     }
 }
 
-/// Serves until the client has gone.
+/// Serves until the client is gone.
 async fn serve(stream: TcpStream) -> Option<()> {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();

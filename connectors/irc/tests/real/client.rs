@@ -1,4 +1,4 @@
-//! A connection of the platform, and what it said so far.
+//! A connection of the platform, and its outputs so far.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
@@ -40,7 +40,7 @@ pub(crate) fn assignment(nick: &str, port: u16) -> Assignment {
     }
 }
 
-/// Short waits, so that a server that was restarted is found again soon.
+/// Short delays, so that a restarted server is found again soon.
 pub(crate) fn irc() -> Irc {
     Irc::new(IrcConfig {
         settings: Settings {
@@ -93,7 +93,7 @@ impl Client {
         client
     }
 
-    /// The next output that fits; what is passed over is gone for the next search.
+    /// The next output that matches; skipped outputs are not seen by later searches.
     pub(crate) async fn wait<T>(
         &mut self,
         what: &str,
@@ -149,7 +149,7 @@ impl Client {
             .await
     }
 
-    /// Asks for something and waits for the answer.
+    /// Sends a request and waits for the answer.
     pub(crate) async fn ask(&mut self, mut value: Value) -> Result<Activity, String> {
         self.requests += 1;
         let request = RequestId(self.requests);
@@ -173,7 +173,7 @@ impl Client {
                 _ => None,
             })
             .await;
-        // What came before the answer may be waited for yet.
+        // Outputs from before the answer can still be waited for.
         self.read = before;
         answer
     }
@@ -192,7 +192,7 @@ impl Client {
         .await
     }
 
-    /// What the network itself said so far.
+    /// Announcements from the network itself so far.
     pub(crate) fn announcements(&self) -> Vec<String> {
         let said = |output: &Output| match output {
             Output::Activity { activity, .. } if activity.kind == "send" => {
@@ -217,7 +217,7 @@ impl Client {
             .collect()
     }
 
-    /// Ends the connection and waits until it is over.
+    /// Ends the connection and waits for it to end.
     pub(crate) async fn stop(mut self) {
         let reason = "done".to_owned();
         self.handle

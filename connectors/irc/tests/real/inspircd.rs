@@ -19,7 +19,7 @@ async fn two_people_talk() {
         })
         .await;
 
-    // Acks carry the server's id, and the other side sees the same one.
+    // Acks have the server's id, and the other side sees the same one.
     let ack = alice.say("#team", "hello :) x").await.unwrap();
     let heard = bob.text("hello :) x").await;
     assert_eq!(ack.id, heard.id);
@@ -34,7 +34,7 @@ async fn two_people_talk() {
         Some("bob")
     );
 
-    // Nothing is cut off: what arrives together is what was said.
+    // Nothing is truncated: the parts together are the whole text.
     let long = "Käse, Brot & Wein für die große Runde 🧀 ".repeat(60);
     alice.say("#team", long.trim()).await.unwrap();
     let mut heard = String::new();
@@ -111,7 +111,7 @@ async fn two_people_talk() {
         })
         .await;
 
-    // Kicked, invited, gone.
+    // Kicks, invitations, leaving.
     let kick = json!({"type": "remove", "target": {"id": format!("rob@{SERVER}")}, "object": {"type": "room", "id": format!("#team@{SERVER}"), "name": "#team", "content": "out"}});
     alice.ask(kick).await.unwrap();
     let out = bob.activity("the kick", |a| a.kind == "leave").await;
@@ -134,7 +134,7 @@ async fn two_people_talk() {
         .await;
     assert_eq!(quit.actor.unwrap().name.as_deref(), Some("rob"));
     alice.ask(json!({"type": "leave", "target": {"id": format!("#team@{SERVER}"), "type": "room"}, "object": {}})).await.unwrap();
-    // Nothing is shown of the numbers that every client is told.
+    // Nothing is shown of the numerics that every client receives.
     assert_eq!(alice.announcements(), [""; 0]);
     alice.stop().await;
 }
@@ -173,7 +173,7 @@ async fn a_taken_nickname_is_won_back() {
 async fn people_sign_in_with_sasl() {
     let server = Server::inspircd(false).await;
     let mut alice = Client::online("alice", server.port).await;
-    // NickServ comes when the services are linked.
+    // NickServ appears when the services are linked.
     loop {
         match alice
             .say("NickServ", "REGISTER secret-7 a@example.test")
@@ -232,7 +232,7 @@ async fn history_that_the_server_sends_by_itself_is_known_by_its_ids() {
     let mut alice = Client::online("alice", server.port).await;
     alice.join("#h").await.unwrap();
     let mut bob = Client::online("bob", server.port).await;
-    // The mode cannot be set through activities: a plain client does it.
+    // The mode cannot be set through activities, so a plain client sets it.
     let mode = plain(
         server.port,
         "op",
@@ -247,7 +247,7 @@ async fn history_that_the_server_sends_by_itself_is_known_by_its_ids() {
     bob.stop().await;
 }
 
-/// A client that only says these lines, and stays.
+/// A client that only sends these lines, and stays connected.
 async fn plain(port: u16, nick: &str, lines: &[&str]) -> tokio::net::TcpStream {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-//! What may be wrong with the network.
+//! Network failures.
 
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
 
@@ -56,7 +56,7 @@ async fn a_certificate_that_is_trusted_is_taken() {
     let mut alice = Client::start_with(&irc, record.clone()).await;
     alice.state("online").await;
     alice.stop().await;
-    // The same certificate does not do for another name.
+    // The same certificate is not valid for another name.
     record.connection.set("host", "127.0.0.1");
     let mut other = Client::start_with(&irc, record).await;
     let sentence = other.state("offline").await;

@@ -1,4 +1,4 @@
-//! The poor server: no tags, no echo, nicknames of nine characters.
+//! A minimal server: no tags, no echo, nicknames of nine characters.
 
 use serde_json::json;
 
@@ -50,7 +50,7 @@ async fn two_people_talk_without_ircv3() {
     long.ask(json!({"type": "leave", "target": {"id": format!("#team@{SERVER}"), "type": "room"}, "object": {"type": "message", "content": "bye all"}})).await.unwrap();
     let left = alice.activity("the leave", |a| a.kind == "leave").await;
     assert!(left.content().unwrap().contains("bye all"));
-    // Nothing is shown of the numbers that every client is told.
+    // Nothing is shown of the numerics that every client receives.
     assert_eq!(alice.announcements(), [""; 0]);
     alice.stop().await;
     long.stop().await;

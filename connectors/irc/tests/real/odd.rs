@@ -1,4 +1,4 @@
-//! What servers do to a connection that no specification asks for, scripted here.
+//! Server behaviour outside the specifications, scripted here.
 
 use irc_connector::{Irc, IrcConfig};
 use tempfile::TempDir;
@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::client::{Client, assignment};
 use crate::servers::PATIENCE;
 
-/// Reads lines until one begins with that; returns it.
+/// Reads lines until one has this prefix; returns it.
 async fn line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, start: &str) -> String {
     let search = async {
         loop {
@@ -47,7 +47,7 @@ async fn tls_that_ends_without_a_word_is_an_end_like_any_other() {
     let (stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
     let mut stream = BufReader::new(acceptor.accept(stream).await.unwrap());
     line(&mut stream, "USER ").await;
-    // The socket is closed, TLS is not.
+    // The socket is closed without closing TLS.
     drop(stream);
     let sentence = alice.state("offline").await;
     assert!(

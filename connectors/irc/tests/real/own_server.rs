@@ -1,4 +1,4 @@
-//! Who may be connected to the space's own server.
+//! Who may connect to the space's own server.
 
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
 use protocol::PRIVATE_CONNECTION;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-/// The longest wait for anything.
+/// Maximum wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn free_port() -> u16 {
@@ -25,7 +25,7 @@ pub(crate) struct Server {
     program: &'static str,
     arguments: Vec<String>,
     child: Option<Child>,
-    /// Where services link.
+    /// Port on which services link.
     links: u16,
     services: Option<Child>,
 }
@@ -36,7 +36,7 @@ const MODULES: &str = "cap ircv3 ircv3_accounttag ircv3_batch ircv3_capnotify ir
     hidechans servprotect svshold";
 
 impl Server {
-    /// InspIRCd 3 with what it has of IRCv3; `tls` with a certificate of its own making.
+    /// InspIRCd 3 with its IRCv3 modules; `tls` with a self-made certificate.
     pub(crate) async fn inspircd(tls: bool) -> Self {
         let dir = TempDir::new().unwrap();
         let (port, tls_port, services) = (free_port(), free_port(), free_port());
@@ -95,7 +95,7 @@ impl Server {
         server
     }
 
-    /// ngIRCd, which knows next to nothing of IRCv3.
+    /// ngIRCd, which supports hardly any of IRCv3.
     pub(crate) async fn ngircd() -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
@@ -148,7 +148,7 @@ impl Server {
         }
     }
 
-    /// Ends the services as an operator does, so that they keep who is registered.
+    /// Stops the services as an operator would, so that they save registrations.
     pub(crate) async fn stop_services(&mut self) {
         let mut services = self.services.take().unwrap();
         let id = services.id().unwrap().to_string();

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::client::{Client, SERVER, assignment};
 use crate::servers::Server;
 
-/// What is logged, at whatever level.
+/// Everything that is logged, at any level.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -61,7 +61,7 @@ async fn no_password_is_archived_or_logged() {
             .await;
         told.push(heard.content().unwrap().to_owned());
     }
-    // Atheme does repeat what it was told.
+    // Atheme does repeat what it was sent.
     assert!(told.iter().any(|text| text.contains("hunter-")), "{told:?}");
     let kept: Vec<String> = alice
         .records()
@@ -76,7 +76,7 @@ async fn no_password_is_archived_or_logged() {
         .iter()
         .filter(|body| body.contains("hunter-"))
         .collect();
-    // The key of a channel is needed to come back, and stands in the connection's record only.
+    // The channel's key is needed to rejoin, and is only in the connection's record.
     assert!(
         secrets.iter().all(|body| body.starts_with("Joined")),
         "{secrets:#?}"

@@ -1,4 +1,4 @@
-//! Whatever a server says, the session goes on and stays within bounds.
+//! Whatever a server sends, the session continues and stays within its limits.
 
 use std::time::Duration;
 
@@ -94,7 +94,8 @@ proptest! {
             let before = story.outputs.len() + story.sent.len() + story.actions.len();
             story.server(line);
             let after = story.outputs.len() + story.sent.len() + story.actions.len();
-            // No line of a server makes more of us than members it told of, and what waited.
+            // A server's line adds no more to our state than the members it listed and what was
+            // waiting.
             prop_assert!(after - before < 200, "{line}: {}", after - before);
         }
         for line in &story.sent {

@@ -1,4 +1,4 @@
-//! Names are compared as the server says.
+//! Names are compared as the server announces.
 
 use crate::common::{Story, assignment};
 
@@ -12,7 +12,7 @@ fn rfc1459_folds_brackets_and_ascii_does_not() {
         assert_eq!(!story.activities().is_empty(), same, "{mapping}");
         if same {
             let (activity, _, records) = story.only();
-            // The room is spelled as the server first told it.
+            // The room is spelled as the server first spelled it.
             assert_eq!(activity.target.as_ref().unwrap().id, "#Team[x]@irc.test");
             assert_eq!(records.len(), 1);
         }

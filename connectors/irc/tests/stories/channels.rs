@@ -52,7 +52,7 @@ fn a_join_by_wish_is_remembered_and_the_room_is_shown() {
         .map(|object| object["role"].clone())
         .collect();
     assert_eq!(roles, ["owner", "admin", "participant"]);
-    // Again: success at once, and the room is shown to the one who asked.
+    // Again: immediate success, and the room is shown to the requester.
     story.outputs.clear();
     story.sent.clear();
     let again = story.perform(wish);
@@ -241,7 +241,7 @@ fn who_is_away_is_known_and_so_is_that_nobody_looks() {
     assert_eq!(story.sent, ["AWAY :Not at the keyboard; messages are kept"]);
     story.command(Command::Audience { sockets: 1 });
     assert_eq!(story.sent[1], "AWAY");
-    // What the person says goes before that.
+    // What the user sets takes precedence.
     let away = story.perform(json!({"type": "update", "object": {"type": "presence", "show": "away", "content": "gone fishing"}}));
     story.server(":irc.test 306 alice :You have been marked as being away");
     assert!(story.answer(away).unwrap().is_ok());
@@ -389,7 +389,7 @@ fn more_channels_than_are_remembered_are_told() {
         sentence.contains("at most 200 channels") && sentence.contains("#t"),
         "{sentence}"
     );
-    // Made to join by the network: in, and told.
+    // Forced to join by the network: we are in, and clients are told.
     story.outputs.clear();
     story.server(":alice!al@h JOIN #t");
     let told = story.activities();
@@ -398,7 +398,7 @@ fn more_channels_than_are_remembered_are_told() {
         .find_map(|(activity, ..)| activity.error.clone());
     assert!(trouble.unwrap().contains("at most 200 channels"));
     assert!(bodies(&story).is_empty(), "{:?}", bodies(&story));
-    // Nor does a network add to what is joined the next time.
+    // Nor does a network add to the channels joined the next time.
     story.lost("The connection was lost.");
     story.elapsed = story.session.poll_timeout().unwrap();
     story.sent.clear();
@@ -428,7 +428,7 @@ fn joins_keep_to_what_the_server_takes_at_once() {
 #[test]
 fn memberships_are_bounded_and_counted() {
     let mut story = Story::online(assignment(), "away-notify", "CHANTYPES=#");
-    // A hostile server makes us join and fills the channels.
+    // A hostile server makes us join channels and fills them.
     for channel in 0..4 {
         story.server(&format!(":alice!al@h JOIN #c{channel}"));
         for line in 0..450 {
@@ -446,7 +446,7 @@ fn memberships_are_bounded_and_counted() {
     let members = answer.object.as_ref().unwrap().get("members").unwrap();
     let members = members.as_array().unwrap().len();
     assert!(members > 0 && members < 45_000, "{members}");
-    // Room is made again by those who go, and who is away of strangers is forgotten.
+    // Members who leave make room again, and the away state of strangers is forgotten.
     story.server(":alice!al@h JOIN #small");
     story.server(":bob!b@h JOIN #c0");
     story.server(":alice!al@h PART #c3");

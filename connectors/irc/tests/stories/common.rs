@@ -1,4 +1,4 @@
-//! A session with a scripted server and a clock that is a variable.
+//! A session with a scripted server and a simulated clock.
 
 #![allow(unreachable_pub, reason = "shared by the stories")]
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
@@ -42,7 +42,7 @@ pub fn assignment() -> Assignment {
     }
 }
 
-/// An activity, who gets it, and its records.
+/// An activity, its audience, and its records.
 pub type Told<'a> = (&'a Activity, Audience, &'a [(String, EventBody)]);
 
 pub struct Story {
@@ -169,7 +169,7 @@ impl Story {
         self.drain();
     }
 
-    /// Lets time pass, waking the session whenever it wants.
+    /// Advances the time, waking the session whenever it asks.
     pub fn pass(&mut self, time: Duration) {
         let end = self.elapsed + time;
         while let Some(due) = self.session.poll_timeout().filter(|due| *due <= end) {
@@ -179,7 +179,7 @@ impl Story {
         self.elapsed = end;
     }
 
-    /// Lets minutes pass with a server that answers.
+    /// Advances the time by minutes, with a server that responds.
     pub fn pass_alive(&mut self, minutes: u32) {
         for _ in 0..minutes {
             self.pass(Duration::from_secs(60));
@@ -213,7 +213,7 @@ impl Story {
         }))
     }
 
-    /// As a client of Sockethub says it, which knows texts only.
+    /// Sends a message like a Sockethub client, which knows texts only.
     pub fn say_plain(&mut self, target: &str, text: &str) -> RequestId {
         let plain = Attached {
             socket: 8,
@@ -236,7 +236,7 @@ impl Story {
         self.outputs.clear();
     }
 
-    /// What became of tasks, by the numbers of their requests.
+    /// Outcomes of tasks, by request number.
     pub fn said(&self) -> Vec<(u64, TaskOutcome)> {
         let said = |output: &Output| match output {
             Output::Said { request, said } => Some((request.0, said.clone())),
@@ -245,7 +245,7 @@ impl Story {
         self.outputs.iter().filter_map(said).collect()
     }
 
-    /// The answer to a request, if it came.
+    /// The answer to a request, if it has arrived.
     pub fn answer(&self, request: RequestId) -> Option<Result<&Activity, &str>> {
         self.outputs.iter().find_map(|output| match output {
             Output::Done { request: r, result } if *r == request => {
@@ -280,7 +280,7 @@ impl Story {
         all[0]
     }
 
-    /// The newest state of the connection: status and sentence.
+    /// The connection's latest state: status and sentence.
     pub fn state(&self) -> (String, String) {
         self.activities()
             .into_iter()

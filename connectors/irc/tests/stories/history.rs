@@ -1,4 +1,4 @@
-//! What was said while we were away.
+//! Messages sent while we were away.
 
 use irc_connector::Settings;
 use protocol::{ArchiveTarget, EventBody, Timestamp};
@@ -53,7 +53,7 @@ fn a_gap_is_filled_page_by_page_in_order() {
         story.sent[1],
         "CHATHISTORY AFTER #t timestamp=2026-01-01T00:00:01.999Z 2"
     );
-    // Somebody speaks meanwhile: that does not end the search.
+    // Someone speaks meanwhile, which does not end the search.
     story.server("@msgid=z;time=2026-01-01T02:00:00.000Z :bob!b@h PRIVMSG #t :live");
     page(
         &mut story,
@@ -183,7 +183,7 @@ fn history_that_nobody_asked_for_is_taken_and_changes_no_members() {
     assert!(story.sent.is_empty());
     story.server("@msgid=x :bob!b@h PRIVMSG #t :earlier");
     assert_eq!(story.texts(), ["earlier"]);
-    // A split of the network in a batch is no history.
+    // A netsplit in a batch is not history.
     story.server(":irc.test BATCH +n netsplit a.test b.test");
     story.server("@batch=n :bob!b@h QUIT :a.test b.test");
     assert_eq!(story.activities().last().unwrap().0.kind, "leave");
@@ -195,7 +195,8 @@ fn what_is_said_while_a_gap_is_filled_does_not_hide_the_gap() {
     let last_seen = ["#t", "bob", "*"].map(|name| (name.to_owned(), seen));
     let last_seen = last_seen.to_vec();
     let mut story = story(last_seen);
-    // Who wrote is asked from where everything was known, not from the newest message.
+    // Who wrote is requested from the time up to which everything was known, not from the newest
+    // message.
     assert!(
         story
             .sent

@@ -1,4 +1,4 @@
-//! The session played with a scripted server and a fake clock: one file, one story.
+//! The session with a scripted server and a fake clock: one story per file.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 

@@ -1,4 +1,4 @@
-//! What is said: echoes, records, splitting, actions, CTCP.
+//! Messages: echoes, records, splitting, actions, CTCP.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn a_message_is_acknowledged_by_its_echo_after_its_record() {
     assert!(matches!(story.outputs[1], gateway::Output::Done { .. }));
     let ack = story.answer(request).unwrap().unwrap();
     assert_eq!(ack.id.as_deref(), Some("m1"));
-    // A repeat of the echo is known.
+    // A repeated echo is recognised.
     story.outputs.clear();
     story.server("@msgid=m1 :alice!al@host.test PRIVMSG #t :hello :) x");
     assert!(story.outputs.is_empty());
@@ -88,7 +88,7 @@ fn the_id_that_a_client_made_comes_back_with_every_part_and_is_recorded() {
     }
     let ack = story.answer(request).unwrap().unwrap();
     assert_eq!(ack.client_id().unwrap().as_str(), "local:1");
-    // What is said by others, or from elsewhere, has none.
+    // Messages from others, or from elsewhere, have none.
     story.server("@msgid=m3 :alice!al@host.test PRIVMSG #t :one");
     let ids: Vec<_> = story
         .activities()
@@ -115,7 +115,7 @@ fn without_labels_an_echo_is_found_by_what_it_says() {
     story.server(":alice!al@host.test PRIVMSG #t :ONE, changed by the server");
     let ack = story.answer(one).unwrap().unwrap();
     assert_eq!(ack.content(), Some("ONE, changed by the server"));
-    // Said with the same nickname elsewhere: everybody is told.
+    // Sent with the same nickname elsewhere: everyone is told.
     story.outputs.clear();
     story.server(":alice!al@host.test PRIVMSG #t :from my phone");
     assert_eq!(story.only().1, Audience::All);
@@ -176,7 +176,7 @@ fn long_text_becomes_lines_that_fit_when_they_are_relayed() {
     }
     let said = story.texts().join(" ");
     assert_eq!(said.replace(' ', ""), text.replace(' ', ""));
-    // The first is the ack, the others are seen at the sender too.
+    // The first is the ack; the sender sees the others too.
     let audiences: Vec<_> = story
         .activities()
         .iter()
@@ -244,7 +244,7 @@ fn actions_are_told_in_three_ways_and_seen_in_one() {
     assert_eq!(story.sent[1], story.sent[0]);
     story.say("#t", "see docs/me for info");
     assert_eq!(story.sent[2], "PRIVMSG #t :see docs/me for info");
-    // Texts that look like one: with a second slash, and from whoever says what it means.
+    // Texts that look like a command: with a second slash, and from clients that state the type.
     story.say_plain("#t", "//me is how to do it");
     story.say("#t", "/me is how to do it");
     assert_eq!(story.sent[3], "PRIVMSG #t :/me is how to do it");
@@ -291,7 +291,7 @@ fn direct_messages_are_archived_under_the_other_one() {
             ("Carol@irc.test".to_owned(), user("Carol"))
         ]
     );
-    // A password said to a service is acknowledged and not archived.
+    // A password sent to a service is acknowledged and not archived.
     story.outputs.clear();
     let request = story.say("NickServ", "IDENTIFY secret");
     story.server(":alice!al@host.test PRIVMSG NickServ :IDENTIFY secret");

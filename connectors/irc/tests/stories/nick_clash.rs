@@ -1,4 +1,4 @@
-//! Nicknames that are taken, changed, and won back.
+//! Nicknames that are taken, changed, and regained.
 
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ fn another_nickname_is_taken_and_the_wanted_one_won_back() {
         "{:?}",
         story.sent
     );
-    // Still taken: nobody is bothered, and the next try comes later.
+    // Still taken: nobody is notified, and the next attempt comes later.
     story.outputs.clear();
     story.sent.clear();
     story.server(":irc.test 433 alice__ alice :Nickname is already in use");
     assert!(story.outputs.is_empty());
     story.pass(Duration::from_secs(29));
     assert!(!story.sent.contains(&"NICK alice".to_owned()));
-    // Its owner goes: it is ours at once.
+    // Its owner leaves: it is ours immediately.
     story.server(":alice!x@y QUIT :bye");
     assert!(story.sent.contains(&"NICK alice".to_owned()));
     story.server(":alice__!al@host.test NICK alice");

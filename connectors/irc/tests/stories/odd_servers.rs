@@ -1,4 +1,4 @@
-//! Servers that do not keep to the letter, or to anything.
+//! Servers that do not follow the specifications.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::common::{START, Story, assignment};
 
-/// A line that need not be text.
+/// A line that need not be valid text.
 fn bytes(story: &mut Story, line: &[u8]) {
     let now = story.now();
     story.session.handle_line(line, now);
@@ -26,7 +26,7 @@ fn what_a_line_must_not_contain_costs_no_message() {
         (&b":bob!b@h PRIVMSG #t :a\0b"[..], "ab"),
         (&b":bob!b@h PRIVMSG #t :a\rb"[..], "a b"),
         (&b"\r:bob!b@h PRIVMSG #t :\0\0first"[..], "first"),
-        // Cut within a character, as by a server that shortens lines.
+        // Truncated within a character, as by a server that shortens lines.
         (&b":bob!b@h PRIVMSG #t :gr\xc3\xbc\xc3"[..], "gr\u{fc}"),
         (&b":bob!b@h PRIVMSG #t :caf\xe9"[..], "caf\u{e9}"),
     ] {
@@ -246,7 +246,7 @@ fn joins_that_wait_are_not_asked_for_again() {
     let mut record = assignment();
     record.connection.channels = (0..30).map(|n| format!("#c{n}")).collect();
     let mut story = Story::online(record, "", "CHANTYPES=#");
-    // A network that renames us and signs us in, over and over, and lets us in nowhere.
+    // A network that keeps renaming us and signing us in, and lets us join nothing.
     for number in 0..200 {
         let nick = match number {
             0 => "alice".to_owned(),

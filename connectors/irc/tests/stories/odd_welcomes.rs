@@ -1,4 +1,4 @@
-//! Servers that let us in, or not, in ways of their own.
+//! Servers with unusual registrations or refusals.
 
 use gateway::Command;
 
@@ -49,7 +49,7 @@ fn what_a_server_says_between_welcome_and_the_end_of_it_is_shown() {
     assert_eq!(story.texts(), ["Read the rules"]);
 }
 
-/// Minutes with a server that offers the sign-in when it is asked, and refuses it.
+/// Minutes with a server that offers the sign-in when asked, and refuses it.
 fn refusing(story: &mut Story, minutes: u32) {
     for _ in 0..minutes {
         let before = story.sent.len();
@@ -93,14 +93,14 @@ fn a_password_that_is_refused_is_not_shown_every_minute() {
             .filter(|error| error.contains("refused the password"))
             .count()
     };
-    // The services come, and do not like it.
+    // The services come back and refuse.
     refusing(&mut story, 14);
     assert_eq!((attempts(&story), complaints(&story)), (1, 1));
-    // Something else that is offered does not make it right.
+    // Another capability being offered changes nothing.
     story.server(":irc.test CAP alice NEW :away-notify");
     story.server(":irc.test CAP alice ACK :away-notify");
     assert_eq!(attempts(&story), 1);
-    // After a long time, or when it is offered anew, it is tried again.
+    // After a long time, or when it is offered again, it is retried.
     refusing(&mut story, 6);
     assert_eq!((attempts(&story), complaints(&story)), (2, 2));
     story.server(":irc.test CAP alice NEW :sasl=PLAIN");
@@ -142,7 +142,7 @@ fn what_a_server_says_last_is_why_it_closes() {
         ),
         "{sentence}"
     );
-    // ERROR says it better, and of what was said at the last connection nothing is left.
+    // ERROR is more precise, and nothing from the last connection is left.
     story.elapsed = story.session.poll_timeout().unwrap();
     story.connect();
     story.server(":tmi.test NOTICE * :Looking up your host");

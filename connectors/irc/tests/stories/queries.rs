@@ -60,7 +60,7 @@ fn an_error_finds_its_request_by_label() {
     story.server("@batch=1 :irc.test 318 alice Bob :End of /WHOIS list.");
     story.server(":irc.test BATCH -1");
     assert!(story.answer(two).unwrap().is_err());
-    // The end of the list answered the other; the numeric itself did not.
+    // The end of the list answered the other request; the numeric itself did not.
     assert_ne!(story.answer(one).map(|a| a.is_ok()), Some(true));
 }
 

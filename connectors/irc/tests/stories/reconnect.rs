@@ -1,4 +1,4 @@
-//! Lost connections, silence, waits, the end.
+//! Lost connections, silence, delays, the end.
 
 use std::time::Duration;
 

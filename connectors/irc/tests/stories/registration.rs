@@ -1,4 +1,4 @@
-//! Getting in: capabilities, SASL, PASS, refusals.
+//! Registration: capabilities, SASL, PASS, refusals.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn sasl_answers_in_pieces_of_400_bytes() {
     let mut record = assignment();
     record.connection.set("sasl", true);
     record.connection.set("username", "al");
-    // \0al\0 and the password: 300 bytes are just 400 in base64.
+    // \0al\0 and the password: 300 bytes are exactly 400 in base64.
     record.connection.password = Some("p".repeat(296));
     let mut story = Story::new(record);
     story.connect();
@@ -117,7 +117,7 @@ fn capabilities_come_and_go() {
     story.server("AUTHENTICATE +");
     story.server(":irc.test 903 alice :ok");
     assert!(!story.sent.iter().any(|line| line == "CAP END"));
-    // Without echo-message a message is told when it is written; with it, when it is echoed.
+    // Without echo-message a message is reported when it is written; with it, when it is echoed.
     story.join("#t", "alice");
     story.server(":irc.test CAP alice NEW :echo-message");
     story.server(":irc.test CAP alice ACK :echo-message");
@@ -148,7 +148,7 @@ fn one_capability_that_is_not_granted_costs_no_other() {
     assert_eq!(story.sent, ["CAP REQ batch", "CAP REQ echo-message"]);
     story.sent.clear();
     story.server(":irc.test CAP * ACK :sasl ");
-    // Nobody asked for that.
+    // Not requested.
     story.server(":irc.test CAP * ACK :x/forced");
     story.server(":irc.test CAP * NAK :batch");
     assert!(story.sent.is_empty(), "{:?}", story.sent);
@@ -160,7 +160,7 @@ fn one_capability_that_is_not_granted_costs_no_other() {
     story.welcome("alice", "CHANTYPES=#");
     assert_eq!(story.state().1, "Connected to irc.test as alice.");
     assert!(story.sent.contains(&"JOIN #a".to_owned()));
-    // What was refused alone is not asked for again before it is offered anew.
+    // What was refused alone is not requested again until it is offered again.
     story.sent.clear();
     story.server(":irc.test CAP alice NEW :away-notify");
     story.server(":irc.test CAP alice ACK :away-notify");
@@ -188,7 +188,7 @@ fn without_a_sign_in_nothing_is_joined_until_there_is_one() {
             "{:?}",
             story.sent
         );
-        // Services come: signed in, and in.
+        // Services come back: we are signed in and join.
         story.sent.clear();
         story.server(":irc.test CAP alice NEW :sasl=PLAIN");
         assert_eq!(story.sent, ["CAP REQ sasl"]);
@@ -251,7 +251,7 @@ fn why_channels_wait_is_told_to_whoever_comes_later_too() {
             && !sentence.contains("offers no sign-in"),
         "{sentence}"
     );
-    // So it is of one that offers other ways only.
+    // The same applies to one that offers only other mechanisms.
     let mut story = Story::new(with_password());
     story.connect();
     story.server(":irc.test CAP * LS :batch");
@@ -277,7 +277,7 @@ fn joining_without_the_account_is_the_persons_choice() {
         .iter()
         .find_map(|(activity, ..)| activity.error.clone());
     assert!(trouble.unwrap().contains("without your account"));
-    // By hand, while all else waits.
+    // Joined by hand, while everything else waits.
     let mut story = Story::new(with_password());
     story.connect();
     story.welcome("alice", "CHANTYPES=#");

@@ -1,11 +1,11 @@
-//! What is said to services and by them, and the nicknames that they take away.
+//! Messages to and from services, and nicknames they take away.
 
 use protocol::EventBody;
 use serde_json::json;
 
 use crate::common::{Story, assignment};
 
-/// Everything that is kept for ever, as one text.
+/// Everything that is stored permanently, as one text.
 fn kept(story: &Story) -> String {
     let told = story.activities();
     let records = told.iter().flat_map(|(_, _, records)| records.iter());
@@ -50,7 +50,7 @@ fn what_services_repeat_is_kept_without_the_secret() {
             ));
         }
         assert!(!kept(&story).contains("hunter-22"), "{}", kept(&story));
-        // The person sees what services say, as they say it.
+        // The user sees the services' messages unchanged.
         assert!(story.texts().iter().any(|text| text.contains("hunter-22")));
     }
 }
@@ -128,7 +128,7 @@ fn a_command_that_a_client_does_not_know_tells_nobody() {
         assert!(!sentence.contains("hunter-22"), "{sentence}");
     }
     assert!(story.sent.is_empty(), "{:?}", story.sent);
-    // What only looks like one is a text.
+    // Something that only looks like one is text.
     for text in [
         "/oper",
         "/verification is due",
@@ -156,7 +156,7 @@ fn a_nickname_that_services_take_away_is_not_fought_for() {
         "{:?}",
         story.sent
     );
-    // Signed in, by whatever way, it is ours again.
+    // Once signed in, by whatever method, it is ours again.
     story.say("NickServ", "IDENTIFY alice hunter-22");
     story.server(":irc.test 900 Guest4711 Guest4711!al@h alice :You are now logged in as alice");
     assert!(
@@ -166,7 +166,7 @@ fn a_nickname_that_services_take_away_is_not_fought_for() {
     );
     story.server(":Guest4711!al@host.test NICK :alice");
     assert_eq!(story.state().1, "Connected to irc.test as alice.");
-    // Once more, and once more it ends.
+    // Once more, with the same end.
     story.server(":alice!al@host.test NICK :Guest1");
     story.sent.clear();
     story.pass_alive(60);

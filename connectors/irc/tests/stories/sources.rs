@@ -1,4 +1,4 @@
-//! Who speaks, to whom, and what is shown that no request asked for.
+//! Who is speaking, to whom, and what is shown without a request.
 
 use gateway::Audience;
 use protocol::{ArchiveTarget, EventBody};
@@ -42,11 +42,11 @@ fn whoever_has_a_user_or_a_host_is_a_person() {
         let expected = (channel.clone(), "user.name/discord".to_owned());
         assert_eq!(archived(&story), [expected]);
     }
-    // Whoever else: nobody is known by a look at lists.
+    // Others are not known merely from lists.
     story.outputs.clear();
     story.server(":other.name/discord!bridge@h PRIVMSG #a :hello");
     assert_eq!(story.only().0.actor.as_ref().unwrap().kind, "person");
-    // Directly, too, and what they do.
+    // Direct messages too, and actions.
     story.outputs.clear();
     story.server(":user.name/discord!bridge@h PRIVMSG alice :psst");
     assert_eq!(archived(&story).len(), 1);
@@ -63,7 +63,7 @@ fn what_persons_say_before_the_welcome_is_shown() {
     story.server(":irc.test NOTICE alice :*** Looking up your hostname");
     story.server("NOTICE AUTH :*** Checking ident");
     assert!(archived(&story).is_empty());
-    // A bouncer that says what is wrong.
+    // A bouncer that reports a problem.
     story.server(":*status!znc@znc.in PRIVMSG alice :Network x doesn't exist.");
     let expected = (
         ArchiveTarget::User("*status".to_owned()),
@@ -105,7 +105,7 @@ fn servers_speak_as_the_service_and_in_channels() {
         let channel = ArchiveTarget::Channel("#a".to_owned());
         assert_eq!(archived(&story), [(channel, source.to_owned())]);
     }
-    // A server without a dot is known by its greeting.
+    // A server without a dot is recognised by its greeting.
     let mut story = Story::new(assignment());
     story.connect();
     story.server(":hub 001 alice :Welcome");
@@ -140,7 +140,7 @@ fn what_only_operators_of_a_channel_see_is_answered_to_them() {
     story.server(":alice!al@h PRIVMSG @#a :yes");
     assert!(story.answer(answer).unwrap().is_ok());
     assert_eq!(archived(&story), [(here, "alice".to_owned())]);
-    // It is no channel to join, and of a channel that we are in.
+    // It is not a channel to join; it belongs to a channel we are in.
     let join =
         story.perform(json!({"type": "join", "target": {"id": "@#a@irc.test", "type": "room"}}));
     assert!(story.error(join).contains("cannot be a channel"));
@@ -189,7 +189,7 @@ fn what_answers_nothing_is_shown() {
         assert_eq!(activity.actor.as_ref().unwrap().kind, "service");
         assert_eq!((audience, records.len()), (Audience::Full, 0));
     }
-    // What every client is told at its entry is not.
+    // What every client is sent on registration is not.
     story.outputs.clear();
     story.server(":irc.test 251 alice :There are 3 users");
     story.server(":irc.test 329 alice #a 1767225500");

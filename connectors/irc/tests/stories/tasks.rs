@@ -1,4 +1,4 @@
-//! Tasks: lines that are said once.
+//! Tasks: lines that are sent once.
 
 use std::time::Duration;
 
@@ -203,7 +203,7 @@ fn what_was_begun_before_is_looked_for_in_the_history() {
     assert!(!story.sent.iter().any(|line| line.contains("PRIVMSG")));
     let time = "time=2026-01-01T00:00:00.100Z";
     story.server(":irc.test BATCH +h chathistory #tea");
-    // One has its tag, one has lost it, one is somebody else's who copied it.
+    // One has its tag, one has lost it, one is from someone else who copied it.
     story.server(&format!(
         "@batch=h;{time};msgid=m1;+subspace.chat/task=t1/0 :alice!a@h PRIVMSG #tea :one"
     ));
