@@ -222,7 +222,7 @@ async fn moderators_put_others_out() {
     // Neither that ticket nor a new one for the account admits them again.
     for peer in ["b", "b2"] {
         let text = world.refused(&member_ticket("c", peer, "bob", false)).await;
-        assert!(text.contains("put out"), "{text}");
+        assert!(text.contains("removed from this call"), "{text}");
     }
     starter.emit("remove", json!({"peer": "p2"})).await;
     assert!(guest.event("refused").await.is_some());
@@ -230,11 +230,16 @@ async fn moderators_put_others_out() {
         world
             .refused(&call_ticket("c", 2))
             .await
-            .contains("put out")
+            .contains("removed from this call")
     );
     // Here everyone has this machine's address, so a guest who opens the link again is recognised by name.
     let again = guest_ticket("c", "p9", "name 2");
-    assert!(world.refused(&again).await.contains("put out"));
+    assert!(
+        world
+            .refused(&again)
+            .await
+            .contains("removed from this call")
+    );
     world.enter(&guest_ticket("c", "p10", "name 10")).await;
     world.enter(&guest_ticket("d", "p9", "name 2")).await;
     world.running.stop().await;
@@ -272,11 +277,11 @@ async fn who_was_put_out_stays_out_after_a_restart() {
     };
     for ticket in [&bob, &member_ticket("c", "b2", "bob", false), &guest] {
         let text = world.refused(ticket).await;
-        assert!(text.contains("put out"), "{text}");
+        assert!(text.contains("removed from this call"), "{text}");
     }
     let again = guest_ticket("c", "g2", "Mallory");
     let (_, packet) = world.comes_from("203.0.113.7", &again).await;
-    assert!(packet.contains("put out"), "{packet}");
+    assert!(packet.contains("removed from this call"), "{packet}");
     world.enter(&member_ticket("d", "b", "bob", false)).await;
     world.enter(&member_ticket("c", "m", "carol", false)).await;
     world.running.stop().await;
@@ -307,7 +312,7 @@ async fn guests_who_were_put_out_are_known_by_their_network() {
         put_out(&mut starter, &format!("bad{n}")).await;
         // Another ticket and another name, from the same network.
         let (_, packet) = world.comes_from(same, &guest("again", "Mallory")).await;
-        assert!(packet.contains("put out"), "{packet}");
+        assert!(packet.contains("removed from this call"), "{packet}");
         // Members are recognised by their accounts, wherever they are.
         let member = member_ticket("c", &format!("m{n}"), &format!("bob{n}"), false);
         let (member, packet) = world.comes_from(address, &member).await;
@@ -323,7 +328,7 @@ async fn guests_who_were_put_out_are_known_by_their_network() {
     put_out(&mut starter, "m3").await;
     let guest = guest_ticket("c", "g3", "Carol");
     let (_, packet) = world.comes_from("203.0.113.9", &guest).await;
-    assert!(packet.contains("put out"), "{packet}");
+    assert!(packet.contains("removed from this call"), "{packet}");
     world.running.stop().await;
 }
 
@@ -427,7 +432,7 @@ async fn whoever_breaks_the_bounds_is_put_out() {
             world
                 .refused(&call_ticket("c", n))
                 .await
-                .contains("put out")
+                .contains("removed from this call")
         );
     }
     // A participant who left is ignored, even though the socket is open.

@@ -43,7 +43,7 @@ pub(crate) fn connection(
     };
     let word = |key: &str, text: String| {
         if text.contains(char::is_whitespace) {
-            Err(format!("credentials: {key} must not contain blanks."))
+            Err(format!("credentials: {key} must not contain spaces."))
         } else {
             Ok(text)
         }

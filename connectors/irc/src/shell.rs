@@ -138,7 +138,7 @@ impl Shell {
                     let reason = "Connector stopped".to_owned();
                     self.session.handle_command(Command::Stop { reason }, clock);
                     if self.close(&outputs).await.is_err() {
-                        tracing::debug!("the server did not see our QUIT");
+                        tracing::debug!("QUIT could not be sent to the server");
                     }
                     return;
                 }
@@ -175,7 +175,7 @@ impl Shell {
         while let Some(line) = self.lines.next_line() {
             match line {
                 Ok(line) => self.session.handle_line(&line, self.clock()),
-                Err(error) => tracing::debug!(%error, "a line of the server was dropped"),
+                Err(error) => tracing::debug!(%error, "a line from the server was dropped"),
             }
             self.act(outputs).await?;
         }
@@ -233,7 +233,7 @@ impl Shell {
                 }
                 Some(Action::Emit(output)) => {
                     if outputs.send(output).await.is_err() {
-                        tracing::debug!("nobody takes the outputs any more");
+                        tracing::debug!("the outputs have no receiver any more");
                     }
                 }
                 Some(Action::Ended) => return std::ops::ControlFlow::Break(()),
@@ -253,7 +253,7 @@ impl Shell {
         match written.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(lost(&error)),
-            Err(_) => Err("The server takes nothing any more.".to_owned()),
+            Err(_) => Err("The server no longer accepts data.".to_owned()),
         }
     }
 
@@ -379,7 +379,7 @@ async fn secured(
         return Ok(Box::new(stream));
     };
     let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| format!("{host} is no host name that a certificate could be for."))?;
+        .map_err(|_| format!("{host} is not a valid host name for a certificate."))?;
     let handshake = TlsConnector::from(config?).connect(name, stream);
     match timeout(TLS_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),

@@ -23,18 +23,18 @@ pub(crate) fn failure(host: &str, port: u16, error: &std::io::Error) -> String {
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let Some(error) = inner else {
         return format!(
-            "{host} ended the connection while TLS was set up ({}).",
+            "{host} closed the connection during the TLS handshake ({}).",
             words(error)
         );
     };
     let rustls::Error::InvalidCertificate(problem) = error else {
         return format!(
-            "{host} does not speak TLS on port {port} as it should ({error}); check port and TLS in the settings."
+            "{host} does not speak TLS correctly on port {port} ({error}); check port and TLS in the settings."
         );
     };
     let why = match problem {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "it was not issued by an authority that is trusted here".to_owned()
+            "it was not issued by a trusted authority".to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired".to_owned()

@@ -75,7 +75,7 @@ assert.equal((await eighth.next("welcome")).peers.length, 5);
 const { tickets } = JSON.parse(process.env.SCENARIO);
 for (const ticket of [tickets.alice, "nonsense", undefined, 7]) {
   const refused = new Caller(ticket);
-  assert.match((await refused.next("refused")).error, /not valid/);
+  assert.match((await refused.next("refused")).error, /is invalid/);
   await within("end", refused.closed);
 }
 for (const caller of [one, again, eighth, ...others]) caller.socket.disconnect();

@@ -65,7 +65,7 @@ numerics! {
     RPL_SNOMASK = 8, "the server notices that the client gets";
     RPL_REDIR = 10, "another server to use";
     RPL_HELLO = 20, "a greeting before the registration (IRCnet)";
-    RPL_YOURID = 42, "an id of the client (IRCnet)";
+    RPL_YOURID = 42, "a unique id of the client (IRCnet)";
     RPL_UMODEIS = 221, "the client's own modes";
     RPL_STATSCONN = 250, "the most connections so far";
     RPL_LUSERCLIENT = 251, "how many users and servers there are";
@@ -73,11 +73,11 @@ numerics! {
     RPL_LUSERUNKNOWN = 253, "how many connections are not registered";
     RPL_LUSERCHANNELS = 254, "how many channels there are";
     RPL_LUSERME = 255, "how many clients this server has";
-    RPL_TRYAGAIN = 263, "the command was dropped, the server is busy";
+    RPL_TRYAGAIN = 263, "the command was dropped because the server is busy";
     RPL_LOCALUSERS = 265, "users of this server, now and at most";
     RPL_GLOBALUSERS = 266, "users of the network, now and at most";
     RPL_WHOISCERTFP = 276, "WHOIS: the fingerprint of the client's certificate";
-    RPL_AWAY = 301, "somebody is away, with the message";
+    RPL_AWAY = 301, "the user is away, with the message";
     RPL_USERHOST = 302, "the answer to USERHOST";
     RPL_ISON = 303, "the answer to ISON";
     RPL_UNAWAY = 305, "the client is no longer away";
@@ -96,7 +96,7 @@ numerics! {
     RPL_LIST = 322, "LIST: a channel, its members and topic";
     RPL_LISTEND = 323, "end of LIST";
     RPL_CHANNELMODEIS = 324, "the modes of a channel";
-    RPL_CHANNEL_URL = 328, "the address of a channel's page";
+    RPL_CHANNEL_URL = 328, "the URL of a channel's page";
     RPL_CREATIONTIME = 329, "when a channel was created, in seconds since 1970";
     RPL_WHOISACCOUNT = 330, "WHOIS: the account";
     RPL_NOTOPIC = 331, "a channel has no topic";
@@ -110,7 +110,7 @@ numerics! {
     RPL_VERSION = 351, "the answer to VERSION";
     RPL_WHOREPLY = 352, "WHO: a user";
     RPL_NAMREPLY = 353, "NAMES: members of a channel";
-    RPL_WHOSPCRPL = 354, "WHO with fields of one's choice (WHOX)";
+    RPL_WHOSPCRPL = 354, "WHO reply with chosen fields (WHOX)";
     RPL_ENDOFNAMES = 366, "end of NAMES";
     RPL_BANLIST = 367, "a ban of a channel";
     RPL_ENDOFBANLIST = 368, "end of the bans";
@@ -131,26 +131,26 @@ numerics! {
     ERR_WASNOSUCHNICK = 406, "there was no such nickname";
     ERR_TOOMANYTARGETS = 407, "too many targets";
     ERR_INVALIDCAPCMD = 410, "an unknown subcommand of CAP";
-    ERR_NORECIPIENT = 411, "a message without recipient";
+    ERR_NORECIPIENT = 411, "a message without a recipient";
     ERR_NOTEXTTOSEND = 412, "a message without text";
     ERR_BADMASK = 415, "a wrong mask of servers or hosts";
     ERR_INPUTTOOLONG = 417, "the line was too long";
     ERR_UNKNOWNCOMMAND = 421, "there is no such command";
     ERR_NOMOTD = 422, "there is no message of the day";
-    ERR_NONICKNAMEGIVEN = 431, "NICK without nickname";
+    ERR_NONICKNAMEGIVEN = 431, "NICK without a nickname";
     ERR_ERRONEUSNICKNAME = 432, "not a valid nickname";
     ERR_NICKNAMEINUSE = 433, "the nickname is in use";
     ERR_NICKCOLLISION = 436, "the nickname is in use elsewhere on the network";
     ERR_UNAVAILRESOURCE = 437, "the nickname or channel is not available now";
     ERR_NICKTOOFAST = 438, "the nickname was changed too often (ircu)";
     ERR_TARGETTOOFAST = 439, "messages to too many targets (ircu)";
-    ERR_USERNOTINCHANNEL = 441, "somebody is not in that channel";
+    ERR_USERNOTINCHANNEL = 441, "the user is not in that channel";
     ERR_NOTONCHANNEL = 442, "the client is not in that channel";
-    ERR_USERONCHANNEL = 443, "somebody is in that channel already";
+    ERR_USERONCHANNEL = 443, "the user is already in that channel";
     ERR_NONICKCHANGE = 447, "the nickname cannot be changed now (UnrealIRCd)";
-    ERR_NOTREGISTERED = 451, "only after the registration";
+    ERR_NOTREGISTERED = 451, "only after registration";
     ERR_NEEDMOREPARAMS = 461, "parameters are missing";
-    ERR_ALREADYREGISTERED = 462, "only before the registration";
+    ERR_ALREADYREGISTERED = 462, "only before registration";
     ERR_NOPERMFORHOST = 463, "the host may not connect";
     ERR_PASSWDMISMATCH = 464, "a wrong password";
     ERR_YOUREBANNEDCREEP = 465, "the client is banned from the server";
@@ -159,7 +159,7 @@ numerics! {
     ERR_LINKCHANNEL = 470, "the client is sent to another channel";
     ERR_CHANNELISFULL = 471, "the channel is full";
     ERR_UNKNOWNMODE = 472, "an unknown mode of channels";
-    ERR_INVITEONLYCHAN = 473, "the channel takes who is invited";
+    ERR_INVITEONLYCHAN = 473, "the channel is invite-only";
     ERR_BANNEDFROMCHAN = 474, "the client is banned from the channel";
     ERR_BADCHANNELKEY = 475, "the channel's key is missing or wrong";
     ERR_BADCHANMASK = 476, "not a valid name of a channel";
@@ -168,9 +168,9 @@ numerics! {
     ERR_NOPRIVILEGES = 481, "only for operators of the server";
     ERR_CHANOPRIVSNEEDED = 482, "only for operators of the channel";
     ERR_RESTRICTED = 484, "the connection is restricted";
-    ERR_NONONREG = 486, "only registered nicknames may write to that one (UnrealIRCd)";
+    ERR_NONONREG = 486, "only users with a registered nickname may write to that user (UnrealIRCd)";
     ERR_UMODEUNKNOWNFLAG = 501, "an unknown mode of users";
-    ERR_USERSDONTMATCH = 502, "the modes of somebody else";
+    ERR_USERSDONTMATCH = 502, "modes can be changed only for oneself";
     ERR_HELPNOTFOUND = 524, "there is no help on that subject";
     ERR_INVALIDKEY = 525, "not a valid key of a channel";
     ERR_CANTSENDTOUSER = 531, "the message was not sent to the user (InspIRCd)";
@@ -180,14 +180,14 @@ numerics! {
     RPL_HELPTXT = 705, "a line of HELP";
     RPL_ENDOFHELP = 706, "end of HELP";
     ERR_TARGCHANGE = 707, "messages to too many targets (charybdis)";
-    ERR_TARGUMODEG = 716, "the recipient takes messages only from whom it accepted";
-    ERR_NOPRIVS = 723, "the operator has not that privilege";
+    ERR_TARGUMODEG = 716, "the recipient accepts messages only from users on its accept list";
+    ERR_NOPRIVS = 723, "the operator lacks that privilege";
     RPL_MONONLINE = 730, "MONITOR: these are online";
     RPL_MONOFFLINE = 731, "MONITOR: these are offline";
     RPL_MONLIST = 732, "MONITOR: the client's list";
     RPL_ENDOFMONLIST = 733, "MONITOR: end of the list";
     ERR_MONLISTFULL = 734, "MONITOR: the list is full";
-    ERR_MLOCKRESTRICTED = 742, "services keep that mode as it is";
+    ERR_MLOCKRESTRICTED = 742, "services lock that mode";
     RPL_LOGGEDIN = 900, "the client is signed in to an account";
     RPL_LOGGEDOUT = 901, "the client is signed out";
     ERR_NICKLOCKED = 902, "the account cannot be used";
@@ -196,7 +196,7 @@ numerics! {
     ERR_SASLTOOLONG = 905, "SASL: the message is too long";
     ERR_SASLABORTED = 906, "SASL: aborted";
     ERR_SASLALREADY = 907, "SASL: signed in already";
-    RPL_SASLMECHS = 908, "SASL: the mechanisms that there are";
+    RPL_SASLMECHS = 908, "SASL: the supported mechanisms";
 }
 
 #[cfg(test)]

@@ -388,7 +388,7 @@ impl Session {
 /// The error when the account is already in the maximum number of channels of a connection.
 fn too_many(channel: &str, server: &str) -> String {
     format!(
-        "A connection remembers at most {} channels, and yours to {server} has as many: {channel} is one too many; leave another first.",
+        "A connection remembers at most {} channels, and yours to {server} already has that many: {channel} is one too many; leave another first.",
         protocol::MAX_CHANNELS
     )
 }

@@ -124,7 +124,7 @@ impl Session {
             let host = self.assignment.connection.host();
             let wait = in_words(wait);
             self.set_status(format!(
-                "Connecting to {host} in about {wait}: others here connect to it too, and networks do not like a crowd."
+                "Connecting to {host} in about {wait}: others here are connecting to it too, and networks treat a burst of connections as an attack."
             ));
         }
     }
@@ -155,7 +155,7 @@ impl Session {
                 let sentence = match (&self.link.closing_reason, &self.link.last_words) {
                     (Some(text), _) => format!("{} closed the connection: {text}", self.server()),
                     (None, Some(text)) if !self.link.welcomed => {
-                        format!("{reason} The last that it said was: {text}")
+                        format!("{reason} Its last message was: {text}")
                     }
                     _ => reason.to_owned(),
                 };
@@ -323,11 +323,11 @@ impl Session {
             let server = self.server();
             let sentence = if self.link.held {
                 format!(
-                    "{server} offers no sign-in at the moment: you are connected without your account there, and your channels are joined once it signs you in. Join one yourself to go on without it."
+                    "{server} offers no sign-in at the moment: you're connected without your account there. Your channels are joined once you're signed in. Join one yourself to continue without signing in."
                 )
             } else {
                 format!(
-                    "{server} offers no sign-in at the moment: you are connected without your account there."
+                    "{server} offers no sign-in at the moment: you're connected without your account there."
                 )
             };
             self.trouble(None, &sentence);
@@ -357,17 +357,16 @@ impl Session {
         if self.link.held {
             match &self.link.refusal {
                 Some(why) => sentence.push_str(&format!(
-                    " {why} Your channels wait until you are signed in."
+                    " {why} Your channels are joined once you're signed in."
                 )),
-                None => {
-                    sentence.push_str(" It offers no sign-in, and your channels wait for that.")
-                }
+                None => sentence
+                    .push_str(" It offers no sign-in, and your channels are waiting for that."),
             }
         }
         if self.regain_ended() {
             let nick = &self.assignment.connection.nick;
             sentence.push_str(&format!(
-                " The network took the nickname {nick} away: sign in there to have it again."
+                " The network took the nickname {nick} away: sign in there to get it back."
             ));
         }
         self.set_status(sentence);

@@ -17,13 +17,13 @@ impl Session {
     /// Handles a request: answered if possible, and shown to the user.
     pub(super) fn ctcp_asked(&mut self, message: &Message, from: &str, ctcp: &Ctcp) {
         self.answer_ctcp(from, ctcp);
-        let sentence = format!("{from} asks by CTCP: {}", in_words(ctcp));
+        let sentence = format!("{from} sent a CTCP request: {}", in_words(ctcp));
         self.announce(message, sentence);
     }
 
     /// Handles a reply to a request of the account, whichever of its clients sent it.
     pub(super) fn ctcp_answered(&mut self, message: &Message, from: &str, ctcp: &Ctcp) {
-        let sentence = format!("{from} answers by CTCP: {}", in_words(ctcp));
+        let sentence = format!("{from} sent a CTCP reply: {}", in_words(ctcp));
         self.announce(message, sentence);
     }
 

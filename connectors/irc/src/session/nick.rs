@@ -49,7 +49,7 @@ impl Session {
         if tries >= MAX_TRIES {
             let text = message.params.last().map_or("", String::as_str);
             let sentence = format!(
-                "{} has no nickname for us: {wanted} and others like it are refused ({text}).",
+                "{} accepts no nickname for us: {wanted} and similar ones are refused ({text}).",
                 self.server()
             );
             self.refused(&sentence);

@@ -163,14 +163,14 @@ impl Session {
         let channel = |name: &str| self.link.isupport.is_channel(name);
         if about.is_empty() {
             return if said.is_empty() {
-                format!("{server} refused it ({error}).")
+                format!("{server} refused the request ({error}).")
             } else {
                 format!("{server}: {said}.")
             };
         }
         let refused = || {
             if said.is_empty() {
-                format!("{server} refused it ({error}, about {about}).")
+                format!("{server} refused the request ({error}, about {about}).")
             } else {
                 format!("{server} about {about}: {said}.")
             }
@@ -216,7 +216,7 @@ impl Session {
             numeric::ERR_INVITEONLYCHAN => format!("{about} can be joined by invitation only."),
             numeric::ERR_BANNEDFROMCHAN => format!("You are banned from {about}."),
             numeric::ERR_BADCHANNELKEY => {
-                format!("{about} needs a key, and the one given is not right.")
+                format!("{about} needs a key, and the one given is wrong.")
             }
             numeric::ERR_NEEDREGGEDNICK => {
                 format!("{about} is for registered nicknames only; sign in first.")

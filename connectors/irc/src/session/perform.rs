@@ -112,7 +112,9 @@ impl Session {
             }
             ("add" | "remove", _) => self.perform_role(request, socket, activity)?,
             _ => {
-                return Err(format!("platform {PLATFORM} cannot do {kind} {object}."));
+                return Err(format!(
+                    "platform {PLATFORM} does not support {kind} {object}."
+                ));
             }
         }
         Ok(())
@@ -210,7 +212,7 @@ impl Session {
         let by_id = text("id").and_then(room_id).map(|(room, _)| room.channel);
         let name = by_id
             .or_else(|| text("name").map(str::to_owned))
-            .ok_or("The object names no room.")?;
+            .ok_or("The object does not name a room.")?;
         self.checked_channel(name)
     }
 

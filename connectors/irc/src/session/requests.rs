@@ -132,7 +132,7 @@ impl Session {
     ) {
         if self.outbox.room() == 0 || self.requests.len() >= MAX_PENDING {
             let sentence = format!(
-                "Too much waits to be sent to {}; try again in a minute.",
+                "Too much is waiting to be sent to {}; try again in a minute.",
                 self.server()
             );
             self.done(request, Err(sentence));

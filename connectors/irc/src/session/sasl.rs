@@ -46,7 +46,7 @@ impl Session {
             self.send_now(&Message::new("AUTHENTICATE", ["PLAIN"]));
         } else {
             let sentence = format!(
-                "{} takes no passwords with SASL PLAIN; it offers {}.",
+                "{} does not accept passwords with SASL PLAIN; it offers {}.",
                 self.server(),
                 self.mechanisms().unwrap_or("nothing")
             );

@@ -145,7 +145,7 @@ impl Session {
             _ if is_private_command(content) => {
                 let command = content.split_whitespace().next().unwrap_or_default();
                 return Err(format!(
-                    "{command} is no command here, and as a message it would tell what it says to {target}: nothing was sent. Write to the service or the person itself."
+                    "{command} is not a command here, and sending it as a message would disclose it to {target}: nothing was sent. Write to the service or person directly."
                 ));
             }
             _ => typed(content),
@@ -168,7 +168,7 @@ impl Session {
             ))
         } else if lines.len() > self.outbox.room() {
             Err(format!(
-                "Too much waits to be sent to {server}; try again in a minute."
+                "Too much is waiting to be sent to {server}; try again in a minute."
             ))
         } else {
             Ok(lines)

@@ -104,7 +104,7 @@ impl Session {
             .collect();
         let good = |c: char| !(c.is_whitespace() || c.is_control() || c == ',');
         if texts.is_empty() || say.target.is_empty() || !say.target.chars().all(good) {
-            let reason = "There is nothing to say, or nobody to say it to.".to_owned();
+            let reason = "The message or its target is missing.".to_owned();
             return self.tell_said(request, TaskOutcome::Refused(reason));
         }
         let mut parts = vec![Part::Waits; texts.len()];
@@ -178,7 +178,7 @@ impl Session {
                 let nick = &self.link.nick;
                 let server = self.server();
                 let reason = format!(
-                    "{nick} is not in {target} on {server}; join the channel, or remove what writes there."
+                    "{nick} is not in {target} on {server}; join the channel, or remove what posts there."
                 );
                 self.task_ends(&id, TaskOutcome::Refused(reason));
             }
@@ -384,7 +384,7 @@ impl Session {
             .filter(late)
             .map(|task| task.id.clone())
             .collect();
-        let sentence = format!("{} was too slow to say it.", self.server());
+        let sentence = format!("{} was too slow to send it.", self.server());
         for id in late {
             self.task_later(&id, &sentence);
         }

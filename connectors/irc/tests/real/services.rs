@@ -99,7 +99,7 @@ async fn channels_wait_for_services_that_are_not_there() {
     record.connection.channels = vec!["#team".to_owned()];
     let mut alice = Client::start(record).await;
     let sentence = alice.state("online").await;
-    assert!(sentence.contains("your channels wait"), "{sentence}");
+    assert!(sentence.contains("your channels are waiting"), "{sentence}");
     server.start_services();
     let joined = alice
         .activity("the join", |a| a.kind == "join" && a.error.is_none())

@@ -77,7 +77,7 @@ fn joins_that_fail_say_why() {
         ("471", "#t is full."),
         ("473", "#t can be joined by invitation only."),
         ("474", "You are banned from #t."),
-        ("475", "#t needs a key, and the one given is not right."),
+        ("475", "#t needs a key, and the one given is wrong."),
         ("477", "#t is for registered nicknames only; sign in first."),
     ] {
         let mut story = Story::online(assignment(), "", "CHANTYPES=#");

@@ -138,7 +138,7 @@ fn what_a_server_says_last_is_why_it_closes() {
     let (_, sentence) = story.state();
     assert!(
         sentence.starts_with(
-            "The server closed the connection. The last that it said was: Login authentication failed. Next"
+            "The server closed the connection. Its last message was: Login authentication failed. Next"
         ),
         "{sentence}"
     );

@@ -52,7 +52,7 @@ fn a_full_queue_refuses_in_words() {
     let refused = story.say("#t", "one too many");
     assert_eq!(
         story.error(refused),
-        "Too much waits to be sent to irc.test; try again in a minute."
+        "Too much is waiting to be sent to irc.test; try again in a minute."
     );
     story.pass(Duration::from_secs(60));
     assert_eq!(story.texts().len(), 15);

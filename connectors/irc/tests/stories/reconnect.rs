@@ -103,7 +103,7 @@ fn channels_are_joined_again_with_their_keys_and_no_news_is_made_of_it() {
         let (trouble, ..) = story.activities()[1];
         assert_eq!(
             trouble.error.as_deref(),
-            Some("#b needs a key, and the one given is not right.")
+            Some("#b needs a key, and the one given is wrong.")
         );
         story.server("ERROR :Closing link: (restarting)");
         story.lost("The server closed the connection.");

@@ -181,7 +181,7 @@ fn without_a_sign_in_nothing_is_joined_until_there_is_one() {
         story.welcome("alice", "CHANTYPES=#");
         let (status, sentence) = story.state();
         assert_eq!(status, "online");
-        assert!(sentence.contains("your channels wait"), "{sentence}");
+        assert!(sentence.contains("your channels are waiting"), "{sentence}");
         story.pass(Duration::from_secs(20));
         assert!(
             !story.sent.iter().any(|l| l.starts_with("JOIN")),
@@ -247,7 +247,7 @@ fn why_channels_wait_is_told_to_whoever_comes_later_too() {
     assert_eq!(status, "online");
     assert!(
         sentence.contains("refused the password of alice")
-            && sentence.contains("Your channels wait")
+            && sentence.contains("Your channels are joined once")
             && !sentence.contains("offers no sign-in"),
         "{sentence}"
     );

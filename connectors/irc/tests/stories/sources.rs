@@ -171,15 +171,15 @@ fn what_answers_nothing_is_shown() {
         (":irc.test WALLOPS :restart", "To all: restart"),
         (
             ":bob!b@h PRIVMSG alice :\x01VERSION\x01",
-            "bob asks by CTCP: VERSION",
+            "bob sent a CTCP request: VERSION",
         ),
         (
             ":bob!b@h PRIVMSG alice :\x01DCC SEND x 1 2 3\x01",
-            "bob asks by CTCP: DCC SEND x 1 2 3",
+            "bob sent a CTCP request: DCC SEND x 1 2 3",
         ),
         (
             ":bob!b@h NOTICE alice :\x01VERSION other 1.0\x01",
-            "bob answers by CTCP: VERSION other 1.0",
+            "bob sent a CTCP reply: VERSION other 1.0",
         ),
     ] {
         story.outputs.clear();

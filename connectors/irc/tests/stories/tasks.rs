@@ -139,7 +139,7 @@ fn what_cannot_be_said_is_refused_with_a_sentence() {
         assert!(good, "{request} {said:?}");
     };
     refused(0, "alice is not in #else on irc.test");
-    refused(1, "nothing to say");
+    refused(1, "its target is missing");
     refused(2, "does not let you speak in #tea");
 }
 
