@@ -1,4 +1,4 @@
-//! Where passwords are checked and accounts looked up.
+//! The interface for checking passwords and looking up accounts.
 
 use std::future::{Future, ready};
 use std::net::IpAddr;
@@ -7,40 +7,41 @@ use std::pin::Pin;
 use program::Seldom;
 use protocol::{AccountName, SessionRef, SessionsQuery, Timestamp};
 
-/// What a right password gives.
+/// The result of a correct password.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Proof {
-    /// Whose it is.
+    /// Its account.
     pub account: AccountName,
-    /// Id of the `irc` grant that was shown; none for the account's password.
+    /// Id of the `irc` grant that was used; `None` for the account's password.
     pub grant: Option<String>,
-    /// Whether the account may end the connections of others (KILL).
+    /// Whether the account may end other users' connections (KILL).
     pub administrator: bool,
 }
 
 /// Why a name and a password are refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Refusal {
-    /// They do not belong together.
+    /// The name or the password is wrong.
     Wrong,
-    /// They do, but the account is disabled.
+    /// They are correct, but the account is disabled.
     Disabled,
-    /// There were too many wrong ones; the next is looked at after so many seconds.
+    /// There were too many wrong passwords; the next one is checked after this many seconds.
     Wait(u64),
-    /// It could not be found out; one sentence why.
+    /// They could not be checked; one sentence saying why.
     Unavailable(String),
 }
 
 /// What [`Accounts::authenticate`] returns.
 pub type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Proof, Refusal>> + Send + 'a>>;
 
-/// What the other methods of [`Accounts`] return; or one sentence why that could not be found out.
+/// What the other methods of [`Accounts`] return; the error is one sentence saying why there is no
+/// answer.
 pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
-/// Knows accounts, and checks their passwords.
+/// Knows accounts and checks their passwords.
 pub trait Accounts: Send + Sync + 'static {
-    /// Checks a name, as typed, with a password or the token of an `irc` grant, for a client at
-    /// `address`; none if many share one, so that only the account tells who guesses. Given up after
+    /// Checks a name, as typed, with a password or the token of an `irc` grant, for a client at `address`; `None` if
+    /// many clients share the address, so that guesses are counted by account only. Given up after
     /// [`AUTHENTICATION_SECONDS`].
     fn authenticate<'a>(
         &'a self,
@@ -49,10 +50,10 @@ pub trait Accounts: Send + Sync + 'static {
         address: Option<IpAddr>,
     ) -> Authentication<'a>;
 
-    /// Finds out which of a few names are accounts. Given up after [`AUTHENTICATION_SECONDS`].
+    /// Returns which of a few names are accounts. Given up after [`AUTHENTICATION_SECONDS`].
     fn known(&self, names: Vec<AccountName>) -> Answered<'_, Vec<AccountName>>;
 
-    /// Returns a text that changes whenever credentials stop being valid.
+    /// Returns a string that changes whenever credentials stop being valid.
     fn version(&self) -> Answered<'_, String>;
 
     /// Returns which of these credentials are no longer valid; at most [`protocol::MAX_SESSIONS_ASKED`].
@@ -132,7 +133,7 @@ impl Accounts for connector_kit::FunctionsClient {
 
     fn known(&self, names: Vec<AccountName>) -> Answered<'_, Vec<AccountName>> {
         Box::pin(async move {
-            // What somebody would be let in by tomorrow with the account's password: over if there is no account.
+            // A session signed in with the account's password as of tomorrow: it is over only if there is no account.
             let refer = |account: &AccountName| SessionRef {
                 account: account.clone(),
                 grant: None,
@@ -181,5 +182,5 @@ impl Accounts for connector_kit::FunctionsClient {
     }
 }
 
-/// No password is changed after this: the last millisecond of the year 9999.
+/// Later than any password change: the last millisecond of the year 9999.
 const NEVER: i64 = 253_402_300_799_999;

@@ -1,19 +1,19 @@
-//! Ranges of addresses, as an operator writes them: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
+//! Address ranges as operators write them: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// See the module.
+/// An address range.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AddressRange {
     address: IpAddr,
-    /// Leading bits that count.
+    /// The number of significant leading bits.
     bits: u8,
 }
 
 impl AddressRange {
-    /// Returns whether an address is in it; an IPv4 address written as IPv6 is one of IPv4.
+    /// Returns whether an address is in the range; IPv4-mapped IPv6 addresses count as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let shift = |most: u8| u32::from(most - self.bits);

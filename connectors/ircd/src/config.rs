@@ -1,4 +1,4 @@
-//! What an operator can set, and every bound with its default.
+//! The operator's settings, and every limit with its default.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use crate::ProgramOptions;
 use crate::addresses::AddressRange;
 use crate::secret::Secret;
 
-/// The server's name if nothing says another.
+/// The server's name if none is configured.
 const LOCAL_NAME: &str = "irc.subspace.local";
-/// Connections above the limit that may be in a TLS handshake or being refused, at most.
+/// Connections above the limit that may be in a TLS handshake or in the process of being refused.
 const SPARE: usize = 128;
-/// The longest time that a client may be waited for, in milliseconds.
+/// Maximum time to wait for a client, in milliseconds.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-/// The most that may be kept of the log, in bytes: a pebibyte.
+/// Maximum size of the log, in bytes: a pebibyte.
 const MAX_HISTORY: u64 = 1 << 50;
 
 /// Who may connect without an account.
@@ -26,7 +26,7 @@ pub enum Guests {
     /// Only clients on this machine.
     #[default]
     Loopback,
-    /// Anybody.
+    /// Anyone.
     On,
     /// Nobody.
     Off,
@@ -61,23 +61,23 @@ impl Guests {
     }
 }
 
-/// Loopback, IPv4 addresses written as IPv6 included.
+/// Returns whether an address is loopback, including IPv4-mapped IPv6 addresses.
 #[must_use]
 pub(crate) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// A channel that is there from the first start.
+/// A channel that exists from the first start.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct DefaultChannel {
     /// `#general`.
     pub name: String,
-    /// Its first topic; people may change it.
+    /// Its initial topic; users may change it.
     #[serde(default)]
     pub topic: String,
 }
 
-/// Where TLS is spoken, besides the plain listener.
+/// The TLS listener, in addition to the plain one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TlsConfig {
     /// Address and port, usually port 6697.
@@ -88,35 +88,34 @@ pub struct TlsConfig {
     pub key: PathBuf,
 }
 
-/// Everything that is set for one server.
+/// The configuration of a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IrcdConfig {
-    /// The server's name in messages; must contain a dot, so that it is no nickname.
+    /// The server's name in messages; must contain a dot, so that it cannot be a nickname.
     pub name: String,
-    /// What people call the network; one word.
+    /// The display name of the network; one word.
     pub network: String,
     /// Message of the day, any number of lines; empty for none.
     pub motd: String,
-    /// Folder that holds the log and the channels; one server each.
+    /// Folder that holds the log and the channels; one server per folder.
     pub data: PathBuf,
     /// Channels that exist from the first start.
     pub channels: Vec<DefaultChannel>,
-    /// Accounts that are operators of these channels, and may end the connections of others (KILL).
+    /// Accounts that are operators of these channels, and may end other users' connections (KILL).
     pub operators: Vec<AccountName>,
     /// Who may connect without an account.
     pub guests: Guests,
-    /// Addresses (of connectors) that the limit of clients per address does not hold for. Loopback is
-    /// always one.
+    /// Addresses (of connectors) that are exempt from the limit of clients per address. Loopback always is.
     pub trusted: Vec<IpAddr>,
-    /// Reverse proxies, which say by the PROXY protocol (version 1 or 2) where a client really is, and gateways,
-    /// which do so by WEBIRC. From an address that is not on loopback a connection has to begin with the header of
-    /// that protocol, unless there is a `webirc-password`.
+    /// Reverse proxies, which forward a client's address with the PROXY protocol (version 1 or 2), and gateways,
+    /// which use WEBIRC. A connection from such an address, unless it is loopback, must begin with the PROXY header
+    /// unless there is a `webirc-password`.
     pub proxies: Vec<AddressRange>,
-    /// The password of WEBIRC, for connections from `proxies`.
+    /// The password for WEBIRC, for connections from `proxies`.
     pub webirc_password: Option<Secret>,
-    /// A second listener that speaks TLS.
+    /// A second listener, for TLS.
     pub tls: Option<TlsConfig>,
-    /// The bounds.
+    /// The limits.
     pub limits: Limits,
 }
 
@@ -141,7 +140,7 @@ impl Default for IrcdConfig {
 }
 
 options::options! {
-    /// Every bound of the server.
+    /// All limits of the server.
     #[derive(Clone, Debug, Eq, PartialEq)]
     pub struct Limits {
         /// Clients at a time.
@@ -202,7 +201,7 @@ options::options! {
 }
 
 impl Limits {
-    /// The connections that these bounds allow, the spare ones included.
+    /// The number of connections that these limits allow, including the spare ones.
     #[must_use]
     pub fn share(&self) -> Share {
         Share {
@@ -211,7 +210,7 @@ impl Limits {
         }
     }
 
-    /// Allows so many connections, the spare ones included.
+    /// Allows this many connections, including the spare ones.
     #[must_use]
     pub fn with_share(mut self, share: Share) -> Self {
         if share != self.share() {
@@ -222,7 +221,8 @@ impl Limits {
         self
     }
 
-    /// Connections above the limit that may be in a TLS handshake or being refused.
+    /// Connections above the limit that may be in a TLS handshake or in the process of being
+    /// refused.
     pub(crate) fn spare(&self) -> usize {
         self.clients.div_ceil(4).min(SPARE)
     }
@@ -235,12 +235,12 @@ impl Default for Limits {
 }
 
 impl IrcdConfig {
-    /// Returns whether an address is a proxy's or a gateway's.
+    /// Returns whether an address belongs to a proxy or gateway.
     pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|range| range.contains(address))
     }
 
-    /// Returns whether many people may come from an address: this machine, connectors, proxies. Nothing is counted
+    /// Returns whether many people may share an address: this machine, connectors, proxies. Nothing is counted
     /// against it.
     pub(crate) fn is_shared(&self, address: IpAddr) -> bool {
         is_loopback(address)
@@ -248,7 +248,7 @@ impl IrcdConfig {
             || self.is_proxy(address)
     }
 
-    /// Checks what the types cannot.
+    /// Checks what types cannot express.
     ///
     /// # Errors
     /// One sentence: which key, what was found, what is expected.
@@ -342,7 +342,7 @@ impl IrcdConfig {
                 ));
             }
         }
-        // These are added to a clock.
+        // These are added to a clock value.
         for (key, found) in [
             ("registration-ms", limits.registration_ms),
             ("ping-ms", limits.ping_ms),

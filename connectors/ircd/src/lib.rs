@@ -1,9 +1,8 @@
 //! The IRC server for private spaces.
 //!
-//! [`server`] is the protocol as a state machine without I/O; the store keeps messages, channels and
-//! accounts on disk; [`start`] runs both behind TCP and TLS. What the server is for: a team talks on
-//! it with any IRC client, an account may be connected several times under one nickname, and nothing
-//! is shown to anybody before it is durable.
+//! [`server`] is the protocol as a state machine without I/O; the store keeps messages, channels and accounts on
+//! disk; [`start`] runs both behind TCP and TLS. The server lets a team talk with any IRC client, an account may be
+//! connected several times under one nickname, and nothing is shown to anyone before it is durable.
 
 mod accounts;
 mod addresses;

@@ -55,7 +55,7 @@ async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is said of this server at the functions.
+/// What is registered about this server with the functions.
 fn registration(url: &str, config: &IrcdConfig) -> anyhow::Result<Registration> {
     let wrong = || format!("public-url is \"{url}\"; expected irc://host:port or ircs://host:port");
     let (scheme, place) = url.split_once("://").with_context(wrong)?;

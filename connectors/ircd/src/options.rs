@@ -1,4 +1,4 @@
-//! What an operator can set, declared once: for the program alone, and for whoever has the server inside.
+//! The operator's options, declared once: for the program on its own, and for programs that embed the server.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -79,7 +79,7 @@ impl settings::Program for ProgramOptions {
     ];
 }
 
-/// Channels, as an operator names them.
+/// Channels, as an operator lists them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Channels(pub Vec<DefaultChannel>);
 
@@ -99,16 +99,16 @@ impl Value for Channels {
     }
 }
 
-/// Two options that do not belong together: one sentence with the keys' names.
+/// Two options that contradict each other: one sentence with the names of the keys.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct Contradiction(String);
 
 impl Options {
-    /// Makes the server's configuration. What keys are called here begins with `prefix`.
+    /// Creates the server's configuration. Key names in errors begin with `prefix`.
     ///
     /// # Errors
-    /// Two options do not belong together.
+    /// Two options contradict each other.
     pub fn config(&self, prefix: &str) -> Result<IrcdConfig, Contradiction> {
         let mut config = IrcdConfig {
             motd: self.motd.clone(),
@@ -143,7 +143,7 @@ impl Options {
         Ok(Some(crate::secret::Secret(password.to_owned())))
     }
 
-    /// The three keys about TLS: all, or none.
+    /// The three TLS keys: all or none.
     fn tls(&self, prefix: &str) -> Result<Option<TlsConfig>, Contradiction> {
         match (self.tls_listen, &self.tls_certificate, &self.tls_key) {
             (None, None, None) => Ok(None),
@@ -173,10 +173,10 @@ impl Options {
 }
 
 impl ProgramOptions {
-    /// Makes the configuration of the server alone.
+    /// Creates the configuration of a server that runs on its own.
     ///
     /// # Errors
-    /// Two options do not belong together.
+    /// Two options contradict each other.
     pub fn config(&self) -> Result<IrcdConfig, Contradiction> {
         Ok(IrcdConfig {
             data: self.ircd_data.clone(),

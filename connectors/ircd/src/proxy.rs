@@ -1,46 +1,47 @@
-//! The PROXY protocol, versions 1 and 2 (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>): how a
-//! reverse proxy says where a client really is, before the client's own first byte.
+//! The PROXY protocol, versions 1 and 2 (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>): a reverse
+//! proxy announces a client's real address before the client's own first byte.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What version 2 begins with; no line of IRC does, nor does TLS.
+/// The signature of version 2; neither a line of IRC nor TLS begins with it.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// The longest header of version 1, CR LF included (section 2.1).
+/// Maximum length of a version 1 header, CR LF included (section 2.1).
 const MAX_TEXT: usize = 107;
 
-/// The longest header of version 2 that is taken: addresses, and what is said of TLS.
+/// Maximum length of a version 2 header that is accepted: addresses, and information about TLS.
 pub(crate) const MAX_HEADER: usize = 4096;
 
-/// What is said of TLS between client and proxy, and the bit that there was some (section 2.2.6).
+/// The type of the TLS information about client and proxy, and the bit that says TLS was used
+/// (section 2.2.6).
 const TLS: u8 = 0x20;
 const TLS_SPOKEN: u8 = 0x01;
 
-/// Where a client is.
+/// A client's origin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Origin {
     pub address: IpAddr,
-    /// It speaks TLS with the proxy.
+    /// It uses TLS to the proxy.
     pub secure: bool,
 }
 
-/// What the first bytes of a connection are.
+/// The kind of a connection's first bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Reading {
-    /// Perhaps a header; more bytes are needed.
+    /// Possibly a header; more bytes are needed.
     More,
     /// No header: the client's own bytes.
     Absent,
-    /// A header of that many bytes; without origin the proxy speaks for itself.
+    /// A header of this length; without an origin, the proxy itself is the client.
     Header {
         length: usize,
         origin: Option<Origin>,
     },
-    /// A header that is wrong; one sentence why.
+    /// An invalid header; one sentence saying why.
     Wrong(&'static str),
 }
 
-/// Reads the first bytes of a connection.
+/// Parses a connection's first bytes.
 pub(crate) fn read(bytes: &[u8]) -> Reading {
     let agrees = |wanted: &[u8]| {
         let length = bytes.len().min(wanted.len());
@@ -109,7 +110,7 @@ fn binary(bytes: &[u8]) -> Reading {
     let Some(body) = bytes.get(16..length) else {
         return Reading::More;
     };
-    // LOCAL: the proxy asks for itself, to see whether the server lives.
+    // LOCAL: the proxy itself connects, to check that the server is alive.
     if version & 0xf == 0 {
         return Reading::Header {
             length,
@@ -125,7 +126,7 @@ fn binary(bytes: &[u8]) -> Reading {
             Some((addresses, more)) => (first::<16>(addresses).map(IpAddr::from), more),
             None => (None, body),
         },
-        // Neither IPv4 nor IPv6: a socket of the same machine, or not said.
+        // Neither IPv4 nor IPv6: a socket on the same machine, or unspecified.
         _ => {
             return Reading::Header {
                 length,
@@ -149,7 +150,7 @@ fn first<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     bytes.first_chunk().copied()
 }
 
-/// Looks for what is said of TLS among the entries after the addresses: kind, length, value.
+/// Searches for the TLS information among the entries after the addresses: type, length, value.
 fn tls_spoken(mut entries: &[u8], steps: &mut usize) -> bool {
     while let [kind, high, low, rest @ ..] = entries {
         *steps += 1;

@@ -1,4 +1,4 @@
-//! What is kept: messages, changes of channels and accounts, and the snapshot of both.
+//! Stored data: messages, changes of channels and accounts, and the snapshot of both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 /// One entry of the log.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Record {
-    /// Number and time at once: milliseconds since 1970, each larger than the one before.
+    /// Both a number and a time: milliseconds since 1970, strictly increasing.
     pub id: i64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub body: Body,
 }
 
-/// What an entry of the log says.
+/// The content of a log entry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub enum Body {
-    /// Something that CHATHISTORY answers.
+    /// A message that CHATHISTORY can return.
     Message(Stored),
-    /// A channel is from now on like this.
+    /// The new state of a channel.
     Channel(ChannelRecord),
-    /// A channel is no more.
+    /// A channel no longer exists.
     Gone {
         /// Its name.
         name: String,
@@ -33,22 +33,22 @@ pub enum Body {
         /// Its name.
         account: AccountName,
     },
-    /// A client of a member was shown what was said up to a time.
+    /// A member's client has been shown everything up to a time.
     Seen(Seen),
 }
 
-/// Up to where a client of a member was shown what was said.
+/// How far a member's client has been shown messages.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Seen {
-    /// Whose client.
+    /// The client's account.
     pub account: AccountName,
-    /// Its name among the account's clients.
+    /// The client's name within the account.
     pub client: String,
-    /// The id up to which.
+    /// The id of the last message shown.
     pub at: i64,
 }
 
-/// The longest value of [`TASK_TAG`], in bytes.
+/// Maximum length of a value of [`TASK_TAG`], in bytes.
 const MAX_TASK: usize = 100;
 
 /// Returns the key under which a task's line is remembered.
@@ -68,7 +68,7 @@ pub struct Stored {
     pub account: Option<AccountName>,
     /// PRIVMSG, NOTICE, TAGMSG or TOPIC.
     pub command: String,
-    /// The first parameter, as people spell it.
+    /// The first parameter, as the sender spelled it.
     pub to: String,
     /// The text; TAGMSG has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,7 +76,7 @@ pub struct Stored {
     /// Client-only tags, as on the wire.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tags: String,
-    /// Nickname of who relayed it, if the source is a name made up for it (RELAYMSG).
+    /// Nickname of the relaying user, if the source is a relayed name (RELAYMSG).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relayed_by: Option<String>,
 }
@@ -90,15 +90,15 @@ impl Stored {
         task_key(account, tags.get(TASK_TAG)?)
     }
 
-    /// Returns whether clients without draft/event-playback are sent it too.
+    /// Returns whether it is also sent to clients without draft/event-playback.
     #[must_use]
     pub fn is_text(&self) -> bool {
         matches!(self.command.as_str(), "PRIVMSG" | "NOTICE")
     }
 }
 
-/// Returns the key of a conversation between two identities: an account's name, or `~nick` of a
-/// guest, in alphabetical order. Channels begin with `#`, so the keys never meet.
+/// Returns the key of a conversation between two identities, in alphabetical order: an account's
+/// name, or `~nick` for a guest. Channels begin with `#`, so the keys cannot collide.
 #[must_use]
 pub fn conversation(one: &str, other: &str) -> String {
     let (first, second) = if one <= other {
@@ -109,7 +109,7 @@ pub fn conversation(one: &str, other: &str) -> String {
     format!("{first} {second}")
 }
 
-/// Returns the other side of a conversation in which `identity` takes part.
+/// Returns the other participant of a conversation with `identity`.
 #[must_use]
 pub fn other_side<'a>(target: &'a str, identity: &str) -> Option<&'a str> {
     let (first, second) = target.split_once(' ')?;
@@ -122,7 +122,7 @@ pub fn other_side<'a>(target: &'a str, identity: &str) -> Option<&'a str> {
     }
 }
 
-/// A topic, who set it and when.
+/// A topic, who set it, and when.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Topic {
     /// The text, never empty.
@@ -133,23 +133,23 @@ pub struct Topic {
     pub at: Timestamp,
 }
 
-/// Somebody who may not join or speak.
+/// A mask of users who may not join or speak.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Ban {
     /// `nick!user@host` with wildcards.
     pub mask: String,
-    /// Nickname of who set it.
+    /// Nickname of the user who set it.
     pub by: String,
     /// When.
     pub at: Timestamp,
 }
 
-/// What of a channel outlives its members and the server.
+/// The part of a channel that outlives its members and the server.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ChannelRecord {
     /// As its founder spelled it.
     pub name: String,
-    /// Since when it is there; older messages of that name belong to another channel.
+    /// When it was created; older messages under that name belong to another channel.
     pub created: Timestamp,
     /// The topic.
     #[serde(default)]
@@ -157,62 +157,63 @@ pub struct ChannelRecord {
     /// Invite only (+i).
     #[serde(default)]
     pub invite_only: bool,
-    /// Only operators and voiced users speak (+m).
+    /// Only operators and voiced users may speak (+m).
     #[serde(default)]
     pub moderated: bool,
-    /// Only members speak (+n).
+    /// Only members may speak (+n).
     #[serde(default)]
     pub members_only: bool,
-    /// Hidden from those outside (+s).
+    /// Hidden from non-members (+s).
     #[serde(default)]
     pub secret: bool,
-    /// Only operators set the topic (+t).
+    /// Only operators may set the topic (+t).
     #[serde(default)]
     pub topic_locked: bool,
     /// Password (+k).
     #[serde(default)]
     pub key: Option<String>,
-    /// Most members (+l).
+    /// Maximum number of members (+l).
     #[serde(default)]
     pub limit: Option<u32>,
     /// Bans (+b).
     #[serde(default)]
     pub bans: Vec<Ban>,
-    /// Accounts that are operators whenever they are here (+o).
+    /// Accounts that are operators whenever they are present (+o).
     #[serde(default)]
     pub operators: BTreeSet<AccountName>,
-    /// Accounts that have a voice whenever they are here (+v).
+    /// Accounts that have a voice whenever they are present (+v).
     #[serde(default)]
     pub voices: BTreeSet<AccountName>,
-    /// Accounts that joined and did not leave: they come back without invitation, key or limit.
+    /// Accounts that joined and did not leave: they can rejoin without an invitation or key,
+    /// regardless of the limit.
     #[serde(default)]
     pub members: BTreeSet<AccountName>,
-    /// Stays without members and operators: set for channels of the configuration.
+    /// Remains without members and operators: set for configured channels.
     #[serde(default)]
     pub permanent: bool,
 }
 
-/// All that a server knows beside messages.
+/// Everything a server knows besides messages.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct State {
-    /// The form of this document, [`State::VERSION`].
+    /// The format version of this document, [`State::VERSION`].
     pub version: u32,
-    /// The id of the last record that is contained.
+    /// The id of the last record included.
     pub as_of: i64,
-    /// Accounts that ever signed in; their names belong to them.
+    /// Accounts that have ever signed in; their names belong to them.
     pub accounts: BTreeSet<AccountName>,
     /// The channels.
     pub channels: Vec<ChannelRecord>,
-    /// Up to where the clients of each account were shown what was said, by their names.
+    /// How far the clients of each account have been shown messages, by client name.
     #[serde(default)]
     pub seen: BTreeMap<AccountName, BTreeMap<String, i64>>,
 }
 
 impl State {
-    /// The form that this program reads and writes.
+    /// The format version that this program reads and writes.
     pub const VERSION: u32 = 1;
 
-    /// Applies a record that is newer.
+    /// Applies a newer record.
     pub fn apply(&mut self, record: &Record) {
         if record.id <= self.as_of {
             return;
@@ -239,7 +240,7 @@ impl State {
     }
 }
 
-/// Which messages of one conversation are asked for; bounds are ids and exclusive.
+/// Which messages of a conversation are requested; bounds are ids and exclusive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Range {
     /// The newest between the bounds.
@@ -256,50 +257,50 @@ pub enum Range {
         /// Newer than this.
         after: i64,
     },
-    /// Half from before this id, half from it on, newer than `after`.
+    /// Half from before this id, half from this id on, newer than `after`.
     Around {
-        /// The middle.
+        /// The id in the middle.
         id: i64,
         /// Newer than this.
         after: i64,
     },
 }
 
-/// What a client asks of the history.
+/// A query to the history.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Query {
-    /// Messages of one conversation, the oldest first.
+    /// Messages of one conversation, oldest first.
     Messages {
         /// The conversation.
         target: String,
-        /// Which.
+        /// The range.
         range: Range,
-        /// How many at most.
+        /// Maximum number.
         limit: usize,
         /// Only PRIVMSG and NOTICE.
         text_only: bool,
     },
-    /// Conversations with the time of their newest message, the oldest first.
+    /// Conversations with the time of their newest message, oldest first.
     Targets {
-        /// Channels to look at, with the time from which on each counts.
+        /// Channels to consider, with the time from which each counts.
         channels: Vec<(String, i64)>,
-        /// The account whose direct conversations count.
+        /// The account whose direct conversations are included.
         account: Option<AccountName>,
         /// Newest message older than this.
         before: i64,
         /// Newest message newer than this.
         after: i64,
-        /// If there are too many, the newest, else the oldest.
+        /// If there are too many: the newest, otherwise the oldest.
         newest: bool,
-        /// How many at most.
+        /// Maximum number.
         limit: usize,
     },
 }
 
-/// What the history answers.
+/// The history's answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Answer {
-    /// Messages, the oldest first.
+    /// Messages, oldest first.
     Messages(Vec<(i64, Stored)>),
     /// Conversations and the time of their newest message.
     Targets(Vec<(String, i64)>),

@@ -1,4 +1,4 @@
-//! Two IRC clients that are not ours, irssi and WeeChat, talk with each other and with a plain socket.
+//! Two third-party IRC clients, irssi and WeeChat, talk with each other and with a plain socket.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use std::time::Instant;
 use common::{Client, LIMIT, config, start};
 use tempfile::TempDir;
 
-/// A client in a terminal of its own, killed when the test ends; what it shows is kept.
+/// A client in a terminal of its own, killed when the test ends; its output is kept.
 struct Terminal {
     child: Child,
     keys: ChildStdin,
@@ -27,7 +27,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a command line under `script`, which makes the terminal.
+    /// Starts a command line under `script`, which provides the terminal.
     fn start(command: &str) -> Self {
         let mut child = Command::new("script")
             .args([
@@ -154,7 +154,7 @@ impl Drop for Weechat {
     }
 }
 
-/// Waits until a condition holds; says what there was instead.
+/// Waits until a condition holds; on failure, says what was there instead.
 async fn wait_for(what: &str, mut seen: impl FnMut() -> String, found: impl Fn(&str) -> bool) {
     let begin = Instant::now();
     loop {
@@ -176,7 +176,7 @@ async fn irssi_and_weechat_talk() {
     plain.say("JOIN #tea").await;
     plain.expect(" 366 ").await;
 
-    // WeeChat signs in by SASL PLAIN.
+    // WeeChat signs in with SASL PLAIN.
     let weechat = Weechat::start(address);
     plain.expect(":alice!").await;
     plain.say("WHOIS alice").await;
@@ -271,7 +271,7 @@ async fn irssi_and_weechat_are_shown_what_they_missed() {
     .await;
     bob.enter("/quit");
     carol.expect(":bob!bob@user/bob QUIT").await;
-    // With a line that it has not read it would end as one that may have read nothing.
+    // With an unread line, it would count as one that may have read nothing.
     wait_for(
         "the end of bob",
         || alice.log("irc.team.#tea"),
@@ -289,7 +289,7 @@ async fn irssi_and_weechat_are_shown_what_they_missed() {
     }
     server.shutdown().await;
 
-    // It is on disk: another process of the server knows it too.
+    // It is on disk: another process of the server has it too.
     let server = start(config(data.path())).await;
     let home = TempDir::new().unwrap();
     let mut bob = irssi(home.path(), server.address());

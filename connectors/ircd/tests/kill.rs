@@ -1,4 +1,4 @@
-//! SIGKILL: whatever somebody was shown is in the history after the restart.
+//! SIGKILL: everything that anyone was shown is in the history after the restart.
 
 #![allow(
     clippy::unwrap_used,
@@ -79,10 +79,10 @@ async fn everything_shown_is_in_the_history_after_a_kill() {
                     .say(&format!("PRIVMSG #general :round {round} number {number}"))
                     .await;
             }
-            // Staying until the end: closing with answers unread would reset the connection.
+            // Stays until the end: closing with unread responses would reset the connection.
             while sender.line().await.is_some() {}
         });
-        // The kill comes in the middle of the stream.
+        // The kill happens in the middle of the stream.
         let until = 20 + 30 * round;
         let mut count = 0;
         while let Some(line) = reader.line().await {

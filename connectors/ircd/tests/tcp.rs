@@ -1,4 +1,4 @@
-//! The server over real sockets: TLS, restarts, clients that behave badly.
+//! The server over real sockets: TLS, restarts, misbehaving clients.
 
 #![allow(
     clippy::unwrap_used,
@@ -160,7 +160,7 @@ async fn a_proxys_header_says_where_a_client_is() {
     ] {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         let lines = format!("NICK n{}\r\nUSER u 0 * :u\r\nWHOIS n{0}\r\n", held.len());
-        // In pieces, and the client's first words right behind it.
+        // In pieces, with the client's first line directly after it.
         let (first, rest) = header.split_at(header.len() / 2);
         stream.write_all(first).await.unwrap();
         stream.flush().await.unwrap();
@@ -180,7 +180,7 @@ async fn a_proxys_header_says_where_a_client_is() {
         assert_eq!(seen.contains(" 671 "), secure, "{seen}");
         held.push(stream);
     }
-    // The limit for one address holds for the address that was said.
+    // The per-address limit applies to the announced address.
     let mut second = TcpStream::connect(server.address()).await.unwrap();
     second.write_all(&v1).await.unwrap();
     let mut seen = String::new();
@@ -293,7 +293,7 @@ async fn a_client_that_asks_much_and_reads_slowly_gets_it_all() {
             .iter()
             .filter(|line| line.contains(" PRIVMSG #tea :"))
             .count();
-        // As many as half of the send queue takes.
+        // As many as fit into half of the send queue.
         assert!(found > 200, "{found} messages in answer {number}");
     }
     server.shutdown().await;

@@ -35,7 +35,7 @@ impl Server {
         }
     }
 
-    /// Finds out whether a user is away, and tells others if that changed.
+    /// Determines whether a user is away, and notifies others if that changed.
     pub(super) fn update_away(&mut self, user_id: UserId) {
         let Some(user) = self.users.get(&user_id) else {
             return;
@@ -44,7 +44,7 @@ impl Server {
             .sessions
             .iter()
             .map(|session| self.clients.get(session)?.away.clone());
-        // Away only if each session has a text; the newest session's is shown.
+        // Away only if each session has an away message; the newest session's is shown.
         let away = texts
             .collect::<Option<Vec<_>>>()
             .and_then(|texts| texts.last().cloned());

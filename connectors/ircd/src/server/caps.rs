@@ -1,4 +1,4 @@
-//! CAP: which capabilities there are and which a client has (IRCv3 capability-negotiation 302).
+//! CAP: which capabilities are offered, and which a client has (IRCv3 capability-negotiation 302).
 
 use irc_codec::{Message, numeric};
 
@@ -13,7 +13,7 @@ macro_rules! capabilities {
     ($($constant:ident = $bit:literal, $name:literal;)*) => {
         impl Caps {
             $(pub(super) const $constant: Self = Self(1 << $bit);)*
-            /// All, in alphabetical order.
+            /// All capabilities in alphabetical order.
             const ALL: &'static [(&'static str, Self)] = &[$(($name, Self::$constant)),*];
         }
     };
@@ -64,7 +64,8 @@ impl Caps {
             .map(|&(_, cap)| cap)
     }
 
-    /// Keeps what decides the tags of a relayed message, for use as an index below 16.
+    /// Reduces the set to the capabilities that affect the tags of a relayed message, as an index
+    /// below 16.
     pub(super) fn tag_variant(self) -> usize {
         usize::from(self.has(Self::SERVER_TIME))
             | usize::from(self.has(Self::MESSAGE_TAGS)) << 1
@@ -102,7 +103,7 @@ impl Server {
                         _ => name,
                     })
                     .collect();
-                // 22 short names: one line is enough, as a test checks.
+                // 22 short names: one line is enough, which a test checks.
                 self.reply_message(id, cap_reply("LS", &list.join(" ")));
             }
             "LIST" => {
@@ -128,7 +129,7 @@ impl Server {
                 let verdict = match changed {
                     Some(mut caps) => {
                         if client.cap_302 {
-                            // With version 302 it cannot be given up.
+                            // With version 302 it cannot be disabled.
                             caps = caps.with(Caps::CAP_NOTIFY);
                         }
                         client.caps = caps;

@@ -1,4 +1,4 @@
-//! One channel: who is in it and what it allows.
+//! A channel: its members and its modes.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::client::{User, UserId};
 use super::names::Mask;
 use crate::record::ChannelRecord;
 
-/// What a member may do.
+/// A member's rights.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Member {
     pub operator: bool,
@@ -16,7 +16,7 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Returns the prefixes of a nickname: the highest, or all of them with multi-prefix.
+    /// Returns a nickname's prefixes: the highest, or all of them with multi-prefix.
     pub(super) fn prefix(self, all: bool) -> &'static str {
         match (self.operator, self.voice) {
             (true, true) if all => "@+",
@@ -27,7 +27,7 @@ impl Member {
     }
 }
 
-/// See the module.
+/// A channel; see the module documentation.
 #[derive(Debug)]
 pub(super) struct Channel {
     pub record: ChannelRecord,
@@ -47,7 +47,7 @@ impl Channel {
         channel
     }
 
-    /// To be called whenever the bans of the record change: they are looked at whenever somebody speaks.
+    /// To be called whenever the bans of the record change: they are checked for every message.
     pub(super) fn prepare_bans(&mut self) {
         let bans = self.record.bans.iter();
         self.banned = bans.map(|ban| Mask::new(&ban.mask)).collect();
@@ -74,7 +74,7 @@ impl Channel {
         }
     }
 
-    /// Returns whether it stays when everybody has gone: it belongs to an account or the configuration.
+    /// Returns whether it remains when everyone has left: it belongs to an account or the configuration.
     pub(super) fn is_lasting(&self) -> bool {
         self.record.permanent || !self.record.members.is_empty()
     }
@@ -88,7 +88,7 @@ impl Channel {
     pub(super) fn is_banned(&self, user: &User) -> bool {
         let mut source = user.source();
         let whole = source.to_string();
-        // Masks may name the bare address of a guest.
+        // Masks may contain a guest's bare address.
         source.host = source
             .host
             .map(|host| host.strip_prefix("guest/").unwrap_or(&host).to_owned());
@@ -97,7 +97,7 @@ impl Channel {
         masks.any(|mask| mask.matches(&whole) || mask.matches(&bare))
     }
 
-    /// Returns whether somebody may send to the channel.
+    /// Returns whether a user may send to the channel.
     pub(super) fn may_speak(&self, id: UserId, user: &User) -> bool {
         match self.members.get(&id) {
             Some(member) if member.operator || member.voice => true,
@@ -106,12 +106,12 @@ impl Channel {
         }
     }
 
-    /// Returns whether somebody may know that the channel is there.
+    /// Returns whether a user may know that the channel exists.
     pub(super) fn is_visible(&self, user: UserId) -> bool {
         !self.record.secret || self.members.contains_key(&user)
     }
 
-    /// Returns the modes as in MODE, parameters included; the key only to members.
+    /// Returns the modes as in MODE, including parameters; the key is included for members only.
     pub(super) fn modes(&self, inside: bool) -> Vec<String> {
         let record = &self.record;
         let flags = [

@@ -1,4 +1,4 @@
-//! CHATHISTORY: what is asked (<https://ircv3.net/specs/extensions/chathistory>).
+//! CHATHISTORY: requests (<https://ircv3.net/specs/extensions/chathistory>).
 
 use irc_codec::Message;
 use protocol::{FoldedName, Timestamp};
@@ -8,7 +8,7 @@ use super::client::{Busy, UserId};
 use super::{ClientId, Server, names, parse_message_id};
 use crate::record::{Query, Range, conversation};
 
-/// Why a request cannot be answered: code and sentence of FAIL.
+/// Why a request cannot be answered: code and text of FAIL.
 type Refusal = (&'static str, String);
 
 impl Server {
@@ -139,7 +139,8 @@ impl Server {
         })
     }
 
-    /// Finds the conversation that a client may read, and since when it is the one of that name.
+    /// Finds the conversation that a client may read, and since when the current one exists under
+    /// that name.
     fn resolve_target(&self, user_id: UserId, target: &str) -> Result<(String, i64), Refusal> {
         let refused = |text: &str| Err(("INVALID_TARGET", text.to_owned()));
         let Some(user) = self.users.get(&user_id) else {
@@ -171,7 +172,7 @@ impl Server {
         Ok((conversation(account.as_str(), &other), i64::MIN))
     }
 
-    /// Ids up to this one belong to an older channel of that name.
+    /// Ids up to this one belong to an older channel with that name.
     pub(super) fn visible_since(&self, key: &FoldedName) -> i64 {
         self.channels.get(key).map_or(i64::MAX, |channel| {
             channel.record.created.millis().saturating_sub(1)
@@ -190,7 +191,7 @@ impl Server {
     }
 }
 
-/// Reads `timestamp=…` or `msgid=…`; both are ids here.
+/// Parses `timestamp=…` or `msgid=…`; both are ids here.
 fn reference(text: &str) -> Result<i64, Refusal> {
     let refused = || {
         let text: String = text.chars().take(60).collect();

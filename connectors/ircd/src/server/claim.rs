@@ -1,5 +1,5 @@
-//! Who owns a nickname: members own theirs even before they have ever been on IRC; no guest may have one that looks like
-//! a member's or like a program's.
+//! Ownership of nicknames: members own theirs even before they have ever used IRC; no guest may use one that looks
+//! like a member's or a program's.
 
 use irc_codec::{Message, numeric};
 use protocol::{AccountName, is_speaker, outline};
@@ -10,19 +10,19 @@ use super::lookalike::likely_accounts;
 use super::reply::Reply;
 use super::{ClientId, Now, Server, names};
 
-/// Why somebody may not have a nickname.
+/// Why a user may not have a nickname.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Claim {
-    /// It is the name of an account that is not theirs.
+    /// It is the name of another account.
     Account,
-    /// A guest would be taken for a member.
+    /// The guest could be mistaken for a member.
     LooksLikeAccount,
-    /// It would be taken for a program.
+    /// It could be mistaken for a program's.
     Program,
 }
 
 impl Server {
-    /// Returns whether somebody else has a claim on a nickname, whether or not they are here.
+    /// Returns whether someone else has a claim on a nickname, whether or not they are present.
     pub(super) fn claim(&self, nick: &str, account: Option<&AccountName>) -> Option<Claim> {
         let folded = names::fold(nick);
         if account.is_some_and(|account| account.as_str() == folded.as_str()) {
@@ -39,7 +39,7 @@ impl Server {
         }
     }
 
-    /// Looks up whether a nickname is a member's; false if that is known already.
+    /// Looks up whether a nickname belongs to a member; returns false if that is known already.
     pub(super) fn must_look_up(&mut self, id: ClientId, nick: &str) -> bool {
         let Some(client) = self.clients.get(&id) else {
             return false;
@@ -68,7 +68,8 @@ impl Server {
         self.outbox.names(id, names);
     }
 
-    /// Looks up whether the recipient of a message is a member who was never here; false if that is known already.
+    /// Looks up whether the recipient of a message is a member who has never connected; returns false if that is
+    /// known already.
     pub(super) fn must_look_up_recipient(&mut self, id: ClientId, message: &Message) -> bool {
         let folded = names::fold(message.param(0));
         let Ok(account) = folded.as_str().parse::<AccountName>() else {
@@ -86,7 +87,7 @@ impl Server {
         true
     }
 
-    /// Takes the answer to [`super::Output::Names`]: which of the names are accounts.
+    /// Handles the answer to [`super::Output::Names`]: which of the names are accounts.
     pub fn handle_names(
         &mut self,
         id: ClientId,

@@ -1,4 +1,4 @@
-//! Clients (connections) and users (who is connected).
+//! Clients (connections) and users (people or programs, each with any number of clients).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::{Peer, names};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct UserId(pub u64);
 
-/// What a client has sent of its registration.
+/// What a client has sent so far for its registration.
 #[derive(Debug, Default)]
 pub(super) struct Registration {
     pub nick: Option<String>,
@@ -25,31 +25,31 @@ pub(super) struct Registration {
     pub negotiating: bool,
 }
 
-/// What a client's further lines wait for.
+/// What a client's further lines have to wait for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Busy {
     /// AUTHENTICATE is being checked.
     Sasl { label: Option<String> },
-    /// PASS is being checked; more names to try it with.
+    /// PASS is being checked; `next` has more names to try it with.
     Password { next: Vec<(String, String)> },
     /// Whether a name is a member's is being looked up.
     Names {
         label: Option<String>,
         then: NextStep,
     },
-    /// What it missed is being read from the log.
+    /// Missed messages are being read from the log.
     Missed(Missed),
     /// CHATHISTORY is being read from the log.
     History {
         label: Option<String>,
         /// The subcommand, in upper case.
         command: String,
-        /// The conversation as the client spelled it; none for TARGETS.
+        /// The conversation as the client spelled it; `None` for TARGETS.
         target: Option<String>,
     },
 }
 
-/// What is done once it is known whether a name is a member's.
+/// What to do once it is known whether a name is a member's.
 #[derive(Debug, PartialEq)]
 pub(super) enum NextStep {
     /// The client takes it as its nickname.
@@ -58,28 +58,28 @@ pub(super) enum NextStep {
     Message(Box<Message>),
 }
 
-/// One connection.
+/// A connection.
 #[derive(Debug)]
 pub(super) struct Client {
     pub peer: Peer,
     pub caps: Caps,
     /// Sent `CAP LS 302`.
     pub cap_302: bool,
-    /// Until it is registered.
+    /// Present until it is registered.
     pub registration: Option<Box<Registration>>,
     pub account: Option<AccountName>,
-    /// The password or grant that it signed in with.
+    /// The password or grant it signed in with.
     pub session: Option<SessionRef>,
-    /// When its password was sent to be checked.
+    /// When its password was submitted for checking.
     pub checked: Timestamp,
-    /// That account may end the connections of others.
+    /// Whether its account may end other users' connections.
     pub administrator: bool,
-    /// Once it is registered.
+    /// Present once it is registered.
     pub user: Option<UserId>,
-    /// This session is away.
+    /// The session's away message.
     pub away: Option<Arc<str>>,
     pub busy: Option<Busy>,
-    /// AUTHENTICATE PLAIN was begun, with what came so far.
+    /// The data received so far, once AUTHENTICATE PLAIN was started.
     pub sasl: Option<String>,
     /// Failed attempts to sign in on this connection.
     pub failures: u32,
@@ -87,19 +87,19 @@ pub(super) struct Client {
     pub last_activity: u64,
     /// It was sent a PING and has sent nothing since.
     pub pinged: bool,
-    /// Its entry among the deadlines.
+    /// Its entry in the list of deadlines.
     pub deadline: u64,
-    /// Nicknames that it monitors, as it wrote them.
+    /// Nicknames it monitors, as it spelled them.
     pub monitor: BTreeMap<FoldedName, String>,
     /// The name that was looked up last.
     pub looked_up: Option<FoldedName>,
-    /// What it calls itself among its account's clients: `account@client`.
+    /// Its name for itself within the account: `account@client`.
     pub device: Option<String>,
-    /// What it has been sent, if it does not ask for history itself.
+    /// What it has been sent, if it does not request history itself.
     pub playback: Option<Box<Playback>>,
 }
 
-/// A person, or a program, with one nickname and any number of sessions.
+/// A person or a program, with one nickname and any number of sessions.
 #[derive(Debug)]
 pub(super) struct User {
     pub nick: String,
@@ -109,16 +109,16 @@ pub(super) struct User {
     pub account: Option<AccountName>,
     pub sessions: Vec<super::ClientId>,
     pub channels: BTreeSet<FoldedName>,
-    /// Channels it was invited to; at most [`MAX_INVITES`].
+    /// Channels the user was invited to; at most [`MAX_INVITES`].
     pub invites: BTreeSet<FoldedName>,
     pub away: Option<Arc<str>>,
     pub invisible: bool,
     pub since: Timestamp,
-    /// When it last sent a message.
+    /// Time of the last message sent.
     pub active: Timestamp,
 }
 
-/// Invitations one user can have waiting.
+/// Pending invitations per user.
 pub(super) const MAX_INVITES: usize = 50;
 
 impl User {
@@ -130,7 +130,7 @@ impl User {
         }
     }
 
-    /// The account, or `~nick`: who this is in a conversation.
+    /// The account, or `~nick`: the user's identity in a conversation.
     pub(super) fn identity(&self) -> String {
         match &self.account {
             Some(account) => account.to_string(),
@@ -143,7 +143,7 @@ impl User {
     }
 }
 
-/// What is counted for one address.
+/// Counters for one address.
 #[derive(Debug, Default)]
 pub(super) struct Address {
     pub clients: usize,

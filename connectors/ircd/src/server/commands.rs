@@ -1,8 +1,7 @@
-//! One table of all commands: what handles each, who may send it, how many parameters it needs, and what HELP says.
+//! The table of all commands: the handler, who may use it, how many parameters it needs, and its HELP text.
 //!
-//! What is answered before a handler runs follows from it: ERR_UNKNOWNCOMMAND, ERR_NOTREGISTERED and
-//! ERR_NEEDMOREPARAMS. Each line costs a client the same, whatever its command: one token of its connection's bucket
-//! (`shell/bucket.rs`).
+//! ERR_UNKNOWNCOMMAND, ERR_NOTREGISTERED and ERR_NEEDMOREPARAMS are decided from the table before a handler runs.
+//! Each line costs a client the same, whatever its command: one token of its connection's bucket (`shell/bucket.rs`).
 
 use irc_codec::Message;
 
@@ -11,14 +10,14 @@ use super::client::UserId;
 use super::{ClientId, Server};
 use Handler::{Anyone, Early, Registered};
 
-/// What handles a command, by who may send it.
+/// A command's handler, by who may use it.
 #[derive(Clone, Copy)]
 pub(super) enum Handler {
-    /// Everybody, registered or not.
+    /// Everyone, registered or not.
     Anyone(fn(&mut Server, ClientId, &Message)),
-    /// Who has registered; before that, who has the capability.
+    /// Registered clients; before registration, clients with the capability.
     Early(Caps, fn(&mut Server, ClientId, &Message)),
-    /// Who has registered.
+    /// Registered clients.
     Registered(fn(&mut Server, ClientId, UserId, &Message)),
 }
 
@@ -26,11 +25,12 @@ pub(super) enum Handler {
 pub(super) struct Command {
     pub name: &'static str,
     pub handler: Handler,
-    /// The fewest parameters. A handler that says more about what is missing than ERR_NEEDMOREPARAMS has none here.
+    /// Minimum number of parameters. It is zero if the handler reports missing parameters more precisely than
+    /// ERR_NEEDMOREPARAMS.
     pub least: usize,
-    /// Its parameters, as HELP writes them.
+    /// Its parameters in the notation of HELP.
     pub syntax: &'static str,
-    /// What it does, in a sentence; empty if HELP does not list it.
+    /// What it does, in one sentence; empty if HELP does not list it.
     pub about: &'static str,
 }
 
@@ -50,12 +50,12 @@ const fn command(
     }
 }
 
-/// A command by which the operators of other servers change what is the configuration's here.
+/// A command that operators of other servers use to change what is configured here.
 const fn configured(name: &'static str) -> Command {
     command(name, 0, Registered(Server::configured), "", "")
 }
 
-/// All commands, the most frequent first.
+/// All commands, most frequent first.
 #[rustfmt::skip]
 static TABLE: &[Command] = &[
     command("PRIVMSG", 0, Registered(Server::on_message), "<target>[,<target>…] <text>",
@@ -146,7 +146,7 @@ static TABLE: &[Command] = &[
     configured("CONNECT"),
 ];
 
-/// Finds a command by its name, in upper case.
+/// Finds a command by its name in upper case.
 pub(super) fn find(name: &str) -> Option<&'static Command> {
     TABLE.iter().find(|command| command.name == name)
 }

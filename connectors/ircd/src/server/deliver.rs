@@ -1,4 +1,4 @@
-//! Lines to clients: replies, relayed messages with the tags each client can read, labelled responses.
+//! Lines to clients: replies, relayed messages with the tags that each client understands, labelled responses.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,14 +12,14 @@ use super::outbox::When;
 use super::reply::{LINE, Reply, wire};
 use super::{ClientId, Recipients, Server, message_id, names};
 
-/// The lines that the running command sends to its own client, labelled once it has run.
+/// The lines that the current command sends to its own client, labelled once it has run.
 #[derive(Debug)]
 pub(super) struct Response {
     pub client: ClientId,
     pub label: String,
     /// Lines without CR LF.
     lines: Vec<(String, When)>,
-    /// The lines are one batch already, which carries the label.
+    /// The lines already form one batch, which carries the label.
     pub batched: bool,
 }
 
@@ -34,7 +34,7 @@ impl Response {
     }
 }
 
-/// A message that is relayed: source, command, parameters, and what its tags are made of.
+/// A relayed message: source, command, parameters, and the values of its tags.
 #[derive(Debug)]
 pub(super) struct Event {
     pub at: i64,
@@ -42,13 +42,13 @@ pub(super) struct Event {
     pub account: Option<AccountName>,
     /// Client-only tags, as on the wire.
     pub tags: String,
-    /// Nickname of who relayed it under another name (RELAYMSG).
+    /// Nickname of the user who relayed it under another name (RELAYMSG).
     pub relayed_by: Option<String>,
     pub message: Message,
 }
 
 impl Event {
-    /// Formats the tags (with a blank at the end, or nothing) that a client with these capabilities reads.
+    /// Formats the tags (with a trailing space, or nothing) for a client with these capabilities.
     pub(super) fn tags_for(&self, caps: Caps, batch: Option<&str>) -> String {
         let mut tags = String::new();
         let mut add = |key: &str, value: &str| {
@@ -99,7 +99,7 @@ fn note_shown(client: &mut Client, event: &Event) {
 }
 
 impl Server {
-    /// Returns what a client is called in replies.
+    /// Returns how a client is addressed in replies.
     pub(super) fn name_for(&self, id: ClientId) -> String {
         let Some(client) = self.clients.get(&id) else {
             return "*".to_owned();
@@ -134,12 +134,12 @@ impl Server {
     fn reply_message_when(&mut self, id: ClientId, mut message: Message, when: When) {
         message.source = Some(irc_codec::Source::parse(&self.config.name));
         let mut line = wire(&message);
-        // Replies repeat what clients sent; only relayed messages are refused for their length.
+        // Replies repeat clients' input; only relayed messages are refused for their length.
         line.truncate(names::clip(&line, LINE - 2).len());
         self.push(id, line, when);
     }
 
-    /// Sends a standard reply (IRCv3 standard-replies), as a notice to clients that do not know them.
+    /// Sends a standard reply (IRCv3 standard-replies), or a notice to clients without support for them.
     pub(super) fn fail(
         &mut self,
         id: ClientId,
@@ -173,7 +173,7 @@ impl Server {
         }
     }
 
-    /// Relays an event to clients, to each with the tags it can read.
+    /// Relays an event to clients, to each with the tags it understands.
     pub(super) fn relay(
         &mut self,
         to: impl IntoIterator<Item = ClientId>,
@@ -216,7 +216,7 @@ impl Server {
         }
     }
 
-    /// Makes an event of a user, without msgid.
+    /// Creates an event caused by a user, without msgid.
     pub(super) fn event<P: Into<String>>(
         &self,
         user: UserId,
@@ -295,7 +295,7 @@ impl Server {
                 );
                 let tag = format!("batch={batch}");
                 for (line, when) in response.lines {
-                    // Lines of an inner batch keep their own.
+                    // Lines of an inner batch keep its reference.
                     let line = if line.starts_with("@batch=") {
                         line
                     } else {
@@ -328,7 +328,7 @@ impl Server {
             .collect()
     }
 
-    /// Returns all sessions of everybody who shares a channel with a user, without its own.
+    /// Returns all sessions of everyone who shares a channel with a user, without the user's own.
     pub(super) fn neighbours(&self, user: UserId) -> BTreeSet<ClientId> {
         let Some(user) = self.users.get(&user) else {
             return BTreeSet::new();
@@ -344,7 +344,7 @@ impl Server {
         all
     }
 
-    /// Keeps the clients that have a capability.
+    /// Filters the clients that have a capability.
     pub(super) fn with_cap(
         &self,
         clients: impl IntoIterator<Item = ClientId>,

@@ -1,20 +1,20 @@
-//! How connections end, and what others are told of it.
+//! How connections end, and what others are told.
 
 use std::borrow::Cow;
 
 /// How a connection ended.
 #[derive(Clone, Debug)]
 pub enum Departure {
-    /// The client said QUIT, with this text or an empty one: it has read what it was sent.
+    /// The client sent QUIT with this text, possibly empty: it has read everything sent to it.
     Quit(String),
-    /// The client closed the connection: it has read what it was sent.
+    /// The client closed the connection: it has read everything sent to it.
     Closed,
-    /// Anything else, with the reason as others are told: nobody knows what the client has read.
+    /// Anything else, with the reason that others are told: it is unknown what the client has read.
     Lost(String),
 }
 
 impl Departure {
-    /// The reason as the client itself and others are told.
+    /// The reason that the client itself and others are told.
     #[must_use]
     pub fn reason(&self) -> Cow<'_, str> {
         match self {

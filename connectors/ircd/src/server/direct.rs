@@ -1,4 +1,4 @@
-//! Messages to one person, who may be under another nickname, or not be connected.
+//! Messages to one person, who may use another nickname or not be connected.
 
 use irc_codec::{Numeric, numeric};
 
@@ -43,7 +43,7 @@ impl Server {
             .away
             .clone()
             .filter(|_| new.command == "PRIVMSG" && other_id != user_id);
-        // Two guests have no history: nobody could ever ask for it.
+        // Two guests have no history, since neither could ever request it.
         let key = (user.account.is_some() || other.account.is_some())
             .then(|| conversation(&user.identity(), &other.identity()));
         let event = self.make_message(user_id, &nick, new)?;
@@ -66,7 +66,7 @@ impl Server {
         Ok(())
     }
 
-    /// Finds a member by its account, whose name may not be its nickname.
+    /// Finds a member by account, whose name may differ from the nickname.
     fn user_of(&self, account: &str) -> Option<UserId> {
         let mut users = self.users.iter();
         let is = |user: &User| {
@@ -77,7 +77,7 @@ impl Server {
         users.find(|(_, user)| is(user)).map(|(&id, _)| id)
     }
 
-    /// A message to a member who is not connected is kept, and shown when it is.
+    /// A message to a member who is not connected is stored, and shown when they return.
     fn message_absent(
         &mut self,
         id: ClientId,

@@ -1,4 +1,4 @@
-//! Lines from clients: they are parsed, checked against the table of commands, and handled.
+//! Lines from clients: parsed, checked against the table of commands, and handled.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::deliver::Response;
 use super::reply::Reply;
 use super::{ClientId, Now, Peer, Server};
 
-/// The longest label (IRCv3 labeled-response).
+/// Maximum length of a label (IRCv3 labeled-response).
 const LABEL: usize = 64;
 
 impl Server {
@@ -87,7 +87,7 @@ impl Server {
         })
     }
 
-    /// A client of that address is gone.
+    /// A client at that address is gone.
     pub(super) fn leave_address(&mut self, address: IpAddr) {
         let key = program::network(address);
         if let Some(address) = self.addresses.get_mut(&key) {
@@ -98,7 +98,7 @@ impl Server {
         }
     }
 
-    /// Returns whether a client's lines have to wait for the answer to an earlier one.
+    /// Returns whether a client's lines have to wait for a pending answer.
     #[must_use]
     pub fn is_busy(&self, id: ClientId) -> bool {
         self.clients
@@ -119,7 +119,7 @@ impl Server {
         );
     }
 
-    /// A client sent a line, without CR LF. Not to be called while [`Server::is_busy`].
+    /// A client sent a line, without CR LF. Must not be called while [`Server::is_busy`].
     pub fn handle_line(&mut self, id: ClientId, line: &[u8], now: Now) {
         self.now = now;
         self.note_activity(id);
@@ -127,7 +127,7 @@ impl Server {
         let Some(client) = self.clients.get(&id).filter(|client| client.busy.is_none()) else {
             return;
         };
-        // User name and real name of an old client may be Latin-1, which must not keep it out.
+        // An old client's user name and real name may be Latin-1, which must not keep it out.
         let is_user = line
             .get(..5)
             .is_some_and(|start| start.eq_ignore_ascii_case(b"USER "));
@@ -136,7 +136,7 @@ impl Server {
             Err(_) if is_user => Message::parse_bytes(line),
             Err(_) => {
                 let text = "Your line is not UTF-8 and was dropped";
-                // The command is known unless it is what cannot be read.
+                // The command is known unless it is the part that cannot be decoded.
                 let command = Message::parse_bytes(line).map(|message| message.command);
                 let command = command.ok().filter(|command| command.is_ascii());
                 let command = command.as_deref().unwrap_or("*");
@@ -164,7 +164,7 @@ impl Server {
             self.response = Some(Response::new(id, label.to_owned()));
         }
         self.dispatch(id, &message);
-        // A command that waits for an answer has put the label aside.
+        // A command that waits for an answer has set the label aside.
         self.finish_response();
     }
 
@@ -201,7 +201,7 @@ impl Server {
         }
     }
 
-    /// A command by which the operators of other servers change what is the configuration's here.
+    /// A command that operators of other servers use to change what is configured here.
     pub(super) fn configured(&mut self, id: ClientId, _: UserId, message: &Message) {
         let text = "This server has no such command; it is managed by its configuration";
         self.reply(

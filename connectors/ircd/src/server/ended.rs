@@ -1,5 +1,5 @@
-//! Sessions that end because their credentials did: a revoked IRC password, a changed password, an account that is
-//! disabled or deleted.
+//! Sessions that end because their credentials did: a revoked IRC password, a changed password, a disabled or deleted
+//! account.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ impl Server {
             .collect()
     }
 
-    /// These credentials are no longer valid: whoever signed in with them is disconnected.
+    /// These credentials are no longer valid: clients signed in with them are disconnected.
     pub fn handle_ended(&mut self, ended: &BTreeSet<SessionRef>, now: Now) {
         self.now = now;
         let gone: Vec<ClientId> = self

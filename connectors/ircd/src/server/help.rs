@@ -1,4 +1,4 @@
-//! HELP: what the table of commands says of itself (<https://modern.ircdocs.horse/#help-message>).
+//! HELP, generated from the table of commands (<https://modern.ircdocs.horse/#help-message>).
 
 use irc_codec::{Message, numeric};
 
@@ -7,7 +7,7 @@ use super::commands;
 use super::reply::Reply;
 use super::{ClientId, Server};
 
-/// Bytes of names of commands in one line.
+/// Bytes of command names per line.
 const WIDTH: usize = 300;
 
 impl Server {
@@ -21,7 +21,7 @@ impl Server {
             (title.trim_end().to_owned(), vec![command.about.to_owned()])
         } else {
             let text = "There is no such command here; HELP alone lists them";
-            // What cannot stand before the text is named by a star.
+            // A subject that cannot be a middle parameter is replaced by a star.
             let asked = message.param(0);
             let whole = !asked.contains(' ') && !asked.starts_with(':');
             let params = [if whole { asked } else { "*" }, text];
@@ -37,7 +37,7 @@ impl Server {
     }
 }
 
-/// The names of all commands, in as many lines as they need.
+/// The names of all commands, on as many lines as necessary.
 fn index() -> Vec<String> {
     let mut names: Vec<&str> = commands::listed().map(|command| command.name).collect();
     names.sort_unstable();

@@ -6,7 +6,7 @@ use super::reply::Reply;
 use super::welcome::VERSION;
 use super::{ClientId, Server};
 
-/// Bytes of the message of the day in one line.
+/// Bytes of the message of the day per line.
 const MOTD_WIDTH: usize = 400;
 
 impl Server {

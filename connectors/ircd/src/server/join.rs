@@ -17,7 +17,7 @@ impl Server {
             return self.leave_all(user_id);
         }
         let mut keys = message.param(1).split(',');
-        // The length of a line bounds the list.
+        // The length of a line limits the list.
         for name in message.param(0).split(',').filter(|name| !name.is_empty()) {
             let key = keys.next().unwrap_or_default();
             self.join(id, user_id, name, key);
@@ -26,7 +26,7 @@ impl Server {
 
     fn join(&mut self, id: ClientId, user_id: UserId, name: &str, key: &str) {
         let folded = names::channel(name, self.config.limits.channel_name);
-        // A channel that is there already can be joined, however it is spelled.
+        // An existing channel can be joined in any spelling.
         let folded =
             folded.filter(|folded| self.channels.contains_key(folded) || !name.contains(is_hidden));
         let Some(folded) = folded else {
@@ -65,7 +65,8 @@ impl Server {
         self.enter(user_id, name, folded);
     }
 
-    /// Returns whether an account holds as many channels as it may: they stay when it disconnects.
+    /// Returns whether an account owns the maximum number of channels: they remain when it
+    /// disconnects.
     fn belongs_to_many(&self, user_id: UserId) -> bool {
         let Some(account) = self
             .users
@@ -82,7 +83,7 @@ impl Server {
         count >= self.config.limits.channels_per_user
     }
 
-    /// Returns why somebody may not join, as numeric and sentence.
+    /// Returns why a user may not join, as numeric and text.
     fn refuse_join(
         &self,
         channel: &Channel,
@@ -149,14 +150,14 @@ impl Server {
         let account = user.account.clone();
         let is_new = !self.channels.contains_key(&key);
         let now = self.now.wall;
-        // Messages of an older channel with this name are not this channel's.
+        // Messages of an older channel with this name do not belong to this channel.
         let created = now.plus_millis((self.last_id - now.millis()).max(-1) + 1);
         let channel = self
             .channels
             .entry(key.clone())
             .or_insert_with(|| Channel::new(Channel::fresh(name, created)));
         let record = &channel.record;
-        // Whoever makes a channel is its operator; a channel without one gets the first of its accounts.
+        // The creator of a channel is its operator; a channel without one gets the first of its accounts.
         let alone = channel.members.is_empty() && !record.permanent && record.operators.is_empty();
         let is = |set: &std::collections::BTreeSet<AccountName>| {
             account
@@ -217,7 +218,7 @@ impl Server {
         self.relay(others, &event, When::Always);
     }
 
-    /// Makes the JOIN of a user, plain and with extended-join.
+    /// Creates a user's JOIN, plain and with extended-join.
     fn join_events(
         &self,
         user_id: UserId,
@@ -230,7 +231,7 @@ impl Server {
         Some((plain, long))
     }
 
-    /// Shows a channel to a session that has just become one of a member.
+    /// Shows a channel to a session that has just become a member's.
     pub(super) fn show_joined(&mut self, id: ClientId, user_id: UserId, key: &FoldedName) {
         let Some((plain, long)) = self.join_events(user_id, key) else {
             return;
@@ -313,7 +314,7 @@ impl Server {
         self.relay(audience, &event, When::Always);
     }
 
-    /// Takes somebody out of a channel for good.
+    /// Removes a user from a channel permanently.
     pub(super) fn remove_member(&mut self, user_id: UserId, key: &FoldedName) {
         let account = self.users.get_mut(&user_id).and_then(|user| {
             user.channels.remove(key);
@@ -323,7 +324,7 @@ impl Server {
             return;
         };
         channel.members.remove(&user_id);
-        // Another user may speak for the same account.
+        // Another user may represent the same account.
         let still = channel.members.keys().any(|other| {
             account.is_some()
                 && self

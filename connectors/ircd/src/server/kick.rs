@@ -33,7 +33,7 @@ impl Server {
         };
         let mut refused: Option<&str> = None;
         for (name, nick) in pairs {
-            // One answer is enough for several nicknames of one channel.
+            // One reply is enough for several nicknames in the same channel.
             if refused == Some(name.as_str()) {
                 continue;
             }
@@ -72,7 +72,7 @@ impl Server {
         self.relay(audience, &event, When::Always);
     }
 
-    /// Returns whether somebody is operator of a channel, and says so if not.
+    /// Checks whether a user is an operator of a channel, and replies with an error if not.
     pub(super) fn check_operator(
         &mut self,
         id: ClientId,

@@ -1,4 +1,4 @@
-//! KILL (RFC 2812, section 3.7.1): an administrator ends somebody's connections.
+//! KILL (RFC 2812, section 3.7.1): an administrator ends a user's connections.
 
 use irc_codec::{Message, numeric};
 
@@ -22,13 +22,13 @@ impl Server {
             text => names::clip(text, self.config.limits.text),
         };
         let reason = format!("Killed ({by} ({text}))");
-        // All sessions: with one left the person would still be there.
+        // All sessions: with one left, the user would still be present.
         for session in self.sessions(victim) {
             self.disconnect(session, &reason);
         }
     }
 
-    /// Returns whether one of a user's sessions was proved to be an administrator's.
+    /// Returns whether one of a user's sessions is authenticated as an administrator's.
     pub(super) fn is_administrator(&self, user_id: UserId) -> bool {
         self.users.get(&user_id).is_some_and(|user| {
             let named = |account| self.config.operators.contains(account);

@@ -8,10 +8,10 @@ use super::names::Mask;
 use super::reply::Reply;
 use super::{ClientId, Server};
 
-/// The most conditions of one LIST: each is looked at for every channel.
+/// Maximum conditions per LIST: each is evaluated for every channel.
 const MAX_FILTERS: usize = 20;
 
-/// One condition of LIST.
+/// A condition of LIST.
 #[derive(Debug)]
 enum Filter {
     MoreThan(usize),
@@ -75,7 +75,7 @@ impl Server {
     }
 }
 
-/// Numbers and negated masks must all hold; of masks one.
+/// Numbers and negated masks must all match; of the masks, one must.
 fn passes(channel: &Channel, filters: &[Filter]) -> bool {
     let count = channel.members.len();
     let name = &channel.record.name;

@@ -1,9 +1,9 @@
-//! Names that look like others, and characters that nobody sees.
+//! Names that look like others, and invisible characters.
 
 use protocol::{AccountName, is_invisible, without_piles};
 
-/// Returns the names of accounts that a nickname could be taken for at a glance: itself, and without the signs that
-/// programs put after a name that is taken.
+/// Returns the account names that a nickname could be mistaken for: itself, and without the characters that clients
+/// append to a name that is taken.
 pub(super) fn likely_accounts(nick: &str) -> Vec<AccountName> {
     let folded = super::names::fold(nick);
     let folded = folded.as_str();
@@ -15,15 +15,15 @@ pub(super) fn likely_accounts(nick: &str) -> Vec<AccountName> {
     found.iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-/// Returns whether a character shows nothing, or changes the direction of what stands around it. Emoji have variation
-/// selectors in them.
+/// Returns whether a character is invisible, or changes the direction of the text around it. Variation selectors are
+/// allowed because emoji contain them.
 pub(super) fn is_hidden(c: char) -> bool {
     let selector = matches!(c, '\u{fe00}'..='\u{fe0f}');
     (is_invisible(c) && !selector) || c == '\u{2800}' || c.is_control()
 }
 
-/// Returns a name that people are shown, a real name or a channel's, without such characters, and without more marks on a
-/// character than names have.
+/// Returns a displayed name, a real name or a channel's, without such characters, and without more combining marks
+/// per character than real names have.
 pub(super) fn visible(text: &str) -> String {
     let seen: String = text.chars().filter(|&c| !is_hidden(c)).collect();
     without_piles(&seen)

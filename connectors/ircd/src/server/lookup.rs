@@ -5,7 +5,7 @@ use irc_codec::{Message, numeric};
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 
-/// Nicknames that one USERHOST answers.
+/// Nicknames answered per USERHOST.
 const MAX_USERHOST: usize = 5;
 
 impl Server {

@@ -12,7 +12,7 @@ use super::welcome::{MAX_TARGETS, too_many_targets};
 use super::{ClientId, Server, names};
 use crate::record::{Body, Stored};
 
-/// The longest client-only tags that are relayed (IRCv3 message-tags), in bytes.
+/// Maximum length of client-only tags that are relayed (IRCv3 message-tags), in bytes.
 const MAX_CLIENT_TAGS: usize = 4094;
 
 impl Server {
@@ -55,7 +55,8 @@ impl Server {
             let reply = too_many_targets(message.param(0), "recipients");
             return self.refuse_message(id, command, reply);
         }
-        // Typing need not wait; of several recipients only those known already are found.
+        // Typing notifications need not wait; of several recipients, only those already known are
+        // found.
         if targets.len() == 1 && text.is_some() && self.must_look_up_recipient(id, message) {
             return;
         }
@@ -77,8 +78,8 @@ impl Server {
         }
     }
 
-    /// Says why a message was not sent, but not of a NOTICE: replies to it could make two programs answer each other for
-    /// ever (RFC 2812, section 3.3.2). That a line is too long a person has to know.
+    /// Reports why a message was not sent, but not for a NOTICE: replies to it could make two programs answer each
+    /// other for ever (RFC 2812, section 3.3.2). That a line is too long is always reported.
     fn refuse_message(&mut self, id: ClientId, command: &str, reply: Reply) {
         if command != "NOTICE" || reply.code == numeric::ERR_INPUTTOOLONG {
             self.reply(id, reply);
@@ -138,7 +139,7 @@ impl Server {
         Ok(())
     }
 
-    /// Stores a message and sends it to its audience; returns it and when that happens, unless it is a repeat.
+    /// Stores a message and sends it to its audience; returns it and when it is sent, unless it is a repeat.
     pub(super) fn store_and_send(
         &mut self,
         id: ClientId,
@@ -156,7 +157,7 @@ impl Server {
         Some((event, when))
     }
 
-    /// Makes the message as others will see it, or explains by how much it is too long.
+    /// Creates the message as others will see it, or explains by how much it is too long.
     pub(super) fn make_message(
         &mut self,
         user_id: UserId,
@@ -183,8 +184,8 @@ impl Server {
         Ok(event)
     }
 
-    /// Returns the message unless it is a line of a task that was sent before: then its sender gets the echo of the
-    /// first, which a crash may have cost it.
+    /// Returns the message, unless it is a task's line that was sent before: then its sender gets the echo of the
+    /// first, which may have been lost in a crash.
     fn unless_repeated(
         &mut self,
         id: ClientId,
@@ -243,8 +244,8 @@ impl Server {
 }
 
 impl Server {
-    /// A message to oneself is delivered too. With echo-message the echo is enough, unless it carries the label of the
-    /// command, which the delivered message must not (IRCv3 labeled-response).
+    /// A message to oneself is delivered too. With echo-message the echo is enough, unless it carries the command's
+    /// label, which the delivered message must not (IRCv3 labeled-response).
     pub(super) fn deliver_to_sender(&mut self, id: ClientId, event: &Event, when: When) {
         let Some(caps) = self.clients.get(&id).map(|client| client.caps) else {
             return;
@@ -297,7 +298,7 @@ pub(super) fn stored(event: &Event, target: String, to: &str, new: NewMessage<'_
     }
 }
 
-/// Keeps the client-only tags, as on the wire.
+/// Filters the client-only tags, as on the wire.
 fn client_tags(tags: &Tags) -> String {
     let mut own = tags.clone();
     own.retain(|key| key.len() > 1 && key.starts_with('+') && is_key(&key[1..]));
@@ -312,7 +313,8 @@ fn is_key(key: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'.'))
 }
 
-/// Returns whether a message is stored: texts, and tags that still mean something later (reactions), not typing.
+/// Returns whether a message is stored: texts, and tags that remain meaningful (reactions), but not typing
+/// notifications.
 pub(super) fn is_lasting(command: &str, tags: &str) -> bool {
     command != "TAGMSG"
         || tags.split(';').any(|tag| {

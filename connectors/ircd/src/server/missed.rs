@@ -1,5 +1,5 @@
-//! Playback: messages that a member's client missed are sent to it when it is back, those of channels after its JOIN,
-//! direct ones after the welcome. For clients that do not ask for history themselves (draft/chathistory).
+//! Playback: a member's client that returns is sent the messages it missed, those of channels after its JOIN, direct
+//! ones after the welcome. For clients that do not request history themselves (draft/chathistory).
 
 use std::collections::VecDeque;
 
@@ -15,13 +15,13 @@ use super::reply::{LINE, wire};
 use super::{ClientId, Server, names};
 use crate::record::{Answer, Query, Range, Stored};
 
-/// Conversations that are played back to one client.
+/// Maximum conversations played back to one client.
 const MAX_CONVERSATIONS: usize = 200;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl Server {
-    /// Returns what a client that has just registered is to be sent.
+    /// Returns what a newly registered client has missed.
     pub(super) fn missed_at_start(
         &self,
         user_id: UserId,
@@ -47,7 +47,7 @@ impl Server {
         queue
     }
 
-    /// A member is back in a channel that it had not left.
+    /// A member is back in a channel that they had not left.
     pub(super) fn missed_in_channel(&mut self, user_id: UserId, key: &FoldedName) {
         for session in self.sessions(user_id) {
             let until = self.last_id;
@@ -103,7 +103,7 @@ impl Server {
                         before: until.saturating_add(1),
                         after: after.max(self.visible_since_or_ever(key)),
                     },
-                    // One more shows whether there are too many.
+                    // One more, to find out whether there are too many.
                     limit: limit + 1,
                     text_only: true,
                 },
@@ -123,7 +123,7 @@ impl Server {
         }
     }
 
-    /// Takes the answer of the log: what a client missed.
+    /// Handles the log's answer: what a client missed.
     pub(super) fn show_missed(&mut self, id: ClientId, asked: &Missed, answer: Answer) {
         match (asked, answer) {
             (Missed::Direct, Answer::Targets(targets)) => {
@@ -140,7 +140,7 @@ impl Server {
             (Missed::Conversation { key, .. }, Answer::Messages(messages)) => {
                 self.show_conversation(id, key, messages);
             }
-            // The log cannot be read now, and reports that itself; what was not sent comes the next time.
+            // The log cannot be read now, and reports that itself; what was not sent will be sent the next time.
             _ => {
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.playback = None;
@@ -190,7 +190,7 @@ impl Server {
         for (at, stored) in messages.into_iter().skip(excess) {
             let (mut source, mut to) = (Source::parse(&stored.source), stored.to.clone());
             if !to.starts_with('#') {
-                // Names may have changed: it is a conversation with whoever has that name now.
+                // Names may have changed: the conversation is with the current holder of the name.
                 if own(&stored) {
                     source.nick.clone_from(&nick);
                 } else {
@@ -227,8 +227,9 @@ impl Server {
     }
 }
 
-/// Returns a text as it is played back. For clients without server-time it has its time before it (UTC, with the day if
-/// that is another), in two lines if that makes it too long. CTCP requests are left out: clients would answer them.
+/// Returns a text as it is played back. For clients without server-time, its time is put before it (UTC, with the
+/// date if not today), in two lines if that makes it too long. CTCP requests are left out, because clients would
+/// answer them.
 fn shown_as(
     text: &str,
     at: i64,
@@ -288,7 +289,7 @@ mod unit {
         assert_eq!(shown_as(wave, today, now, true, &|_| true), [wave]);
         assert!(show("\u{1}VERSION\u{1}", today, 99).is_empty());
         assert!(shown_as("\u{1}VERSION\u{1}", today, now, true, &|_| true).is_empty());
-        // Nothing of a line that just fits without the time is lost with it.
+        // Nothing is lost from a line that would just fit without the time.
         let long = format!("{}ö", "x".repeat(29));
         let parts = show(&long, today, 31);
         assert_eq!(parts.concat(), format!("[08:05] {long}"));

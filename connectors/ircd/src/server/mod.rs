@@ -1,9 +1,8 @@
 //! The server as a state machine: no sockets, no clock, no randomness, no files.
 //!
-//! Drive it with `handle_…` and the time, then take outputs with [`Server::poll_output`] until there is
-//! none. Outputs to clients come in the order in which they arose; a line that arose after an append
-//! to the log waits until that append is known to be durable, so nobody is ever shown what a crash
-//! could take back.
+//! Drive it with `handle_…` and the time, then take outputs with [`Server::poll_output`] until there are none.
+//! Outputs to clients are in the order in which they arose; a line that arose after an append to the log waits until
+//! that append is known to be durable, so that nobody is ever shown something that a crash could undo.
 
 mod away;
 mod caps;
@@ -81,34 +80,34 @@ pub struct ClientId(pub u64);
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AppendId(pub u64);
 
-/// Why an append is not durable, and never will be.
+/// Why an append is not durable and never will be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NotStored {
     /// The disk is full.
     Full,
-    /// It does not work.
+    /// The disk does not work.
     Failed,
 }
 
-/// What time it is.
+/// The current time.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Now {
-    /// Milliseconds on a clock that only goes forward; for time limits.
+    /// Milliseconds on a monotonic clock; for time limits.
     pub ticks: u64,
-    /// The calendar's time; for messages.
+    /// Wall-clock time; for messages.
     pub wall: Timestamp,
 }
 
-/// Where a client comes from.
+/// A client's origin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Peer {
     /// Its address.
     pub address: IpAddr,
-    /// Whether it speaks TLS.
+    /// Whether it uses TLS.
     pub secure: bool,
 }
 
-/// Who gets a line.
+/// The recipients of a line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Recipients {
     /// One client.
@@ -118,7 +117,7 @@ pub enum Recipients {
 }
 
 impl Recipients {
-    /// Returns them.
+    /// Returns the recipients.
     #[must_use]
     pub fn as_slice(&self) -> &[ClientId] {
         match self {
@@ -128,61 +127,61 @@ impl Recipients {
     }
 }
 
-/// What the server wants done.
+/// An action requested by the server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Write this line, CR LF included.
+    /// Write this line, which includes CR LF.
     Send {
-        /// To whom.
+        /// The recipients.
         to: Recipients,
         /// The line.
         line: Arc<str>,
     },
-    /// Write what is waiting, then close. The server no longer knows the client.
+    /// Write what is queued, then close. The server no longer knows the client.
     Close {
-        /// Which.
+        /// The client.
         client: ClientId,
     },
     /// Check a password, then call [`Server::handle_authenticated`].
     Authenticate {
-        /// Who waits.
+        /// The waiting client.
         client: ClientId,
         /// The account's name as typed.
         name: String,
         /// The password.
         password: Secret,
-        /// Where it comes from; none if many share that address.
+        /// Its address; `None` if many clients share it.
         address: Option<IpAddr>,
     },
-    /// Find out which of these names are accounts, then call [`Server::handle_names`].
+    /// Look up which of these names are accounts, then call [`Server::handle_names`].
     Names {
-        /// Who waits.
+        /// The waiting client.
         client: ClientId,
         /// The names.
         names: Vec<AccountName>,
     },
     /// Make this durable, then call [`Server::handle_stored`]; in order.
     Append {
-        /// Counts up.
+        /// Increasing.
         id: AppendId,
-        /// What.
+        /// The record.
         record: Record,
     },
-    /// Look this up after all appends before it, then call [`Server::handle_history`].
+    /// Run this query after all appends before it, then call [`Server::handle_history`].
     Query {
-        /// Who waits.
+        /// The waiting client.
         client: ClientId,
-        /// What.
+        /// The query.
         query: Query,
     },
 }
 
-/// Numbers for operators.
+/// Statistics for operators.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Statistics {
     /// Connections.
     pub clients: usize,
-    /// Users; one may have several connections.
+    /// Users; each may have several connections.
     pub users: usize,
     /// Channels.
     pub channels: usize,
@@ -204,9 +203,9 @@ pub struct Server {
     config: IrcdConfig,
     started: Timestamp,
     now: Now,
-    /// The id given last to a message or record.
+    /// The last id assigned to a message or record.
     last_id: i64,
-    /// Counts everything that needs a number: batches, users, guests' nicknames.
+    /// A counter for everything that needs a number: batches, users, guests' nicknames.
     counter: u64,
     clients: HashMap<ClientId, Client>,
     users: HashMap<UserId, User>,
@@ -214,29 +213,29 @@ pub struct Server {
     nicks: HashMap<FoldedName, UserId>,
     channels: BTreeMap<FoldedName, Channel>,
     accounts: BTreeSet<AccountName>,
-    /// The outlines of their names.
+    /// The outlines of the accounts' names.
     outlines: BTreeSet<String>,
-    /// Up to which message their clients have been sent everything.
+    /// The message up to which the accounts' clients have been sent everything.
     seen: BTreeMap<AccountName, BTreeMap<String, i64>>,
     /// Nickname to the clients that monitor it.
     monitored: HashMap<FoldedName, BTreeSet<ClientId>>,
-    /// Who left, the newest last, for WHOWAS.
+    /// Users who left, newest last, for WHOWAS.
     gone: VecDeque<whois::WhowasEntry>,
     /// Clients and failed attempts to sign in by address.
     addresses: HashMap<IpAddr, client::Address>,
     deadlines: BTreeSet<(u64, ClientId)>,
     outbox: Outbox,
-    /// Lines of tasks that were sent.
+    /// Tasks' lines that were sent.
     tasks: tasks::Tasks,
-    /// The labelled response to the command that runs, if it has a label.
+    /// The labelled response to the current command, if it has a label.
     response: Option<Response>,
-    /// The most users at a time since the start.
+    /// The maximum number of concurrent users since the start.
     most_users: usize,
     statistics: Statistics,
 }
 
 impl Server {
-    /// Makes a server from its configuration, what it knew before, and the newest id of its log.
+    /// Creates a server from its configuration, its previous state, and the newest id in its log.
     #[must_use]
     pub fn new(config: IrcdConfig, state: State, last_id: i64, now: Now) -> Self {
         let mut server = Self {
@@ -266,7 +265,7 @@ impl Server {
             most_users: 0,
             statistics: Statistics::default(),
         };
-        // Accounts from before this was recorded have missed nothing.
+        // For accounts from before this was recorded, nothing counts as missed.
         for account in &server.accounts {
             if !server.seen.contains_key(account) {
                 Seen::first(account, state.as_of).note(&mut server.seen);
@@ -282,18 +281,18 @@ impl Server {
         server
     }
 
-    /// Returns what is to be done next, or none until something is handled.
+    /// Returns the next action, or `None` until something else is handled.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outbox.poll()
     }
 
-    /// Returns how many appends are not known to be durable.
+    /// Returns the number of appends that are not known to be durable.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.outbox.pending()
     }
 
-    /// Returns numbers for operators.
+    /// Returns statistics for operators.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         Statistics {
@@ -305,8 +304,8 @@ impl Server {
         }
     }
 
-    /// Returns the next id of a message, which is its time too, so that paging by time misses nothing. More than a
-    /// thousand messages a second make it run ahead of the clock for a while.
+    /// Returns the next message id, which is its time too, so that paging by time misses nothing. At more than a
+    /// thousand messages per second it runs ahead of the clock for a while.
     fn next_id(&mut self) -> i64 {
         self.last_id = self.now.wall.millis().max(self.last_id.saturating_add(1));
         self.last_id
@@ -318,12 +317,12 @@ impl Server {
     }
 }
 
-/// Writes the msgid of an id.
+/// Formats an id as a msgid.
 pub(crate) fn message_id(id: i64) -> String {
     format!("m{id:x}")
 }
 
-/// Reads the id of a msgid.
+/// Parses a msgid's id.
 pub(crate) fn parse_message_id(text: &str) -> Option<i64> {
     let hex = text.strip_prefix('m').filter(|hex| hex.len() <= 15)?;
     i64::from_str_radix(hex, 16).ok().filter(|&id| id >= 0)

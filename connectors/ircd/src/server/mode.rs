@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::welcome::MAX_MODES;
 use super::{ClientId, Server, names};
 
-/// The changes of one MODE command that took effect, for one line to the channel.
+/// The changes of a MODE command that took effect, for one line to the channel.
 #[derive(Debug, Default)]
 struct Applied {
     letters: String,
@@ -194,7 +194,7 @@ impl Server {
                         id,
                         Reply::new(numeric::ERR_UNKNOWNMODE, [other.to_string().as_str(), text]),
                     );
-                    // One answer is enough for a line full of them.
+                    // One reply is enough for a line full of them.
                     break;
                 }
             }

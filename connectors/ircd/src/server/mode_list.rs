@@ -1,4 +1,4 @@
-//! The list of bans of a channel (+b).
+//! A channel's list of bans (+b).
 
 use irc_codec::numeric;
 use protocol::FoldedName;
@@ -8,7 +8,7 @@ use super::reply::Reply;
 use super::{ClientId, Server, names};
 use crate::record::Ban;
 
-/// The longest mask, in bytes.
+/// Maximum length of a mask, in bytes.
 const MASK: usize = 120;
 
 impl Server {

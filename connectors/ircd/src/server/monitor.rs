@@ -10,7 +10,7 @@ use super::client::UserId;
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 
-/// Bytes of nicknames in one line.
+/// Bytes of nicknames per line.
 const WIDTH: usize = 300;
 
 impl Server {
@@ -87,7 +87,7 @@ impl Server {
         self.send_status(id, &added);
     }
 
-    /// The nicknames that a client monitors, as it wrote them.
+    /// The nicknames that a client monitors, as it spelled them.
     fn monitor_list(&self, id: ClientId) -> Vec<String> {
         self.clients.get(&id).map_or_else(Vec::new, |client| {
             client.monitor.values().cloned().collect()
@@ -143,8 +143,9 @@ impl Server {
         }
     }
 
-    /// Returns who is told how a user changes: whoever shares a channel, and whoever monitors the nickname
-    /// and has extended-monitor (<https://ircv3.net/specs/extensions/extended-monitor>); not its own sessions.
+    /// Returns who is notified about changes of a user: everyone who shares a channel, and everyone who monitors the
+    /// nickname and has extended-monitor (<https://ircv3.net/specs/extensions/extended-monitor>); not the user's own
+    /// sessions.
     pub(super) fn watchers(&self, user_id: UserId) -> BTreeSet<ClientId> {
         let mut all = self.neighbours(user_id);
         let Some(user) = self.users.get(&user_id) else {

@@ -1,21 +1,21 @@
-//! Names: what is a nickname, a channel, a mask; how they compare (CASEMAPPING=ascii).
+//! Names: what is a valid nickname, channel or mask, and how they are compared (CASEMAPPING=ascii).
 
 use protocol::{FoldedName, Folding, Glob};
 
-/// How names compare here.
+/// How names are compared here.
 pub(crate) const MAPPING: Folding = Folding::Ascii;
 
-/// Returns the form under which names are compared.
+/// Returns the form in which names are compared.
 pub(crate) fn fold(name: &str) -> FoldedName {
     MAPPING.name(name)
 }
 
-/// Returns whether two names are the same.
+/// Returns whether two names are equal.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     MAPPING.same(one, other)
 }
 
-/// Returns whether a text is a nickname (RFC 2812, section 2.3.1).
+/// Returns whether a string is a valid nickname (RFC 2812, section 2.3.1).
 pub(crate) fn is_nick(text: &str, limit: usize) -> bool {
     let special = |b: u8| {
         matches!(
@@ -33,7 +33,7 @@ pub(crate) fn is_nick(text: &str, limit: usize) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || special(b) || b == b'-')
 }
 
-/// Returns the folded name of a channel, if the text can be one.
+/// Returns the folded name of a channel, if the string is a valid one.
 pub(crate) fn channel(text: &str, limit: usize) -> Option<FoldedName> {
     let rest = text.strip_prefix('#')?;
     let good = text.len() <= limit
@@ -46,12 +46,12 @@ fn in_user_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// Returns whether something of a text can be a user name.
+/// Returns whether a string has characters for a user name.
 pub(crate) fn is_user_name(text: &str) -> bool {
     text.chars().any(in_user_name)
 }
 
-/// Makes a user name of what a client said in USER.
+/// Makes a user name from a client's USER.
 pub(crate) fn user_name(text: &str) -> String {
     let clean: String = text
         .chars()
@@ -65,13 +65,13 @@ pub(crate) fn user_name(text: &str) -> String {
     }
 }
 
-/// The longest user name, in bytes.
+/// Maximum length of a user name, in bytes.
 pub(crate) const USER_LENGTH: usize = 20;
 
-/// The longest key of a channel, in bytes.
+/// Maximum length of a channel key, in bytes.
 pub(crate) const KEY_LENGTH: usize = 32;
 
-/// Shortens a text to at most that many bytes, between characters.
+/// Truncates a text to at most that many bytes, between characters.
 pub(crate) fn clip(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
@@ -103,7 +103,7 @@ pub(crate) fn complete_mask(mask: &str) -> String {
     }
 }
 
-/// A mask with `*` and `?`, prepared to be compared with many texts, whatever the case.
+/// A mask with `*` and `?`, prepared for case-insensitive comparison with many texts.
 #[derive(Clone, Debug)]
 pub(crate) struct Mask(Glob);
 

@@ -9,7 +9,7 @@ use super::reply::Reply;
 use super::welcome::{MAX_TARGETS, too_many_targets};
 use super::{ClientId, Server, names};
 
-/// Bytes of nicknames in one RPL_NAMREPLY: leaves room for the names of server, client and channel.
+/// Bytes of nicknames per RPL_NAMREPLY: leaves room for the names of server, client and channel.
 const WIDTH: usize = 280;
 
 impl Server {

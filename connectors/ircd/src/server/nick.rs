@@ -31,14 +31,15 @@ impl Server {
         self.take_nick(id, nick);
     }
 
-    /// Gives a client a nickname, or says why it cannot have it.
+    /// Gives a client a nickname, or explains why not.
     pub(super) fn take_nick(&mut self, id: ClientId, nick: &str) {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
         let account = client.account.clone();
         let Some(user_id) = client.user else {
-            // Whether it is free for this client is decided once it has had time to sign in.
+            // Whether it is available to this client is decided once the client has had time to
+            // sign in.
             if let Some(registration) = &mut client.registration {
                 registration.nick = Some(nick.to_owned());
             }
@@ -81,7 +82,7 @@ impl Server {
         self.reply(id, Reply::new(numeric::ERR_NICKNAMEINUSE, [nick, &text]));
     }
 
-    /// The owner of an account gets its name back from whoever holds it.
+    /// Returns whether the owner of an account may take its name back from the current holder.
     fn may_evict(&self, holder: UserId, nick: &str, account: Option<&AccountName>) -> bool {
         let owns = account.is_some_and(|account| account.as_str() == names::fold(nick).as_str());
         owns && self
@@ -90,8 +91,8 @@ impl Server {
             .is_some_and(|user| user.account.as_ref() != account)
     }
 
-    /// Returns whether somebody with this account may have a nickname; whoever holds the name of
-    /// an account that is not theirs is given another for it.
+    /// Returns whether a user with this account may have a nickname; a holder of another account's
+    /// name is given a different nickname to free it.
     pub(super) fn is_nick_free(
         &mut self,
         nick: &str,
@@ -117,7 +118,8 @@ impl Server {
                 .users
                 .get(&holder)
                 .is_some_and(|user| user.account.as_ref() == account);
-        // Registering clients become a session of that user; a user cannot become another.
+        // Registering clients become a session of that user; an existing user cannot become
+        // another.
         same_account && own.is_none()
     }
 

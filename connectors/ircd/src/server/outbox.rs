@@ -1,4 +1,4 @@
-//! What waits to be sent: requests go at once, lines in order and only after the appends before them are settled.
+//! Output queue: requests go out immediately, lines in order and only after the appends before them are settled.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -9,10 +9,10 @@ use protocol::AccountName;
 use super::{AppendId, ClientId, NotStored, Output, Recipients};
 use crate::record::{Query, Record};
 
-/// When a line may go out, besides that all appends before it are settled.
+/// When a line may be sent, once all appends before it are settled.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum When {
-    /// In any case.
+    /// Always.
     Always,
     /// If that append succeeded.
     Stored(AppendId),
@@ -27,16 +27,16 @@ struct Waiting {
     output: Output,
 }
 
-/// See the module.
+/// The output queue.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     requests: VecDeque<Output>,
     lines: VecDeque<Waiting>,
-    /// The append that was requested for last.
+    /// The append that was requested last.
     requested: AppendId,
     /// All appends up to this one are settled.
     settled: AppendId,
-    /// The settled appends that failed, while lines may depend on them.
+    /// The settled appends that failed, as long as lines may depend on them.
     failed: BTreeMap<AppendId, NotStored>,
 }
 
@@ -87,7 +87,7 @@ impl Outbox {
         self.requests.push_back(Output::Names { client, names });
     }
 
-    /// Notes how an append ended; they end in order.
+    /// Notes the outcome of an append; they are settled in order.
     pub(super) fn settle(&mut self, id: AppendId, result: Result<(), NotStored>) {
         self.settled = self.settled.max(id.min(self.requested));
         if let Err(reason) = result {

@@ -1,11 +1,11 @@
-//! What a password in PASS or SASL is for: which account, by which of its clients.
+//! What a password in PASS or SASL is for: which account, used by which of its clients.
 
 use protocol::{AccountName, BearerToken};
 
 use super::names;
 use super::seen::MAX_NAME;
 
-/// Splits `account@client`, by which a member tells its clients apart.
+/// Splits `account@client`, with which a member distinguishes their clients.
 pub(super) fn split_device(name: &str) -> (&str, Option<String>) {
     match name.split_once('@') {
         Some((name, device)) => {
@@ -20,9 +20,9 @@ pub(super) fn split_device(name: &str) -> (&str, Option<String>) {
     }
 }
 
-/// Returns the account names and passwords that a PASS may mean: `account:password`; a token, which
-/// names its account; else the password of the nickname's or the user name's account. And the name of the client,
-/// after an `@` behind the account or the user name.
+/// Returns the account names and passwords that a PASS may mean: `account:password`; a token, which names its
+/// account; otherwise the password of the account named by the nickname or the user name. Also returns the client's
+/// name, after an `@` in the account or the user name.
 pub(super) fn candidates(
     password: &str,
     nick: &str,

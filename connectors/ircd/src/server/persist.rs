@@ -1,4 +1,4 @@
-//! What outlives the process: channels, known accounts, and how appends ended.
+//! What outlives the process: channels, known accounts, and the outcome of appends.
 
 use irc_codec::numeric;
 use protocol::{AccountName, FoldedName, outline};
@@ -9,7 +9,7 @@ use super::{AppendId, NotStored, Now, Server, names};
 use crate::record::{Body, ChannelRecord, Record, Seen, State, Topic};
 
 impl Server {
-    /// An append ended; call in order, for each.
+    /// An append was settled; call in order, once for each.
     pub fn handle_stored(&mut self, id: AppendId, result: Result<(), NotStored>, now: Now) {
         self.now = now;
         self.statistics.not_stored += u64::from(result.is_err());
@@ -17,7 +17,7 @@ impl Server {
         self.tasks.settle(id, result.is_ok());
     }
 
-    /// Returns all that has to be known after a restart, messages excepted.
+    /// Returns everything that must be known after a restart, except messages.
     #[must_use]
     pub fn state(&self) -> State {
         State {
@@ -37,7 +37,7 @@ impl Server {
         self.outbox.append(Record { id, body })
     }
 
-    /// Appends the state of a channel to the log, before anybody is told of it.
+    /// Appends a channel's state to the log before anyone is told of it.
     pub(super) fn save_channel(&mut self, key: &FoldedName) {
         if let Some(channel) = self.channels.get(key) {
             if !channel.is_lasting() {
@@ -64,7 +64,7 @@ impl Server {
         }
     }
 
-    /// Forgets a channel that nobody is in, unless it belongs to somebody.
+    /// Forgets an empty channel, unless it belongs to someone.
     pub(super) fn forget_if_empty(&mut self, key: &FoldedName) {
         let empty = self
             .channels
@@ -75,7 +75,7 @@ impl Server {
         }
     }
 
-    /// Makes the channels of the configuration that are not there yet.
+    /// Creates configured channels that do not exist yet.
     pub(super) fn create_defaults(&mut self) {
         for default in self.config.channels.clone() {
             let key = names::fold(&default.name);
@@ -91,14 +91,14 @@ impl Server {
                 }),
                 ..Channel::fresh(&default.name, self.now.wall)
             };
-            // Without an operator, everybody may set the topic.
+            // Without an operator, everyone may set the topic.
             record.topic_locked = false;
             self.channels.insert(key.clone(), Channel::new(record));
             self.save_channel(&key);
         }
     }
 
-    /// Tells the sender of a message that it could not be stored and so was not sent.
+    /// Tells the sender of a message that it could not be stored and therefore was not sent.
     pub(super) fn explain_failure(&mut self, id: super::ClientId, target: &str, append: AppendId) {
         for (reason, text) in [
             (
@@ -110,7 +110,7 @@ impl Server {
                 "Your message was not sent: the server could not write it to its disk; try again later",
             ),
         ] {
-            // ERR_CANNOTSENDTOCHAN names a channel; for a person there is the numeric of InspIRCd.
+            // ERR_CANNOTSENDTOCHAN is for channels; for users, InspIRCd has a numeric.
             let code = if target.starts_with('#') {
                 numeric::ERR_CANNOTSENDTOCHAN
             } else {

@@ -1,4 +1,4 @@
-//! QUIT, and the end of a connection whatever its reason (RFC 2812, section 3.1.7).
+//! QUIT, and the end of a connection for any reason (RFC 2812, section 3.1.7).
 
 use irc_codec::Message;
 
@@ -38,13 +38,13 @@ impl Server {
         self.forget(id, &how);
     }
 
-    /// A connection ended by itself.
+    /// A connection ended on its own.
     pub fn handle_closed(&mut self, id: ClientId, how: &Departure, now: Now) {
         self.now = now;
         self.forget(id, how);
     }
 
-    /// The server stops: everybody is told.
+    /// The server is stopping: everyone is told.
     pub fn handle_shutdown(&mut self, reason: &str, now: Now) {
         self.now = now;
         self.end_all_playbacks();

@@ -1,4 +1,4 @@
-//! Registration: PASS, USER and what completes it (RFC 2812, section 3.1).
+//! Registration: PASS, USER and completion (RFC 2812, section 3.1).
 
 use irc_codec::{Message, numeric};
 
@@ -49,7 +49,7 @@ impl Server {
         );
     }
 
-    /// Registers a client that has sent all that is needed.
+    /// Registers a client that has sent everything required.
     pub(super) fn try_register(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id).filter(|c| c.busy.is_none()) else {
             return;
@@ -108,7 +108,7 @@ impl Server {
         let host = match &client.account {
             Some(account) => format!("user/{account}"),
             None => {
-                // Everybody can see that this is a guest.
+                // Everyone can see that this is a guest.
                 format!("guest/{}", client.peer.address.to_canonical())
             }
         };
@@ -137,7 +137,7 @@ impl Server {
         self.start_playback(id, user_id, false);
     }
 
-    /// Makes a client a further session of a user with the same account and nickname.
+    /// Adds a client as a further session of the user with the same account and nickname.
     fn attach(&mut self, id: ClientId, user_id: UserId) {
         let sessions = self
             .users
@@ -177,5 +177,5 @@ impl Server {
     }
 }
 
-/// The longest real name, in bytes.
+/// Maximum length of a real name, in bytes.
 pub(super) const REAL_NAME: usize = 150;

@@ -1,15 +1,15 @@
 //! RELAYMSG: a member sends a message under a name that nobody can have, for a program that relays for others
 //! (<https://github.com/ircv3/ircv3-specifications/pull/417>, `draft/relaymsg`).
 //!
-//! The name must contain `/`, which no nickname can, so it is never taken for a person; everybody who has the
-//! capability is told who relayed it, and the host and account of the source are those of the member.
+//! The name must contain `/`, which no nickname can, so it is never mistaken for a person's; everyone who has the
+//! capability is told who relayed it, and the host and account of the source are the member's.
 
 use irc_codec::{Message, Source};
 
 use super::client::UserId;
 use super::{ClientId, Server, names};
 
-/// The longest name, in bytes.
+/// Maximum length of a name, in bytes.
 const MAX_NAME: usize = 48;
 
 impl Server {
@@ -42,7 +42,7 @@ impl Server {
     }
 }
 
-/// The source of a relayed message: the given name at the address of who relays.
+/// The source of a relayed message: the given name at the relaying user's address.
 pub(super) fn relayed(own: &Source, name: &str) -> Source {
     Source {
         nick: name.to_owned(),

@@ -1,4 +1,4 @@
-//! CHATHISTORY: what is answered, as a batch.
+//! CHATHISTORY: responses, as a batch.
 
 use irc_codec::{Message, Source};
 use protocol::Timestamp;

@@ -1,11 +1,11 @@
-//! A line of the server's own: a numeric and its parameters, and how messages are written.
+//! The server's own lines: a numeric and its parameters, and how messages are formatted.
 
 use irc_codec::{Message, Numeric, numeric};
 
-/// The longest line without tags, CR LF included (RFC 2812, section 2.3).
+/// Maximum length of a line without tags, CR LF included (RFC 2812, section 2.3).
 pub(super) const LINE: usize = 512;
 
-/// A numeric: code and parameters after the client's name; the last is a sentence or a list.
+/// A numeric: the code, and the parameters after the client's name; the last is a text or a list.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub code: Numeric,
@@ -21,8 +21,8 @@ impl Reply {
     }
 }
 
-/// Formats a message without tags. Commands that carry text or lists always have a colon before it, as
-/// simple clients expect.
+/// Formats a message without tags. Commands with a text or list always have a colon before it, as simple clients
+/// expect.
 pub(super) fn wire(message: &Message) -> String {
     let list = matches!(
         Numeric::parse(&message.command),
@@ -56,7 +56,8 @@ pub(super) fn wire(message: &Message) -> String {
     let Some(last) = last else {
         return plain.to_string();
     };
-    // The codec writes the last parameter as it is; with a stand-in the others are middle ones.
+    // The codec writes the last parameter unchanged; with a placeholder after them, the others are
+    // middle parameters.
     plain.params.push("x".to_owned());
     let mut line = plain.to_string();
     line.pop();

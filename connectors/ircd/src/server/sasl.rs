@@ -14,12 +14,12 @@ use super::sign_in::{DISABLED, MAX_FAILURES, wait};
 use super::{ClientId, Server};
 use crate::accounts::{Proof, Refusal};
 
-/// A chunk of this length has another after it.
+/// A chunk of this length is followed by another.
 const CHUNK: usize = 400;
 
 const ABORTED: &str = "SASL authentication aborted";
 
-/// The longest payload in base64.
+/// Maximum length of the payload in base64.
 const MAX_PAYLOAD: usize = 4 * CHUNK;
 
 impl Server {
@@ -130,7 +130,7 @@ impl Server {
         self.show_next_missed(id);
     }
 
-    /// A client that completes its registration while an exchange is under way gives that up (IRCv3 sasl-3.1).
+    /// Aborts the exchange of a client that completes its registration while it is in progress (IRCv3 sasl-3.1).
     pub(super) fn abort_sasl(&mut self, id: ClientId) {
         let exchange = self.clients.get_mut(&id).and_then(|c| c.sasl.take());
         if exchange.is_some() {
@@ -138,9 +138,10 @@ impl Server {
         }
     }
 
-    /// An exchange ended without a sign-in by what the client sent. What cannot be read counts as a wrong password does:
-    /// otherwise whoever has not signed in could go on for ever at no cost. It names no account, so none is held to have
-    /// been guessed at. An exchange that the client gives up (`*`), and a mechanism that is not there, are no attempts.
+    /// An exchange ended without a sign-in because of what the client sent. Malformed data counts like a wrong
+    /// password, otherwise an unauthenticated client could go on for ever at no cost. It names no account, so it does
+    /// not count as a guess for one. An exchange that the client aborts (`*`) and an unsupported mechanism are not
+    /// attempts.
     fn failed_attempt(&mut self, id: ClientId, code: Numeric, text: &str) {
         self.reply(id, Reply::new(code, [text]));
         self.count_failure(id);
@@ -153,7 +154,7 @@ impl Server {
         }
     }
 
-    /// A guest that signs in while connected becomes the account (IRCv3 account-notify).
+    /// A guest who signs in while connected becomes the account (IRCv3 account-notify).
     fn adopt_account(&mut self, id: ClientId, account: &AccountName) {
         let Some(user_id) = self.clients.get(&id).and_then(|client| client.user) else {
             return;
@@ -177,7 +178,7 @@ impl Server {
     }
 }
 
-/// Reads `authzid NUL authcid NUL password`; a different authzid is not supported.
+/// Parses `authzid NUL authcid NUL password`; a different authzid is not supported.
 fn parse_plain(payload: &str) -> Option<(String, String)> {
     let bytes = STANDARD.decode(payload).ok()?;
     let text = String::from_utf8(bytes).ok()?;

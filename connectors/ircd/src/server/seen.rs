@@ -1,7 +1,7 @@
-//! Up to which message the clients of a member have been sent everything, so that one that comes back is sent what it
-//! missed (see [`super::missed`]).
+//! The message up to which each of a member's clients has been sent everything, so that a returning client is sent
+//! what it missed (see [`super::missed`]).
 //!
-//! A member's clients are told apart by the name that each gives at sign-in, `account@client`, else by user name:
+//! A member's clients are distinguished by the name each gives at sign-in, `account@client`, otherwise by user name:
 //! programs seldom share one, and those that do count as one client.
 
 use std::collections::BTreeMap;
@@ -15,22 +15,23 @@ use super::playback::Playback;
 use super::{ClientId, Server};
 use crate::record::{Body, Seen};
 
-/// Clients that are remembered of one account; those longest away are forgotten.
+/// Clients remembered per account; those absent longest are forgotten.
 pub(crate) const MAX_CLIENTS: usize = 16;
 
-/// The name under which is stored when the member was last here with any client; no client can have it.
+/// The name under which the time of the member's last visit with any client is stored; no client can have it.
 pub(crate) const ANY: &str = "*";
 
-/// The longest name of a client, in bytes.
+/// Maximum length of a client's name, in bytes.
 pub(super) const MAX_NAME: usize = 32;
 
 impl Server {
-    /// Returns up to which message a client of an account has been sent everything.
+    /// Returns the message up to which an account's client has been sent everything.
     fn seen(&self, account: &AccountName, name: &str, online: bool) -> i64 {
         let seen = self.seen.get(account);
         let all = || seen.into_iter().flatten();
         let own = all().find(|(known, _)| *known == name);
-        // A client of a new name may be an old one: it begins where the last of them ended.
+        // A client with a new name may be an old one: it starts where the most recent of them
+        // ended.
         let others = || {
             all()
                 .filter(|(known, _)| *known != ANY)
@@ -42,7 +43,7 @@ impl Server {
             .map_or(self.last_id, |(_, &at)| at)
     }
 
-    /// Stores up to which message a client of an account has been sent everything.
+    /// Stores the message up to which an account's client has been sent everything.
     pub(super) fn note_seen(&mut self, account: &AccountName, name: &str, at: i64) {
         let seen = Seen {
             account: account.clone(),
@@ -55,12 +56,12 @@ impl Server {
         }
     }
 
-    /// Starts to keep track of what a member's client is sent, and sends it what it missed.
+    /// Starts tracking what a member's client is sent, and sends it what it missed.
     pub(super) fn start_playback(&mut self, id: ClientId, user_id: UserId, online: bool) {
         let Some(client) = self.clients.get(&id) else {
             return;
         };
-        // A client with draft/chathistory asks for history itself.
+        // A client with draft/chathistory requests history itself.
         let Some(account) = client
             .account
             .clone()
@@ -89,7 +90,7 @@ impl Server {
         self.show_next_missed(id);
     }
 
-    /// A connection is over: stores what the client has certainly received. After a proper end that is everything.
+    /// Stores what the client has certainly received when a connection ends. After a proper end, that is everything.
     pub(super) fn end_playback(&mut self, client: &super::client::Client, how: &Departure) {
         let (Some(playback), Some(account)) = (&client.playback, &client.account) else {
             return;
@@ -101,7 +102,7 @@ impl Server {
         self.note_seen(account, &playback.name, at);
     }
 
-    /// The server stops: what waits is still sent to everybody.
+    /// The server is stopping: queued messages are still sent to everyone.
     pub(super) fn end_all_playbacks(&mut self) {
         for client in self.clients.values() {
             if let (Some(playback), Some(account)) = (&client.playback, &client.account) {
@@ -122,7 +123,7 @@ impl Server {
         }
     }
 
-    /// Notes that it was answered: what was sent before it has arrived.
+    /// Notes that the PING was answered: everything sent before it has arrived.
     pub(super) fn note_pong(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
@@ -144,7 +145,7 @@ impl Server {
 }
 
 impl Seen {
-    /// Nobody misses what was said before the account was known.
+    /// Nothing before the account became known counts as missed.
     pub(crate) fn first(account: &AccountName, at: i64) -> Self {
         Self {
             account: account.clone(),
@@ -153,7 +154,7 @@ impl Seen {
         }
     }
 
-    /// Notes it; returns whether that changed anything.
+    /// Notes it; returns whether anything changed.
     pub(crate) fn note(&self, all: &mut BTreeMap<AccountName, BTreeMap<String, i64>>) -> bool {
         let clients = all.entry(self.account.clone()).or_default();
         if clients.get(&self.client).is_some_and(|&at| at >= self.at) {

@@ -1,4 +1,4 @@
-//! Passwords, whichever way they come: they are checked, and a right one gives a client its account. Wrong ones are
+//! Passwords, from PASS or SASL: they are checked, and a correct one signs a client in to its account. Wrong ones are
 //! counted.
 
 use std::net::IpAddr;
@@ -11,10 +11,10 @@ use super::reply::Reply;
 use super::{ClientId, Now, Server};
 use crate::accounts::{Proof, Refusal};
 
-/// Failed attempts to sign in after which a connection is closed.
+/// Failed sign-in attempts after which a connection is closed.
 pub(super) const MAX_FAILURES: u32 = 3;
 
-/// How long failed attempts to sign in count against an address, in milliseconds.
+/// How long failed sign-in attempts count against an address, in milliseconds.
 const FAILURES_KEPT: u64 = 600_000;
 
 impl Server {
@@ -27,7 +27,8 @@ impl Server {
         }
     }
 
-    /// Has a password checked. For an address that many share, guesses are counted by account only.
+    /// Submits a password for checking. For an address that many clients share, guesses are counted
+    /// by account only.
     pub(super) fn authenticate(
         &mut self,
         id: ClientId,
@@ -132,10 +133,10 @@ impl Server {
     }
 }
 
-/// Explains that there were too many wrong passwords; this one was not even checked.
+/// Explains that there were too many wrong passwords; this one was not checked.
 pub(super) fn wait(seconds: u64) -> String {
     format!("Too many attempts with wrong passwords, wait {seconds} s")
 }
 
-/// What the owner of a disabled account is told after showing the right password.
+/// Sent to the owner of a disabled account after a correct password.
 pub(super) const DISABLED: &str = "This account is disabled; ask an admin of this installation";

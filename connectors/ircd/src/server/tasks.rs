@@ -1,4 +1,4 @@
-//! Lines of tasks, which are relayed once however often they are sent (see [`protocol::TASK_TAG`]).
+//! Tasks' lines, each relayed once however often it is sent (see [`protocol::TASK_TAG`]).
 
 use std::collections::VecDeque;
 
@@ -6,17 +6,17 @@ use protocol::Bounded;
 
 use super::{AppendId, Server};
 
-/// Lines that are remembered; the oldest are forgotten.
+/// Lines remembered; the oldest are forgotten.
 pub(crate) const MAX_TASKS: usize = 20_000;
 
-/// A line that was relayed: the id of its message, and the append that is making it durable.
+/// A relayed line: its message id, and the append that makes it durable.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TaskLine {
     pub id: i64,
     pub append: Option<AppendId>,
 }
 
-/// See the module.
+/// The lines that are remembered.
 #[derive(Debug)]
 pub(super) struct Tasks {
     lines: Bounded<String, TaskLine>,
@@ -45,7 +45,7 @@ impl Tasks {
         self.lines.insert(key, TaskLine { id, append });
     }
 
-    /// An append ended; what was not stored was not sent. To be called in order, for each.
+    /// An append was settled; what was not stored was not sent. Call in order, once for each.
     pub(super) fn settle(&mut self, append: AppendId, stored: bool) {
         while let Some((_, key)) = self.pending.pop_front_if(|(pending, _)| *pending <= append) {
             match self.lines.get_mut(&key) {
@@ -59,7 +59,7 @@ impl Tasks {
 }
 
 impl Server {
-    /// Takes the lines of tasks that are in the log: keys and ids of messages, the oldest first.
+    /// Adds the tasks' lines found in the log: keys and message ids, oldest first.
     pub fn remember_tasks(&mut self, tasks: impl IntoIterator<Item = (String, i64)>) {
         for (key, id) in tasks {
             self.tasks.insert(key, id, None);

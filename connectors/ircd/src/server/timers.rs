@@ -11,7 +11,7 @@ impl Server {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
-    /// Time has passed.
+    /// Handles the passing of time.
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
         while let Some(&(deadline, id)) = self.deadlines.first() {
@@ -51,7 +51,7 @@ impl Server {
                 .as_ref()
                 .is_some_and(|playback| playback.sent > playback.acknowledged)
         {
-            // An active client is sent a PING too, so that it is known what has arrived.
+            // An active client is sent a PING too, to find out what has arrived.
             client.pinged = true;
             self.now.ticks + limits.pong_ms
         } else {

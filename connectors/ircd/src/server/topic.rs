@@ -69,12 +69,13 @@ impl Server {
         }
         self.append(event.at, Body::Message(stored));
         self.save_channel(&key);
-        // It holds now for this process even if the disk failed, so members see it in any case.
+        // It is now in effect in this process even if the disk failed, so members see it in any
+        // case.
         let audience = self.audience(&key);
         self.relay(audience, &event, When::Always);
     }
 
-    /// Sends the topic; that there is none only if asked.
+    /// Sends the topic; its absence is reported only if requested.
     pub(super) fn send_topic(&mut self, id: ClientId, key: &FoldedName, asked: bool) {
         let Some(channel) = self.channels.get(key) else {
             return;

@@ -1,4 +1,5 @@
-//! WEBIRC (<https://ircv3.net/specs/extensions/webirc>): a gateway says where its client really is.
+//! WEBIRC (<https://ircv3.net/specs/extensions/webirc>): a gateway announces its client's real
+//! address.
 
 use irc_codec::Message;
 

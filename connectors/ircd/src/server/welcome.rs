@@ -8,22 +8,22 @@ use super::registration::REAL_NAME;
 use super::reply::Reply;
 use super::{ClientId, Server};
 
-/// What the server calls itself.
+/// The server software's name and version.
 pub(super) const VERSION: &str = concat!("subspace-ircd-", env!("CARGO_PKG_VERSION"));
 
-/// Tokens in one RPL_ISUPPORT: a message has at most 15 parameters (RFC 2812, section 2.3).
+/// Tokens per RPL_ISUPPORT: a message has at most 15 parameters (RFC 2812, section 2.3).
 const TOKENS_PER_LINE: usize = 13;
 
-/// Targets of one PRIVMSG, NOTICE or TAGMSG, and of KICK, WHOIS and NAMES.
+/// Targets per PRIVMSG, NOTICE or TAGMSG, and per KICK, WHOIS and NAMES.
 pub(super) const MAX_TARGETS: usize = 4;
 
-/// Refuses a command that names more of something than [`MAX_TARGETS`].
+/// The error for a command with more than [`MAX_TARGETS`] targets.
 pub(super) fn too_many_targets(asked: &str, what: &str) -> Reply {
     let text = format!("Too many {what}: at most {MAX_TARGETS} at once");
     Reply::new(numeric::ERR_TOOMANYTARGETS, [asked, &text])
 }
 
-/// Mode changes with parameter in one MODE command.
+/// Mode changes with a parameter per MODE command.
 pub(super) const MAX_MODES: usize = 6;
 
 impl Server {

@@ -8,10 +8,10 @@ use super::client::{User, UserId};
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 
-/// Users that one WHO with a mask answers.
+/// Users returned per WHO with a mask.
 const MOST: usize = 500;
 
-/// The fields of WHOX in the order in which they are sent.
+/// The WHOX fields in the order in which they are sent.
 const FIELDS: &str = "tcuihsnfdlaor";
 
 impl Server {
@@ -36,7 +36,7 @@ impl Server {
                 ),
             );
         }
-        // An old way to ask for everybody (RFC 2812, section 3.6.1).
+        // An old way to ask for everyone (RFC 2812, section 3.6.1).
         let pattern = if mask == "0" { "*" } else { mask };
         let key = names::fold(mask);
         let mut found: Vec<(UserId, Option<&FoldedName>)> = Vec::new();

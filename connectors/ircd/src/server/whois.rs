@@ -10,7 +10,7 @@ use super::{ClientId, Server, names};
 /// Users that WHOWAS remembers.
 const MAX_GONE: usize = 500;
 
-/// Bytes of channels in one RPL_WHOISCHANNELS.
+/// Bytes of channels per RPL_WHOISCHANNELS.
 const WIDTH: usize = 350;
 
 /// A user who left, for WHOWAS.

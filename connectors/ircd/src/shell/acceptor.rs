@@ -23,7 +23,8 @@ use crate::config::{IrcdConfig, is_loopback};
 use crate::proxy::{self, Origin, Reading};
 use crate::server::{ClientId, Peer};
 
-/// Connections of one address above its limit that may be in a TLS handshake or being refused.
+/// Connections of one address above its limit that may be in a TLS handshake or in the process of
+/// being refused.
 const SPARE_OF_ADDRESS: usize = 4;
 
 /// How long a TLS handshake may take.
@@ -32,14 +33,14 @@ const HANDSHAKE: Duration = Duration::from_secs(15);
 /// How long a proxy may take to send its header.
 const HEADER: Duration = Duration::from_secs(5);
 
-/// The pause after `accept` failed.
+/// The delay after `accept` failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 static NOT_ACCEPTED: Seldom = Seldom::new();
 static TOO_MANY: Seldom = Seldom::new();
 static BAD_HEADER: Seldom = Seldom::new();
 
-/// What the accepting tasks share.
+/// Shared by the accepting tasks.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     inputs: mpsc::Sender<Input>,
@@ -47,7 +48,7 @@ pub(super) struct Acceptor {
     slots: Arc<Semaphore>,
     all_slots: u32,
     counts: AddressCounts,
-    /// Bytes that wait to be written, for all connections.
+    /// Bytes queued for writing, across all connections.
     queued: Arc<AtomicUsize>,
     next: AtomicU64,
 }
@@ -96,7 +97,7 @@ impl Acceptor {
         let Some(address_slot) = self.enter(address) else {
             return too_many(address);
         };
-        // Lines are short and people wait for them.
+        // Lines are short, and people wait for them.
         let _ = stream.set_nodelay(true);
         let acceptor = Arc::clone(self);
         tokio::spawn(async move {
@@ -106,7 +107,7 @@ impl Acceptor {
         });
     }
 
-    /// Counts a connection from an address, unless that is shared by many.
+    /// Counts a connection from an address, unless many clients share it.
     fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Option<AddressSlot>> {
         if self.config.is_shared(address) {
             return Some(None);
@@ -137,8 +138,8 @@ impl Acceptor {
         };
         let mut before = Vec::new();
         if self.config.is_proxy(address) {
-            // Other programs of this machine connect without a header, and gateways send WEBIRC instead; any other proxy
-            // has to send one.
+            // Other programs on this machine connect without a header, and gateways send WEBIRC instead; any other
+            // proxy must send one.
             let optional = is_loopback(address) || self.config.webirc_password.is_some();
             match timeout(HEADER, read_header(&mut stream, optional)).await {
                 Ok(Ok((origin, rest))) => {
@@ -188,7 +189,7 @@ fn bad_header(address: IpAddr, reason: &str) {
     }
 }
 
-/// Reads the header of a proxy; returns where the client is, and what came after the header already.
+/// Reads a proxy's header; returns the client's origin, and any bytes received after the header.
 async fn read_header(
     stream: &mut TcpStream,
     optional: bool,
@@ -212,7 +213,7 @@ async fn read_header(
     }
 }
 
-/// How many connections there are from each address.
+/// The number of connections from each address.
 #[derive(Debug, Default)]
 struct AddressCounts(Mutex<HashMap<IpAddr, usize>>);
 
@@ -238,7 +239,7 @@ impl AddressCounts {
     }
 }
 
-/// One connection among those of its address, until it is dropped.
+/// A counted connection of an address, until it is dropped.
 #[derive(Debug)]
 struct AddressSlot {
     acceptor: Arc<Acceptor>,
@@ -251,7 +252,7 @@ impl Drop for AddressSlot {
     }
 }
 
-/// A connection of which some bytes were read already.
+/// A connection from which some bytes were read already.
 #[derive(Debug)]
 struct Prefixed {
     before: Vec<u8>,
@@ -269,7 +270,7 @@ impl AsyncRead for Prefixed {
         }
         let count = self.before.len().min(buffer.remaining());
         buffer.put_slice(self.before.get(..count).unwrap_or_default());
-        // At most one header's length is moved, a few times.
+        // Moves at most one header's length, a few times.
         self.before.drain(..count);
         if self.before.is_empty() {
             self.before = Vec::new();

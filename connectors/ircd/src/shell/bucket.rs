@@ -1,14 +1,14 @@
-//! How fast a client may send.
+//! Rate limiting of clients.
 
 use std::time::Duration;
 
-/// A token bucket: so many at once, so many a second after that.
+/// A token bucket: a burst, then a rate per second.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokenBucket {
     burst: f64,
     per_second: f64,
     tokens: f64,
-    /// When the tokens were counted.
+    /// When the tokens were last counted.
     at: Duration,
 }
 
@@ -23,7 +23,7 @@ impl TokenBucket {
         }
     }
 
-    /// Takes a token, and says how long to wait before using it.
+    /// Takes a token, and returns how long to wait before using it.
     pub(super) fn take(&mut self, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.tokens = (self.tokens + passed * self.per_second).min(self.burst) - 1.0;

@@ -1,4 +1,4 @@
-//! What the engine asks about accounts: passwords and names, a few at a time.
+//! The engine's queries about accounts, passwords and names, a few concurrently.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::accounts::{AUTHENTICATION_SECONDS, Accounts, Proof, Refusal};
 use crate::server::{ClientId, Secret};
 
-/// Questions at a time; others wait.
+/// Concurrent queries; others wait.
 const MAX_CHECKS: usize = 32;
 
 /// An answer of [`Accounts`].
@@ -22,12 +22,12 @@ pub(super) enum Checked {
     Names(Result<Vec<AccountName>, String>),
 }
 
-/// See the module.
+/// The pending queries.
 pub(super) struct Checks {
     accounts: Arc<dyn Accounts>,
     turns: Arc<Semaphore>,
     tell: mpsc::UnboundedSender<(ClientId, Checked)>,
-    /// One question of a client at a time bounds it.
+    /// Bounded by one query per client.
     told: mpsc::UnboundedReceiver<(ClientId, Checked)>,
 }
 
@@ -47,7 +47,7 @@ impl Checks {
         self.told.recv().await
     }
 
-    /// Finds out which of these names are accounts.
+    /// Looks up which of these names are accounts.
     pub(super) fn names(&self, client: ClientId, names: Vec<AccountName>) {
         let late = Err("it takes too long; try again later".to_owned());
         self.ask(client, Checked::Names(late), |accounts| async move {
@@ -74,7 +74,7 @@ impl Checks {
         );
     }
 
-    /// Asks something; `late` is the answer if there is none in time.
+    /// Runs a query; `late` is the answer if there is none in time.
     fn ask<F>(
         &self,
         client: ClientId,

@@ -1,4 +1,5 @@
-//! One client's connection: bytes in, paced, to lines for the engine; bytes out.
+//! A client's connection: incoming bytes, rate limited, become lines for the engine; outgoing bytes
+//! are written.
 
 use std::io;
 use std::pin::Pin;
@@ -17,25 +18,25 @@ use super::outgoing::Outgoing;
 use crate::config::Limits;
 use crate::server::{ClientId, Departure, Peer};
 
-/// The longest tags a client may send, `@` and blank included (IRCv3 message-tags).
+/// Maximum length of tags a client may send, including `@` and the space (IRCv3 message-tags).
 const MAX_TAGS: usize = 4096;
 
-/// The longest line without tags.
+/// Maximum length of a line without tags.
 const MAX_BODY: usize = 512;
 
-/// Lines of one client that may wait for the engine.
+/// Lines per client that may be queued for the engine.
 const CREDITS: usize = 16;
 
-/// A client that takes no byte for so long is gone.
+/// A client that accepts no byte for this long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// All that still waits for a client that was closed has to be taken within this.
+/// Everything still queued for a closed client must be accepted within this time.
 const LAST: Duration = Duration::from_secs(30);
 
-/// How long the end of a connection may take.
+/// How long closing a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bytes of one read.
+/// Bytes per read.
 const READ: usize = 4096;
 
 /// Serves a client until either side ends.
@@ -63,7 +64,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin>(
         how = read(id, reader, &engine, &credits, limits) => how,
         how = write(id, &mut writer, &engine, &outgoing, limits.sendq) => how,
     };
-    // The engine is told first: others should see the end of a connection at once.
+    // The engine is told first: others should see the end of a connection immediately.
     let _ = engine.send(Input::Closed { id, how }).await;
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
 }
@@ -84,7 +85,7 @@ async fn read<R: AsyncRead + Unpin>(
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
-            // The engine gives the credit back when it has taken the line.
+            // The engine returns the credit when it has taken the line.
             let Ok(credit) = credits.acquire().await else {
                 return lost("The server stopped");
             };
@@ -108,8 +109,7 @@ async fn read<R: AsyncRead + Unpin>(
     }
 }
 
-/// Reads through a buffer that exists only while there is something to read: an idle connection holds
-/// none.
+/// Reads through a buffer that exists only while there is something to read, so that an idle connection holds none.
 async fn read_some<R: AsyncRead + Unpin>(
     reader: &mut R,
     lines: &mut LineBuffer,
@@ -172,8 +172,8 @@ fn lost(reason: impl Into<String>) -> Departure {
     Departure::Lost(reason.into())
 }
 
-/// Passes over what can no longer be written. What the client sent before it went is still read; that
-/// ends the connection.
+/// Discards what can no longer be written. What the client sent before it closed is still read; the end of that ends
+/// the connection.
 async fn discard(outgoing: &Outgoing) -> Departure {
     while let Some(bytes) = outgoing.take().await {
         outgoing.written(bytes.len(), 0);

@@ -1,4 +1,5 @@
-//! Asks every few seconds whether credentials of signed-in clients stopped being valid, and has these disconnected.
+//! Checks every few seconds whether credentials of signed-in clients stopped being valid, and has those clients
+//! disconnected.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,13 +13,14 @@ use tokio::time::{Instant, sleep};
 use super::engine::Input;
 use crate::accounts::Accounts;
 
-/// How often it is asked whether any credentials ended.
+/// How often to check whether any credentials ended.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long it is asked again after some ended: a password that was right just before may let somebody in just after.
+/// How long to repeat the check after some ended: a password verified just before may still sign someone in just
+/// after.
 const AFTER: Duration = Duration::from_secs(30);
 
-/// How often everybody's are checked in any case: grants expire by themselves.
+/// How often all credentials are checked in any case: grants expire by themselves.
 const ALL: Duration = Duration::from_secs(300);
 
 static NOT_ASKED: Seldom = Seldom::new();
@@ -38,7 +40,7 @@ pub(super) async fn watch(accounts: Arc<dyn Accounts>, engine: mpsc::Sender<Inpu
                 }
             }
             Err(reason) => {
-                // Whoever is here stays: it is not known that anything ended.
+                // Connected clients stay: it is not known that anything ended.
                 complain(&reason);
                 continue;
             }
@@ -66,7 +68,7 @@ pub(super) async fn watch(accounts: Arc<dyn Accounts>, engine: mpsc::Sender<Inpu
                 }
                 Err(reason) => {
                     complain(&reason);
-                    // All of them are asked about the next time.
+                    // All of them are checked the next time.
                     version = None;
                     break;
                 }

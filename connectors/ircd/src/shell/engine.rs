@@ -1,4 +1,4 @@
-//! The task that owns the state machine: gives it inputs, and carries out its outputs.
+//! The task that owns the state machine: passes it inputs and carries out its outputs.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
@@ -16,51 +16,51 @@ use crate::record::Query;
 use crate::server::{AppendId, ClientId, Departure, Now, Output, Peer, Server, Statistics};
 use crate::store::{Reply, Request};
 
-/// Appends that may be on their way to the disk before clients have to wait.
+/// Appends that may be in progress before clients have to wait.
 const MAX_PENDING: usize = 512;
 
-/// Bytes that may wait for any client, however much waits for all.
+/// Bytes that may be queued for any client, however much is queued for all.
 const SHARE: usize = 64 << 10;
 
 /// How long a stopping server waits for its disk.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the engine is told.
+/// Inputs of the engine.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// A client is there.
+    /// A client connected.
     Connected {
         id: ClientId,
         peer: Peer,
         outgoing: Arc<Outgoing>,
         credits: Arc<Semaphore>,
     },
-    /// It sent a line; none if it was too long.
+    /// It sent a line; `None` if it was too long.
     Line { id: ClientId, line: Option<Vec<u8>> },
-    /// It has read most of what was waiting.
+    /// It has read most of what was queued.
     Drained { id: ClientId },
-    /// Asks for the credentials of all signed-in clients.
+    /// Requests the credentials of all signed-in clients.
     SignedIn {
         tell: oneshot::Sender<BTreeSet<SessionRef>>,
     },
     /// These credentials are no longer valid.
     Ended { sessions: BTreeSet<SessionRef> },
-    /// It is gone.
+    /// It disconnected.
     Closed { id: ClientId, how: Departure },
 }
 
-/// What the engine knows of a connection.
+/// The engine's state of a connection.
 #[derive(Debug)]
 struct Connection {
     outgoing: Arc<Outgoing>,
     credits: Arc<Semaphore>,
-    /// Lines that came while it was busy; bounded by the credits.
+    /// Lines received while it was busy; bounded by the credits.
     lines: VecDeque<Option<Vec<u8>>>,
-    /// What is looked up for it once it has read what it was sent.
+    /// The query to run for it once it has read what it was sent.
     query: Option<Query>,
 }
 
-/// See the module.
+/// The engine.
 pub(super) struct Engine {
     pub server: Server,
     pub store: std_mpsc::Sender<Request>,
@@ -139,14 +139,14 @@ impl Engine {
         self.finish(replies).await;
     }
 
-    /// Tells everybody, waits for the disk, writes the snapshot.
+    /// Tells everyone, waits for the disk, writes the snapshot.
     async fn finish(mut self, mut replies: mpsc::UnboundedReceiver<Reply>) {
         let now = self.now();
         self.server.handle_shutdown("The server is stopping", now);
         let state = self.server.state();
         self.perform();
         self.ask(Request::Snapshot(Box::new(state)));
-        // The thread ends when there is nobody left to ask it.
+        // The thread ends when there is nobody left to send requests.
         let (closed, _) = std_mpsc::channel();
         self.store = closed;
         let drain = async {
@@ -248,10 +248,10 @@ impl Engine {
         }
     }
 
-    /// Handles a client's waiting lines for as long as it is not busy and reads its answers.
+    /// Handles a client's queued lines for as long as it is not busy and reads its answers.
     fn resume(&mut self, id: ClientId) {
         self.perform();
-        // The credits bound how many appends this adds to those pending.
+        // The credits limit how many appends this adds to those pending.
         while !self.server.is_busy(id) {
             let Some(connection) = self.connections.get_mut(&id) else {
                 return;
@@ -261,7 +261,7 @@ impl Engine {
             }
             if connection.outgoing.queued() > self.sendq / 4 {
                 connection.outgoing.stall();
-                // It may have drained just before it was asked to tell.
+                // It may have drained just before it was asked to report that.
                 if connection.outgoing.queued() > self.sendq / 8 {
                     return;
                 }
@@ -279,7 +279,7 @@ impl Engine {
         }
     }
 
-    /// Does what the server wants done.
+    /// Carries out the server's actions.
     fn perform(&mut self) {
         while let Some(output) = self.server.poll_output() {
             match output {
@@ -299,7 +299,7 @@ impl Engine {
                     password,
                     address,
                 } => {
-                    // It may have gone since.
+                    // It may have disconnected since.
                     if self.connections.contains_key(&client) {
                         self.checks.password(client, name, password, address);
                     }
@@ -311,13 +311,13 @@ impl Engine {
         }
     }
 
-    /// Looks something up, once the client has read most of what it was sent before.
+    /// Runs a query once the client has read most of what it was sent before.
     fn query(&mut self, client: ClientId, query: Query) {
         if let Some(connection) = self.connections.get_mut(&client)
             && connection.outgoing.queued() > self.sendq / 4
         {
             connection.outgoing.stall();
-            // It may have drained just before it was asked to tell.
+            // It may have drained just before it was asked to report that.
             if connection.outgoing.queued() > self.sendq / 8 {
                 connection.query = Some(query);
                 return;

@@ -1,10 +1,10 @@
-//! Numbers in the text format of Prometheus.
+//! Statistics in Prometheus's text format.
 
 use metrics::Exposition;
 
 use crate::server::Statistics;
 
-/// Formats the numbers; `damaged` are the lines of the log that could not be read at the start.
+/// Formats the statistics; `damaged` is the number of log lines that could not be read at startup.
 pub(super) fn text(numbers: &Statistics, damaged: usize) -> String {
     let mut text = Exposition::new("ircd_");
     text.gauge("clients", "Connections.", numbers.clients);

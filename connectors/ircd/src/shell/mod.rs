@@ -29,16 +29,16 @@ use crate::store::{History, StoreError, spawn};
 use acceptor::Acceptor;
 use engine::Engine;
 
-/// Inputs that wait for the engine.
+/// Inputs that may be queued for the engine.
 const INPUTS: usize = 1024;
 
-/// How long a stopping server waits for its clients to read what is left.
+/// How long a stopping server waits for its clients to read the rest.
 const LINGER: Duration = Duration::from_secs(3);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A value of the configuration is wrong.
+    /// A value in the configuration is invalid.
     #[error("the configuration of the IRC server is wrong: {0}")]
     Config(String),
     /// The data folder cannot be used.
@@ -47,25 +47,25 @@ pub enum StartError {
     /// The certificate or key cannot be used.
     #[error("TLS of the IRC server does not work: {path}: {reason}")]
     Tls {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A port cannot be opened, or a thread not be started.
+    /// A port cannot be opened, or a thread cannot be started.
     #[error("the IRC server cannot listen on {address}: {source}")]
     Listen {
-        /// Where.
+        /// The address.
         address: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The port for TLS cannot be opened.
+    /// The TLS port cannot be opened.
     #[error("the IRC server cannot listen on {address}: {source}")]
     ListenTls {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -79,13 +79,13 @@ impl From<FilesError> for StartError {
     }
 }
 
-/// A server that runs.
+/// A running server.
 #[derive(Debug)]
 pub struct Ircd {
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
     statistics: Arc<Mutex<Statistics>>,
-    /// Lines that could not be read at the start.
+    /// Lines that could not be read at startup.
     damaged: usize,
     stop: Option<oneshot::Sender<()>>,
     engine: JoinHandle<()>,
@@ -93,10 +93,10 @@ pub struct Ircd {
     acceptor: Arc<Acceptor>,
 }
 
-/// Starts a server on a listener that is open already; clients are served when this returns.
+/// Starts a server on an open listener; clients are served when this returns.
 ///
 /// # Errors
-/// The configuration, the data folder, the certificate or a port does not work.
+/// The configuration, the data folder, the certificate or a port cannot be used.
 pub async fn start(
     config: IrcdConfig,
     listener: TcpListener,
@@ -164,7 +164,7 @@ pub async fn start(
         let acceptor = Arc::clone(&acceptor);
         acceptors.push(tokio::spawn(acceptor.accept(listener, Some(tls))).abort_handle());
     }
-    // It is no acceptor, but ends with them.
+    // It is not an acceptor, but ends with them.
     acceptors.push(watcher);
     Ok(Ircd {
         address,
@@ -179,19 +179,19 @@ pub async fn start(
 }
 
 impl Ircd {
-    /// Returns where it listens.
+    /// Returns the address it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Returns where it listens for TLS.
+    /// Returns the address it listens on for TLS.
     #[must_use]
     pub fn tls_address(&self) -> Option<SocketAddr> {
         self.tls_address
     }
 
-    /// Returns its numbers.
+    /// Returns its statistics.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         *self
@@ -200,13 +200,13 @@ impl Ircd {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns its numbers in the text format of Prometheus.
+    /// Returns its statistics in Prometheus's text format.
     #[must_use]
     pub fn metrics(&self) -> String {
         metrics::text(&self.statistics(), self.damaged)
     }
 
-    /// Stops: takes no more clients, tells those that are there, waits until all is on disk.
+    /// Stops: accepts no more clients, tells connected ones, waits until everything is on disk.
     pub async fn shutdown(mut self) {
         for acceptor in &self.acceptors {
             acceptor.abort();
@@ -224,6 +224,6 @@ impl Drop for Ircd {
         for acceptor in &self.acceptors {
             acceptor.abort();
         }
-        // The engine stops by itself when the sender of `stop` goes.
+        // The engine stops by itself when the sender of `stop` is dropped.
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes that wait to be written to one client.
+//! The bytes queued for one client.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,25 +8,24 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 struct Waiting {
     bytes: Vec<u8>,
-    /// No more will come; write what is there.
+    /// No more will follow; write what is queued.
     closed: bool,
-    /// Do not even write what is there.
+    /// Do not even write what is queued.
     aborted: bool,
 }
 
-/// A queue of bytes between the engine, which pushes, and the connection, which takes. Empty it holds no
-/// memory.
+/// A queue of bytes between the engine, which pushes, and the connection, which takes. When empty it uses no memory.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     waiting: Mutex<Waiting>,
     notify: Notify,
     queued: AtomicUsize,
     stalled: AtomicBool,
-    /// What waits for all connections.
+    /// Bytes queued for all connections.
     all: Arc<AtomicUsize>,
 }
 
-/// How much waits, those bytes included that are being written.
+/// How much is queued, including bytes being written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queued {
     pub own: usize,
@@ -56,7 +55,7 @@ impl Outgoing {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds bytes; returns how many wait now.
+    /// Adds bytes; returns how many are queued now.
     pub(super) fn push(&self, bytes: &[u8]) -> Queued {
         let mut waiting = self.lock();
         // Counted before they can be taken, so that the counts never fall below zero.
@@ -76,7 +75,7 @@ impl Outgoing {
         self.queued.load(Ordering::Relaxed)
     }
 
-    /// Asks to be told when the queue is short again.
+    /// Requests a notification when the queue is short again.
     pub(super) fn stall(&self) {
         self.stalled.store(true, Ordering::SeqCst);
     }
@@ -91,12 +90,12 @@ impl Outgoing {
         self.notify.notify_one();
     }
 
-    /// Returns whether nothing more will come.
+    /// Returns whether nothing more will follow.
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// Waits for bytes; none once it is closed and empty, or aborted.
+    /// Waits for bytes; returns `None` once it is closed and empty, or aborted.
     pub(super) async fn take(&self) -> Option<Vec<u8>> {
         loop {
             {
@@ -120,7 +119,7 @@ impl Outgoing {
         self.lock().aborted
     }
 
-    /// Notes that bytes were written; returns whether somebody waits for the queue to be short.
+    /// Notes that bytes were written; returns whether someone waits for the queue to be short.
     pub(super) fn written(&self, count: usize, short: usize) -> bool {
         self.all.fetch_sub(count, Ordering::SeqCst);
         let before = self.queued.fetch_sub(count, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Disks that are full or broken, at each step of what the log does to them.
+//! Disks that are full or broken, at each step of the log's operations.
 
 use durable::Refusal;
 use durable::contract::{self, Keeper, Newest};
@@ -17,8 +17,8 @@ fn state(as_of: i64) -> State {
     }
 }
 
-/// Says things while steps fail, then with a disk that works again; returns what was acknowledged, and whether
-/// anything failed.
+/// Appends messages while steps fail, then with a working disk; returns what was acknowledged, and whether anything
+/// failed.
 fn story(folder: &TempDir, fault: Fault) -> (Vec<String>, bool) {
     let small = Limits {
         segment_bytes: 600,
@@ -71,7 +71,7 @@ fn what_is_said_leaves_the_reserve() {
         }));
         let refused = history.append(&[message(id, "refused")]).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
-        // What clears it up goes on.
+        // Cleaning up continues.
         history.snapshot(&state(0)).unwrap();
         plan.leave(Some(durable::Space { size, free: size }));
         history.append(&[message(id, word)]).unwrap();
@@ -111,7 +111,7 @@ fn what_was_acknowledged_is_there_and_nothing_else_whichever_step_fails() {
 
 #[test]
 fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room() {
-    // What an earlier run left is there; or not even the folder.
+    // An earlier run left files, or not even the folder.
     for left in [true, false] {
         let temp = TempDir::new().unwrap();
         let folder = temp.path().join("ircd");
@@ -164,7 +164,7 @@ fn one_bad_record_stops_only_itself() {
     assert_eq!(texts(&history), ["number 1"]);
     history.append(&[message(4, "number 4")]).unwrap();
     drop(history);
-    // A file of the log that is none.
+    // A folder in place of a log file.
     fs::create_dir(folder.path().join("log/0000000000000000.log")).unwrap();
     let (history, found) = History::open(folder.path(), &limits()).unwrap();
     assert_eq!(
@@ -194,7 +194,7 @@ fn one_bad_entry_of_the_snapshot_stops_only_itself_and_is_kept_aside() {
     assert_eq!(aside, json);
     drop(history);
 
-    // Nothing of it can be read: the log tells what is in it.
+    // Nothing in it can be read: the log provides its content.
     fs::remove_file(folder.path().join("state.json.damaged")).unwrap();
     let (mut history, _) = History::open(folder.path(), &limits()).unwrap();
     let body = Body::Account {

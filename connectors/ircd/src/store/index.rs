@@ -1,10 +1,10 @@
-//! Where the messages of each conversation are in the log.
+//! The positions of each conversation's messages in the log.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::record::{Range, other_side};
 
-/// Where one message is.
+/// The position of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Slot {
     pub id: i64,
@@ -14,12 +14,12 @@ pub(super) struct Slot {
     pub is_text: bool,
 }
 
-/// See the module.
+/// The index.
 #[derive(Debug)]
 pub(super) struct Index {
     targets: BTreeMap<String, VecDeque<Slot>>,
     per_target: usize,
-    /// Messages that were looked at.
+    /// Messages examined.
     #[cfg(test)]
     looked_at: std::cell::Cell<usize>,
 }
@@ -34,7 +34,7 @@ impl Index {
         }
     }
 
-    /// Adds a message; ids only grow.
+    /// Adds a message; ids are increasing.
     pub(super) fn push(&mut self, target: &str, slot: Slot) {
         let slots = match self.targets.get_mut(target) {
             Some(slots) => slots,
@@ -56,7 +56,7 @@ impl Index {
         });
     }
 
-    /// Finds messages, the oldest first; together at most that many, and of that many bytes.
+    /// Finds messages, oldest first, limited in number and in total bytes.
     pub(super) fn find(
         &self,
         target: &str,
@@ -121,7 +121,7 @@ impl Index {
         }
     }
 
-    /// Returns the time of the newest text of a conversation.
+    /// Returns the time of a conversation's newest text.
     fn newest(&self, target: &str) -> Option<i64> {
         self.targets
             .get(target)?
@@ -131,7 +131,7 @@ impl Index {
             .map(|slot| slot.id)
     }
 
-    /// Finds conversations by the time of their newest text, the oldest first.
+    /// Finds conversations by the time of their newest text, oldest first.
     pub(super) fn targets(
         &self,
         channels: &[(String, i64)],

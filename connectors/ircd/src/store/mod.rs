@@ -1,7 +1,7 @@
-//! The durable side of the server: the log of messages and the snapshot of channels and accounts.
+//! The durable part of the server: the log of messages and the snapshot of channels and accounts.
 //!
-//! In the data folder: `state.json`, the snapshot; `log/<id of the first record>.log`, the log; `lock`.
-//! The snapshot and the records after it give the state; the log alone gives the messages.
+//! In the data folder: `state.json`, the snapshot; `log/<id of the first record>.log`, the log; `lock`. The snapshot
+//! and the records after it yield the state; the log alone yields the messages.
 
 #[cfg(test)]
 mod faults;
@@ -31,34 +31,34 @@ pub enum StoreError {
     /// A file or folder could not be read or written.
     #[error("the data folder of the IRC server does not work: {path}: {source}")]
     Io {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Another server has it.
+    /// Another server is using it.
     #[error(
         "the data folder {0} is in use by another IRC server; stop that one or choose another folder"
     )]
     InUse(PathBuf),
-    /// The snapshot is of a later version of this program, or no snapshot.
+    /// The snapshot is from a later version of this program, or is not a snapshot.
     #[error(
         "{path} cannot be read ({reason}); it may be from a newer version: use that, or restore a backup"
     )]
     State {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
 }
 
-/// The number of a record in the log: its id, which is a time and grows.
+/// A record's number in the log: its id, which is a time and increasing.
 fn number_of(id: i64) -> u64 {
     u64::try_from(id).unwrap_or(0)
 }
 
-/// The newest id in a file of the log.
+/// The newest id in a log file.
 fn last_id(segment: &Segment) -> i64 {
     i64::try_from(segment.end).map_or(i64::MAX, |end| end - 1)
 }
@@ -68,7 +68,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| StoreError::Io { path, source }
 }
 
-/// The file of the snapshot.
+/// The snapshot's file name.
 const SNAPSHOT: &str = "state.json";
 
 /// The log and its index. All calls block.
@@ -76,34 +76,34 @@ const SNAPSHOT: &str = "state.json";
 pub struct History {
     folder: PathBuf,
     log: Log,
-    /// How many files of the log were removed: the index names files by when they came.
+    /// How many log files were removed: the index numbers files in order of creation.
     removed: u32,
     disk: Disk,
     index: Index,
     limits: Limits,
-    /// Held for as long as this server runs.
+    /// Held while this server runs.
     lock: FolderLock,
 }
 
-/// What was found in a data folder.
+/// The content of a data folder.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Channels and accounts.
     pub state: State,
     /// The newest id in the log.
     pub last_id: i64,
-    /// Damaged lines that were passed over; a torn last line is one.
+    /// Damaged lines that were skipped, including a truncated last line.
     pub damaged: usize,
-    /// The newest lines of tasks: keys and ids of messages, the oldest first.
+    /// The newest lines of tasks: keys and message ids, oldest first.
     pub tasks: VecDeque<(String, i64)>,
 }
 
 impl History {
-    /// Opens a data folder, which is made if it is not there. If the disk is too full for that, it begins all the same, and
-    /// appends are refused until there is room.
+    /// Opens a data folder, creating it if it does not exist. If the disk is too full for that, the server starts
+    /// anyway, and appends are refused until there is room.
     ///
     /// # Errors
-    /// The folder does not work, is in use, or its snapshot cannot be read.
+    /// The folder cannot be used, is in use, or its snapshot cannot be read.
     pub fn open(folder: &Path, limits: &Limits) -> Result<(Self, Found), StoreError> {
         Self::open_on(Disk::default(), folder, limits)
     }
@@ -147,7 +147,7 @@ impl History {
         Ok((history, found))
     }
 
-    /// Reads one file of the log.
+    /// Reads a log file.
     fn load(&mut self, first: u64, found: &mut Found) {
         let path = self.log.path(first);
         let bytes = fs::read(&path).unwrap_or_else(|error| {
@@ -163,7 +163,7 @@ impl History {
         let mut end = self.log.end();
         for (record, offset, length) in &scan.records {
             if number_of(record.id) < end {
-                // Ids only grow; a copied line must not disturb the order.
+                // Ids are increasing; a copied line must not disturb the order.
                 continue;
             }
             end = number_of(record.id) + 1;
@@ -179,7 +179,7 @@ impl History {
                 }
             }
         }
-        // Further appends go to a file of their own: what is damaged stays as it is.
+        // Further appends go to a new file: the damaged one stays as it is.
         self.log.add(Segment {
             first,
             end,
@@ -187,7 +187,7 @@ impl History {
         });
     }
 
-    /// How the index names the file that comes next.
+    /// The index's number for the next file.
     fn next_number(&self) -> u32 {
         let files = u32::try_from(self.log.segments().len()).unwrap_or(u32::MAX);
         self.removed.saturating_add(files)
@@ -207,8 +207,8 @@ impl History {
         self.index.push(&stored.target, slot);
     }
 
-    /// Makes records durable: written and synced when this returns. All or, after an error, none.
-    /// Returns whether a new file was begun, after which a snapshot is due.
+    /// Makes records durable: written and synced when this returns. Either all or, after an error,
+    /// none. Returns whether a new file was started, after which a snapshot is due.
     ///
     /// # Errors
     /// The disk is full or broken.
@@ -245,10 +245,10 @@ impl History {
         Ok(begun)
     }
 
-    /// Writes the snapshot, durably, and removes the oldest files of the log above the limit.
+    /// Writes the snapshot durably, and removes the oldest log files above the limit.
     ///
     /// # Errors
-    /// The disk is full or broken; the old snapshot is still there then.
+    /// The disk is full or broken; the old snapshot is then still there.
     pub fn snapshot(&mut self, state: &State) -> io::Result<()> {
         let bytes = serde_json::to_vec_pretty(state)?;
         self.disk.replace(&self.folder, SNAPSHOT, &bytes)?;
@@ -272,7 +272,7 @@ impl History {
         Ok(())
     }
 
-    /// Answers a query. What cannot be read is left out.
+    /// Answers a query. Unreadable messages are left out.
     #[must_use]
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
@@ -310,7 +310,7 @@ impl History {
         }
     }
 
-    /// Reads messages; what cannot be read is left out.
+    /// Reads messages; unreadable ones are left out.
     fn read(&self, slots: &[Slot]) -> io::Result<Vec<(i64, Stored)>> {
         let mut open: Option<(u32, File)> = None;
         let mut messages = Vec::with_capacity(slots.len());

@@ -1,10 +1,10 @@
-//! The form of the log: files of lines ([`durable::line`]), each a record in JSON.
+//! The log's format: files of lines ([`durable::line`]), each a record in JSON.
 
 use durable::line;
 
 use crate::record::Record;
 
-/// Appends a record as a line; returns where it begins in `out` and how long it is, in bytes.
+/// Appends a record as a line; returns where it begins in `out` and its length in bytes.
 pub(super) fn write_line(
     record: &Record,
     out: &mut Vec<u8>,
@@ -13,17 +13,17 @@ pub(super) fn write_line(
     Ok(line::write(out, &json))
 }
 
-/// Reads a line without its line break; none if it is damaged.
+/// Parses a line without its line break; returns `None` if it is damaged.
 pub(super) fn read_line(line: &[u8]) -> Option<Record> {
     serde_json::from_slice(line::read(line)?).ok()
 }
 
-/// What a file of the log holds.
+/// The content of a log file.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// Records with place and length of their lines, line breaks included.
+    /// Records with position and length of their lines, line breaks included.
     pub records: Vec<(Record, usize, usize)>,
-    /// Damaged lines that were passed over.
+    /// Damaged lines that were skipped.
     pub damaged: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Reading the snapshot: whatever of it is damaged stops only itself.
+//! Reading the snapshot: a damaged entry affects only itself.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::{StoreError, at};
 use crate::record::State;
 
-/// Reads the snapshot, and tells how many of its entries are damaged; they are left out, and the whole is kept aside.
+/// Reads the snapshot, and returns how many of its entries are damaged; those are left out, and the original file is
+/// kept aside.
 pub(super) fn read(disk: &Disk, folder: &Path, name: &str) -> Result<(State, usize), StoreError> {
     let path = &folder.join(name);
     let bytes = match fs::read(path) {
@@ -22,7 +23,7 @@ pub(super) fn read(disk: &Disk, folder: &Path, name: &str) -> Result<(State, usi
     let damaged_name = format!("{name}.damaged");
     let aside = folder.join(&damaged_name);
     let Ok(value) = serde_json::from_slice::<Value>(&bytes) else {
-        // The log tells what it can; nothing is written over what is left of this.
+        // The log provides what it can; what is left of this file is not overwritten.
         disk.shift(path, &aside).map_err(at(&aside))?;
         return Ok((empty(), 1));
     };

@@ -1,4 +1,4 @@
-//! The log survives what happens to files.
+//! The log survives damage to its files.
 
 use std::fs::OpenOptions;
 
@@ -172,8 +172,8 @@ fn state_comes_from_snapshot_and_log() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Cut the newest file anywhere and put rubbish after it: what was whole is there, nothing else
-    /// is, and appending goes on.
+    /// The newest file is truncated anywhere, with garbage after it: whole records are still there,
+    /// nothing else is, and appending continues.
     #[test]
     fn torn_tails(
         words in prop::collection::vec("[a-zü\\n\"]{0,60}", 1..40),

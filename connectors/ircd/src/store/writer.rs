@@ -1,4 +1,4 @@
-//! The thread that owns the log: groups waiting appends into one write and one sync.
+//! The thread that owns the log: combines queued appends into one write and one sync.
 
 use std::io;
 use std::ops::RangeInclusive;
@@ -13,7 +13,7 @@ use super::History;
 use crate::record::{Answer, Query, Record, State};
 use crate::server::{AppendId, ClientId, NotStored};
 
-/// Appends in one sync.
+/// Appends per sync.
 const MAX_GROUP: usize = 512;
 
 static NOT_WRITTEN: Seldom = Seldom::new();
@@ -26,21 +26,21 @@ pub(super) fn reason(error: &io::Error) -> NotStored {
     }
 }
 
-/// What the thread is asked, in order.
+/// Requests to the thread, in order.
 #[derive(Debug)]
 pub(crate) enum Request {
     /// Make durable.
     Append(AppendId, Record),
-    /// Look up.
+    /// Run a query.
     Query(ClientId, Query),
     /// Write the snapshot.
     Snapshot(Box<State>),
 }
 
-/// What it says.
+/// Replies of the thread.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// These appends ended.
+    /// These appends were settled.
     Stored(RangeInclusive<u64>, Result<(), NotStored>),
     /// A query's answer.
     Answer(ClientId, Answer),
@@ -48,8 +48,8 @@ pub(crate) enum Reply {
     SnapshotDue,
 }
 
-/// Starts the thread. It ends when the sender of requests is dropped and all are done; then the
-/// channel of replies ends.
+/// Starts the thread. It ends when the sender of requests is dropped and all requests are done;
+/// then the channel of replies closes.
 pub(crate) fn spawn(
     history: History,
     replies: UnboundedSender<Reply>,
@@ -112,7 +112,7 @@ fn store(
         tracing::error!(%error, left_out, "messages could not be written to the log of the IRC server");
     }
     let due = matches!(result, Ok(true));
-    // Nobody listens only when the server has been dropped.
+    // The receiver is gone only when the server was dropped.
     let _ = replies.send(Reply::Stored(
         ids,
         result.map(drop).map_err(|error| reason(&error)),

@@ -1,4 +1,4 @@
-//! A server for a test, and the plainest client there is.
+//! A server for tests, and a minimal client.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::net::SocketAddr;
@@ -14,13 +14,13 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
-/// The whole of what a test may wait for one thing.
+/// Maximum time for a test to wait for one thing.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// Every account's password is `pw-` and its name.
 #[derive(Debug, Default)]
 pub(crate) struct TestAccounts {
-    /// Those whose sessions are over.
+    /// Accounts whose sessions have ended.
     pub ended: Mutex<Vec<AccountName>>,
 }
 
@@ -114,7 +114,7 @@ impl Client {
             .unwrap();
     }
 
-    /// Reads a line; none at the end of the connection.
+    /// Reads a line; returns `None` at the end of the connection.
     pub(crate) async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = timeout(LIMIT, self.reader.read_line(&mut line))

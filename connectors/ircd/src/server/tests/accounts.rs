@@ -1,4 +1,4 @@
-//! Signing in, names that belong to accounts, several sessions of one user.
+//! Sign-in, names that belong to accounts, several sessions of one user.
 
 use super::sasl::plain;
 use super::*;
@@ -270,7 +270,7 @@ fn who_was_let_in_by_what_is_over_is_disconnected_and_nobody_else() {
     let guest = world.join_as("guest", false, "");
     let sessions = world.server.signed_in();
     assert_eq!(sessions.len(), 3, "{sessions:?}");
-    // Each is known by when its password was sent, and none by when it was answered.
+    // Each is identified by when its password was submitted, not by when it was confirmed.
     assert!(
         sessions
             .iter()

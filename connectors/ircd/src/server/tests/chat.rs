@@ -1,4 +1,4 @@
-//! Talking in channels and directly, coming and going.
+//! Messages in channels and direct messages, joining and leaving.
 
 use super::*;
 

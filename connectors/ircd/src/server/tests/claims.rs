@@ -1,4 +1,4 @@
-//! Who may have which name, and that guests are seen to be guests.
+//! Who may have which name, and that guests are recognisable.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn a_guest_has_no_members_name_even_if_that_was_never_here() {
         "{told:?}"
     );
     assert!(world.ask(guest, "NICK visitor")[0].ends_with(" NICK visitor"));
-    // Its owner has it, whatever it looked like before.
+    // Its owner gets it, whatever it was mistaken for.
     world.join_as("carol", true, "");
     // Another member does not.
     let bob = world.join_as("bob", true, "");
@@ -39,7 +39,7 @@ fn if_it_cannot_be_found_out_the_name_is_not_given() {
     let mut world = World::new(config());
     world.functions_work = false;
     assert!(try_nick(&mut world, "alice")[0].contains(" 437 * alice :"));
-    // Members need no question for their own name.
+    // Members need no lookup for their own name.
     world.join_as("bob", true, "");
 }
 
@@ -87,7 +87,7 @@ fn a_member_without_password_is_a_guest_whom_everybody_sees_as_one() {
             .iter()
             .any(|line| line.contains(" 320 "))
     );
-    // Bans may name the bare address, as they did before.
+    // Bans may contain the bare address, as they did before.
     world.say(bob, "MODE #tea +b *!*@127.0.0.1");
     assert!(world.ask(guest, "PRIVMSG #tea :x")[0].contains(" 404 "));
 }

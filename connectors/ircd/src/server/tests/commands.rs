@@ -1,4 +1,5 @@
-//! What single commands answer: all by the table, USER, HELP, LUSERS, WHO, KICK, KILL, MONITOR, CHATHISTORY TARGETS, messages to oneself.
+//! The replies of single commands: all of the table, USER, HELP, LUSERS, WHO, KICK, KILL, MONITOR, CHATHISTORY
+//! TARGETS, messages to oneself.
 
 use super::*;
 
@@ -16,7 +17,7 @@ fn a_bad_user_line_is_answered_at_once() {
     assert!(world.ask(id, "USER :")[0].contains(" 461 "));
     assert!(world.ask(id, "user al\0ice 0 * :x")[0].contains(" 468 "));
     assert!(world.ask(id, "WHO\0")[0].contains(" 421 "));
-    // An old client's real name in Latin-1 keeps nobody out.
+    // A real name in Latin-1 does not keep an old client out.
     let line = b"USER alice 0 * :J\xfcrgen";
     world.server.handle_line(id, line, world.now);
     world.drain();
@@ -242,7 +243,7 @@ fn a_message_to_oneself_is_echoed_with_the_label_and_received_without() {
         seen.iter().partition(|line| line.contains("label=7"));
     assert!(labelled.len() == 1 && other.len() == 1, "{seen:?}");
     assert!(untagged(&seen)[0] == untagged(&seen)[1], "{seen:?}");
-    // Nothing tells two copies without label apart.
+    // Without a label, two copies cannot be told apart.
     assert_eq!(world.ask(echo, "PRIVMSG alice :note").len(), 1);
     let bare = world.join_as("bob", true, caps);
     let seen = world.ask(bare, "@label=8 PRIVMSG bob :note");

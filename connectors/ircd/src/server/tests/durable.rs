@@ -1,4 +1,4 @@
-//! Nothing is shown before it is on the disk; what is on the disk is there after a restart.
+//! Nothing is shown before it is on disk; what is on disk is there after a restart.
 
 use super::*;
 

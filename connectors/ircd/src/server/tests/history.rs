@@ -107,7 +107,7 @@ fn only_the_two_read_their_words() {
             .len(),
         2
     );
-    // The nickname of a guest who has gone does not open what an account wrote.
+    // The nickname of a guest who has left does not give access to what an account wrote.
     world.say(alice, "QUIT");
     assert!(world.ask(guest, "NICK alice")[0].contains(" 433 "));
 }

@@ -1,8 +1,8 @@
-//! What a member missed is shown when it is back: once, bounded, with its time, after a restart too.
+//! What a member missed is shown on return: once, limited, with its time, also after a restart.
 
 use super::*;
 
-/// A member whose user name, which tells its clients apart, is not its nickname.
+/// A member whose user name, which distinguishes their clients, differs from the nickname.
 fn member(world: &mut World, pass: &str, nick: &str, user: &str, caps: &str) -> ClientId {
     let id = world.connect_from("127.0.0.1");
     if !caps.is_empty() {
@@ -24,7 +24,7 @@ fn said(lines: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Alice and Bob are in a channel; Alice's client is gone, and Bob has said something in both places.
+/// Alice and Bob are in a channel; Alice's client is gone, and Bob has written both there and to Alice.
 fn away() -> World {
     let mut world = World::new(config());
     let alice = member(&mut world, "alice:pw-alice", "alice", "irssi", "");
@@ -116,7 +116,7 @@ fn whoever_asks_for_history_is_not_given_it_twice_and_finds_the_direct_message()
     assert!(said(&world.ask(alice, "JOIN #tea")).is_empty());
     let direct = world.ask(alice, "CHATHISTORY LATEST bob * 10");
     assert_eq!(said(&direct), ["alice :for you"]);
-    // Nor is it taken for a client that was shown anything.
+    // Nor does it count as a client that was shown anything.
     world.say(alice, "QUIT");
     let alice = member(&mut world, "alice:pw-alice", "alice", "irssi", "");
     assert_eq!(said(&world.take(alice)).len(), 1);
@@ -147,7 +147,7 @@ fn it_survives_a_restart_and_a_crash() {
         world.say(bob, "PRIVMSG #tea :missed");
         let alice = member(&mut world, "alice:pw-alice", "alice", "irssi", "");
         let joined = said(&world.ask(alice, "JOIN #tea"));
-        // After a crash it is not known whether the client had read the last line: better twice than never.
+        // After a crash it is unknown whether the client had read the last line: better twice than never.
         let wanted: &[&str] = if crash {
             &["#tea :[08:02] seen", "#tea :[08:02] missed"]
         } else {
@@ -204,7 +204,7 @@ fn each_client_has_its_own_place() {
     }
     world.say(bob, "PRIVMSG #tea :one");
     let laptop = member(&mut world, "alice@laptop:pw-alice", "alice", "x", "");
-    // The member never left: the channel is there with the welcome, and so are its lines.
+    // The member never left: the channel appears with the welcome, and so do its lines.
     assert_eq!(said(&world.take(laptop)), ["#tea :[08:00] one"]);
     world.say(laptop, "QUIT");
     world.say(bob, "PRIVMSG #tea :two");
@@ -215,7 +215,7 @@ fn each_client_has_its_own_place() {
     );
     let laptop = member(&mut world, "alice@laptop:pw-alice", "alice", "x", "");
     assert_eq!(said(&world.take(laptop)), ["#tea :[08:00] two"]);
-    // A client that says no name begins where the last one ended.
+    // A client without a name starts where the last one ended.
     world.say(phone, "QUIT");
     let other = member(&mut world, "alice:pw-alice", "alice", "y", "");
     assert!(said(&world.take(other)).is_empty());

@@ -1,4 +1,4 @@
-//! Stories told to the state machine: lines in, lines out, a clock that is a variable, a disk that is a list.
+//! Stories for the state machine: lines in, lines out, a simulated clock, a list as the disk.
 
 mod accounts;
 mod chat;
@@ -35,21 +35,21 @@ pub(super) struct World {
     pub closed: Vec<ClientId>,
     pub log: Vec<Record>,
     pub waiting: Vec<AppendId>,
-    /// Appends are answered at once, with success.
+    /// Appends are settled immediately and successfully.
     pub disk_works: bool,
-    /// Why it does not.
+    /// The error otherwise.
     pub problem: NotStored,
-    /// Every password is answered with "wait so many seconds".
+    /// Every password is answered with "wait this many seconds".
     pub slow_down: Option<u64>,
     /// Accounts that are disabled.
     pub disabled: Vec<&'static str>,
-    /// The addresses that passwords were said to come from.
+    /// The addresses given for passwords.
     pub asked_from: Vec<Option<IpAddr>>,
-    /// What passwords are said to be: that of an `irc` grant, or the account's own.
+    /// What passwords are taken for: that of an `irc` grant, or the account's own.
     pub grant: Option<String>,
     /// Accounts that have never signed in.
     pub members: Vec<String>,
-    /// It can be found out who they are.
+    /// They can be looked up.
     pub functions_work: bool,
     /// The log can be read.
     pub log_works: bool,
@@ -104,7 +104,7 @@ impl World {
         world
     }
 
-    /// The same data under a new process; what was not stored is lost.
+    /// The same data in a new process; what was not stored is lost.
     pub(super) fn restarted(self, config: IrcdConfig) -> Self {
         let mut state = State {
             version: 1,
@@ -142,7 +142,7 @@ impl World {
         id
     }
 
-    /// Connects a guest, or with `account` somebody with that account; forgets the welcome.
+    /// Connects a guest or, with `account`, a user of that account; discards the welcome.
     pub(super) fn join_as(&mut self, nick: &str, account: bool, caps: &str) -> ClientId {
         let id = self.connect_from("127.0.0.1");
         if !caps.is_empty() {
@@ -169,7 +169,7 @@ impl World {
         self.drain();
     }
 
-    /// Sends a line and returns what that client got.
+    /// Sends a line and returns what that client received.
     pub(super) fn ask(&mut self, id: ClientId, line: &str) -> Vec<String> {
         self.lines.get_mut(&id).unwrap().clear();
         self.say(id, line);
@@ -180,7 +180,7 @@ impl World {
         std::mem::take(self.lines.get_mut(&id).unwrap())
     }
 
-    /// Returns what everybody got, and forgets it.
+    /// Returns what everyone received, and discards it.
     pub(super) fn clear(&mut self) {
         self.lines.values_mut().for_each(Vec::clear);
     }
@@ -269,7 +269,7 @@ impl World {
     }
 }
 
-/// What holds for every line that is sent.
+/// Invariants of every line that is sent.
 pub(super) fn check_line(line: &str) {
     let inner = line.strip_suffix("\r\n").expect("a line ends with CR LF");
     assert!(!inner.contains(['\r', '\n', '\0']), "{line:?}");
@@ -286,7 +286,7 @@ pub(super) fn check_line(line: &str) {
     assert!(body.len() <= 510, "{} bytes: {body}", body.len());
 }
 
-/// A history without files: what is asked, by the plainest means.
+/// A history without files, implemented in the simplest way.
 fn answer(log: &[Record], query: &Query) -> Answer {
     use crate::record::Range;
     let all = |wanted: &str, text_only: bool| -> Vec<(i64, Stored)> {

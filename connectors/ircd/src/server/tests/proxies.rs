@@ -1,4 +1,4 @@
-//! WEBIRC: a gateway's clients are counted where they really are.
+//! WEBIRC: a gateway's clients are counted by their real addresses.
 
 use super::*;
 

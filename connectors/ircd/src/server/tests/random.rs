@@ -1,4 +1,4 @@
-//! Random lines from several clients: nothing panics, and the state stays whole.
+//! Random lines from several clients: nothing panics, and the state stays consistent.
 
 use proptest::prelude::*;
 

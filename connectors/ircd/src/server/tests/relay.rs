@@ -1,4 +1,4 @@
-//! Relayed names, and lines that are said once only.
+//! Relayed names, and lines that are sent only once.
 
 use super::*;
 
@@ -77,10 +77,10 @@ fn a_line_of_a_task_is_said_once() {
     let line = "@+subspace.chat/task=t1/0 RELAYMSG #tea GitHub/hook :once";
     let first = world.ask(alice, line);
     assert_eq!(messages(&world.take(bob)).len(), 1);
-    // Whoever repeats it gets the same echo, nobody else gets anything.
+    // A repeat gets the same echo, and nobody else gets anything.
     assert_eq!(world.ask(alice, line), first);
     assert!(world.take(bob).is_empty());
-    // Another line, and another account's, are others.
+    // Another line, or another account's, is different.
     world.say(alice, "@+subspace.chat/task=t1/1 PRIVMSG #tea :twice");
     world.say(bob, "@+subspace.chat/task=t1/0 PRIVMSG #tea :mine");
     world.clear();
@@ -107,7 +107,7 @@ fn what_the_disk_refused_was_not_said() {
     world.disk_works = false;
     let line = "@+subspace.chat/task=t1/0 PRIVMSG #tea :once";
     world.say(alice, line);
-    // Repeated before it is known how that ended: the answer waits for it too.
+    // Repeated before the first append is settled: the answer waits for it too.
     world.say(alice, line);
     assert!(messages(&world.take(alice)).is_empty());
     world.settle(false);

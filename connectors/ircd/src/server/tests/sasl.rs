@@ -1,4 +1,4 @@
-//! AUTHENTICATE: signing in, in pieces, and what is none.
+//! AUTHENTICATE: signing in, in chunks, and malformed data.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -60,7 +60,7 @@ fn sasl_in_chunks_and_too_long() {
 
 #[test]
 fn malformed_authenticate_is_a_failed_attempt() {
-    // Otherwise an exchange before any sign-in would be free, however often it is repeated.
+    // Otherwise an unauthenticated exchange could be repeated at no cost.
     let long = "A".repeat(401);
     for (mistake, code) in [
         ("!!!", " 904 "),
@@ -86,7 +86,7 @@ fn malformed_authenticate_is_a_failed_attempt() {
         }
         assert_eq!(world.closed, [id], "{mistake}");
         assert_eq!(world.server.statistics().failures, 3);
-        // No account was named, so nobody was asked to check anything.
+        // No account was named, so nothing was submitted for checking.
         assert!(world.asked_from.is_empty());
     }
 }

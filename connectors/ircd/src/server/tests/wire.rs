@@ -1,4 +1,4 @@
-//! Parameters of numerics and standard replies, as the specifications have them.
+//! Parameters of numerics and standard replies, as specified.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn a_full_monitor_list_names_all_that_it_does_not_take() {
         only(&lines, " 734 ").contains(" 734 alice 2 C,d :"),
         "{lines:#?}"
     );
-    // What is on the list already is answered all the same.
+    // A nickname that is already on the list is answered all the same.
     assert!(only(&lines, " 731 ").ends_with(" 731 alice a,b,A"));
 }
 
@@ -62,7 +62,7 @@ fn sasl_that_is_not_finished_at_the_registration_is_aborted() {
     let lines = world.ask(id, "CAP END");
     assert!(lines[0].contains(" 906 alice :"), "{lines:#?}");
     assert!(lines[1].contains(" 001 alice :"), "{lines:#?}");
-    // The exchange is over: this begins another.
+    // The exchange is over: this starts another.
     assert_eq!(world.ask(id, "AUTHENTICATE PLAIN"), ["AUTHENTICATE +"]);
 }
 
