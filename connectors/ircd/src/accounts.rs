@@ -124,7 +124,7 @@ impl Accounts for connector_kit::FunctionsClient {
                     if let Some(left_out) = UNREACHABLE.say() {
                         tracing::warn!(%error, left_out, "the IRC server cannot check passwords");
                     }
-                    let text = "passwords cannot be checked now; try again in a minute";
+                    let text = "passwords cannot be checked right now; try again in a minute";
                     Err(Refusal::Unavailable(text.to_owned()))
                 }
             }
@@ -150,12 +150,9 @@ impl Accounts for connector_kit::FunctionsClient {
                     .collect()),
                 Err(error) => {
                     if let Some(left_out) = UNREACHABLE.say() {
-                        tracing::warn!(%error, left_out, "the IRC server cannot look for accounts");
+                        tracing::warn!(%error, left_out, "the IRC server cannot look up accounts");
                     }
-                    Err(
-                        "whether it is a member's cannot be found out; try again in a minute"
-                            .to_owned(),
-                    )
+                    Err("members cannot be looked up right now; try again in a minute".to_owned())
                 }
             }
         })

@@ -40,7 +40,7 @@ impl FromStr for AddressRange {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong =
-            || format!("\"{text}\" is no address or range; expected 192.0.2.7 or 10.0.0.0/8");
+            || format!("\"{text}\" is not an address or range; expected 192.0.2.7 or 10.0.0.0/8");
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits.parse::<u8>().map_err(|_| wrong())?)),
             None => (text, None),

@@ -92,7 +92,7 @@ fn text(bytes: &[u8]) -> Reading {
                 secure: false,
             }),
         },
-        Err(_) => Reading::Wrong("the client's address is none of its protocol"),
+        Err(_) => Reading::Wrong("the client's address does not match its protocol"),
     }
 }
 

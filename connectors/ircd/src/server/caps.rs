@@ -151,7 +151,10 @@ impl Server {
                     id,
                     Reply::new(
                         numeric::ERR_INVALIDCAPCMD,
-                        [sub, "Unknown CAP command; there are LS, LIST, REQ and END"],
+                        [
+                            sub,
+                            "Unknown CAP command; supported are LS, LIST, REQ and END",
+                        ],
                     ),
                 );
             }

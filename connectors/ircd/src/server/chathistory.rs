@@ -108,7 +108,7 @@ impl Server {
                 }
             }
             _ => {
-                let text = "There are LATEST, BEFORE, AFTER, AROUND, BETWEEN and TARGETS";
+                let text = "Supported are LATEST, BEFORE, AFTER, AROUND, BETWEEN and TARGETS";
                 return Err(("INVALID_PARAMS", text.to_owned()));
             }
         };
@@ -158,7 +158,7 @@ impl Server {
             return refused("Only accounts have a history of direct messages; sign in");
         };
         if !names::is_nick(target, self.config.limits.nick) {
-            return refused("Messages could not be retrieved: that is no nickname");
+            return refused("Messages could not be retrieved: that is not a nickname");
         }
         let other = match self
             .nicks
@@ -198,7 +198,7 @@ fn reference(text: &str) -> Result<i64, Refusal> {
         let expected = "expected timestamp=2026-01-15T10:00:00.000Z or msgid=…";
         (
             "INVALID_PARAMS",
-            format!("\"{text}\" names no message; {expected}"),
+            format!("\"{text}\" is not a message; {expected}"),
         )
     };
     match text.split_once('=').ok_or_else(refused)? {
@@ -209,12 +209,12 @@ fn reference(text: &str) -> Result<i64, Refusal> {
         ("msgid", id) => parse_message_id(id).ok_or_else(|| {
             (
                 "INVALID_MSGREFTYPE",
-                "That msgid is none of this server's".to_owned(),
+                "That msgid is not from this server".to_owned(),
             )
         }),
         _ => Err((
             "INVALID_MSGREFTYPE",
-            "There are the references timestamp= and msgid=".to_owned(),
+            "Supported references are timestamp= and msgid=".to_owned(),
         )),
     }
 }

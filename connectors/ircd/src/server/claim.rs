@@ -127,7 +127,7 @@ impl Server {
                 if let Some(registration) = &mut client.registration {
                     registration.nick = None;
                 }
-                let text = format!("The nickname cannot be had now: {reason}");
+                let text = format!("The nickname is not available right now: {reason}");
                 self.reply(
                     id,
                     Reply::new(numeric::ERR_UNAVAILRESOURCE, [nick.as_str(), &text]),

@@ -22,7 +22,7 @@ impl Server {
         let limits = &self.config.limits;
         let refusal = if self.clients.len() >= limits.clients {
             Some(format!(
-                "This server is full: it takes {} connections; try later",
+                "This server is full: it accepts {} connections; try again later",
                 limits.clients
             ))
         } else {
@@ -77,7 +77,7 @@ impl Server {
         let count = counted.clients;
         if count >= limits.clients_per_address {
             return Some(format!(
-                "There are {count} connections from {address} already; close one"
+                "There are already {count} connections from {address}; close one"
             ));
         }
         let left = counted.forget_failures_at.saturating_sub(self.now.ticks);

@@ -14,13 +14,13 @@ impl Server {
     pub(super) fn on_help(&mut self, id: ClientId, _: UserId, message: &Message) {
         let subject = message.param(0).to_ascii_uppercase();
         let (title, lines) = if subject.is_empty() {
-            let title = "These are the commands of this server; HELP <command> tells about one";
+            let title = "These are the commands of this server; HELP <command> explains one";
             (title.to_owned(), index())
         } else if let Some(command) = commands::listed().find(|command| command.name == subject) {
             let title = format!("{} {}", command.name, command.syntax);
             (title.trim_end().to_owned(), vec![command.about.to_owned()])
         } else {
-            let text = "There is no such command here; HELP alone lists them";
+            let text = "No such command; HELP without a parameter lists them";
             // A subject that cannot be a middle parameter is replaced by a star.
             let asked = message.param(0);
             let whole = !asked.contains(' ') && !asked.starts_with(':');

@@ -52,7 +52,7 @@ impl Server {
                 id,
                 Reply::new(
                     numeric::ERR_CHANOPRIVSNEEDED,
-                    [name, "Only operators invite to a channel that is +i"],
+                    [name, "Only operators may invite to a channel that is +i"],
                 ),
             );
         }
@@ -61,7 +61,7 @@ impl Server {
                 id,
                 Reply::new(
                     numeric::ERR_USERONCHANNEL,
-                    [nick, name, "is in that channel already"],
+                    [nick, name, "is already in that channel"],
                 ),
             );
         }

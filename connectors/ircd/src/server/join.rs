@@ -31,7 +31,7 @@ impl Server {
             folded.filter(|folded| self.channels.contains_key(folded) || !name.contains(is_hidden));
         let Some(folded) = folded else {
             let text = format!(
-                "No channel name: it begins with # and has at most {} bytes, without blanks and commas",
+                "Not a channel name: it must begin with # and have at most {} bytes, without spaces or commas",
                 self.config.limits.channel_name
             );
             return self.reply(id, Reply::new(numeric::ERR_BADCHANMASK, [name, &text]));
@@ -44,18 +44,18 @@ impl Server {
         }
         let most = self.config.limits.channels_per_user;
         if user.channels.len() >= most {
-            let text = format!("You are in {most} channels already; leave one first");
+            let text = format!("You are already in {most} channels; leave one first");
             return self.reply(id, Reply::new(numeric::ERR_TOOMANYCHANNELS, [name, &text]));
         }
         let refusal = match self.channels.get(&folded) {
             Some(channel) => self.refuse_join(channel, user_id, &folded, key),
             None if self.channels.len() >= self.config.limits.channels => Some((
                 numeric::ERR_UNAVAILRESOURCE,
-                "There are too many channels on this server; no new one can be made",
+                "There are too many channels on this server; no new one can be created",
             )),
             None if self.belongs_to_many(user_id) => Some((
                 numeric::ERR_TOOMANYCHANNELS,
-                "Your account is in too many channels to make another; leave one first",
+                "Your account is in too many channels to create another; leave one first",
             )),
             None => None,
         };

@@ -9,7 +9,7 @@ use super::{ClientId, Server, names};
 impl Server {
     pub(super) fn on_kill(&mut self, id: ClientId, user_id: UserId, message: &Message) {
         if !self.is_administrator(user_id) {
-            let text = "Only administrators of this space may end the connections of others";
+            let text = "Only administrators of this space may end other users' connections";
             return self.reply(id, Reply::new(numeric::ERR_NOPRIVILEGES, [text]));
         }
         let nick = message.param(0);

@@ -40,7 +40,7 @@ impl Server {
     pub(super) fn on_list(&mut self, id: ClientId, user_id: UserId, message: &Message) {
         let texts = || message.param(0).split(',').filter(|text| !text.is_empty());
         if texts().nth(MAX_FILTERS).is_some() {
-            let text = format!("Too many conditions: LIST takes {MAX_FILTERS} at once");
+            let text = format!("Too many conditions: LIST accepts {MAX_FILTERS} at once");
             return self.reply(
                 id,
                 Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(0), &text]),

@@ -77,7 +77,7 @@ impl Server {
                 id,
                 Reply::new(
                     numeric::ERR_UMODEUNKNOWNFLAG,
-                    ["Unknown user mode; there is i"],
+                    ["Unknown user mode; supported is i"],
                 ),
             );
         }
@@ -167,7 +167,7 @@ impl Server {
                         if letter == 'b' {
                             self.send_bans(id, key);
                         } else {
-                            let text = format!("Mode {letter} takes a parameter");
+                            let text = format!("Mode {letter} requires a parameter");
                             self.reply(
                                 id,
                                 Reply::new(
@@ -189,7 +189,8 @@ impl Server {
                     }
                 }
                 other => {
-                    let text = "Unknown channel mode; there are b, i, k, l, m, n, o, s, t and v";
+                    let text =
+                        "Unknown channel mode; supported are b, i, k, l, m, n, o, s, t and v";
                     self.reply(
                         id,
                         Reply::new(numeric::ERR_UNKNOWNMODE, [other.to_string().as_str(), text]),
@@ -227,7 +228,7 @@ impl Server {
             && !param.starts_with(':')
             && !param.contains(|c: char| c == ' ' || c == ',' || c.is_control());
         if add && !good {
-            let text = format!("A key has at most {KEY_LENGTH} bytes, without blanks and commas");
+            let text = format!("A key has at most {KEY_LENGTH} bytes, without spaces or commas");
             self.reply(
                 id,
                 Reply::new(numeric::ERR_INVALIDKEY, [self.spelled(channel), text]),

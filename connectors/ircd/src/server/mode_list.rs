@@ -58,7 +58,7 @@ impl Server {
             .position(|ban| names::same(&ban.mask, &mask));
         let changed = match (add, place) {
             (true, None) if record.bans.len() >= most => {
-                let text = format!("The list of bans is full: it takes {most}");
+                let text = format!("The list of bans is full: the maximum is {most}");
                 self.reply(
                     id,
                     Reply::new(

@@ -80,7 +80,7 @@ impl Server {
             added.push((*nick).to_owned());
         }
         if !refused.is_empty() {
-            let text = format!("Your monitor list is full: it takes {most}");
+            let text = format!("Your monitor list is full: the maximum is {most}");
             let params = [most.to_string(), refused.join(","), text];
             self.reply(id, Reply::new(numeric::ERR_MONLISTFULL, params));
         }

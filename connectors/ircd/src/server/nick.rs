@@ -23,7 +23,7 @@ impl Server {
         }
         if !names::is_nick(nick, self.config.limits.nick) {
             let text = format!(
-                "No nickname: it takes letters, digits and -_[]{{}}\\|^`, at most {}, and begins with no digit or -",
+                "Not a nickname: use letters, digits and -_[]{{}}\\|^`, at most {}, and do not begin with a digit or -",
                 self.config.limits.nick
             );
             return self.reply(id, Reply::new(numeric::ERR_ERRONEUSNICKNAME, [nick, &text]));

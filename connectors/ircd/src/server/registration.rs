@@ -22,7 +22,7 @@ impl Server {
 
     pub(super) fn on_user(&mut self, id: ClientId, message: &Message) {
         if !names::is_user_name(message.param(0)) {
-            let text = "Your user name is not valid: it takes letters, digits and . _ -";
+            let text = "Your user name is not valid: use letters, digits and . _ -";
             return self.reply(id, Reply::new(numeric::ERR_INVALIDUSERNAME, [text]));
         }
         match self
@@ -44,7 +44,7 @@ impl Server {
             id,
             Reply::new(
                 numeric::ERR_ALREADYREGISTERED,
-                ["You are registered already"],
+                ["You are already registered"],
             ),
         );
     }
@@ -71,7 +71,7 @@ impl Server {
                 return self.check_password(id, found);
             }
             if !self.config.guests.admit(client.peer.address) {
-                let text = "This server is for its members: sign in by SASL PLAIN, or with PASS account:password";
+                let text = "This server is for its members: sign in with SASL PLAIN, or with PASS account:password";
                 self.reply(id, Reply::new(numeric::ERR_PASSWDMISMATCH, [text]));
                 self.disconnect(id, "You are not signed in");
                 return;
@@ -145,7 +145,7 @@ impl Server {
             .map_or(0, |user| user.sessions.len());
         if sessions >= self.config.limits.sessions {
             let text = format!(
-                "You are connected {sessions} times already; close one of these connections"
+                "You are already connected {sessions} times; close one of these connections"
             );
             return self.disconnect(id, &text);
         }

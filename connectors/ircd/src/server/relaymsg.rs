@@ -18,7 +18,7 @@ impl Server {
         let refused = if message.param(2).is_empty() {
             Some(("BLANK_MSG", "There is no text to relay"))
         } else if !is_relayed_name(name) {
-            let text = "The name must be two words of letters, digits, - and _ with a / between, like GitHub/hook";
+            let text = "The name must be two words of letters, digits, - and _ with a / between them, like GitHub/hook";
             Some(("INVALID_NICK", text))
         } else if !self.may_relay(user_id, channel) {
             let text = "Only members with an account may relay messages to that channel";

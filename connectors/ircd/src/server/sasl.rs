@@ -39,7 +39,7 @@ impl Server {
         if client.account.is_some() {
             return self.reply(
                 id,
-                Reply::new(numeric::ERR_SASLALREADY, ["You are signed in already"]),
+                Reply::new(numeric::ERR_SASLALREADY, ["You are already signed in"]),
             );
         }
         let Some(so_far) = &mut client.sasl else {
@@ -55,7 +55,7 @@ impl Server {
                     id,
                     Reply::new(
                         numeric::ERR_SASLFAIL,
-                        ["SASL authentication failed: there is only PLAIN"],
+                        ["SASL authentication failed: only PLAIN is supported"],
                     ),
                 );
             }

@@ -37,7 +37,7 @@ impl Server {
                 id,
                 Reply::new(
                     numeric::ERR_CHANOPRIVSNEEDED,
-                    [name, "Only operators of the channel set its topic (+t)"],
+                    [name, "Only operators of the channel may set its topic (+t)"],
                 ),
             );
         }

@@ -17,7 +17,7 @@ impl Server {
                 && !registration.negotiating
         });
         if !first {
-            return self.disconnect(id, "WEBIRC has to be the first command of a connection");
+            return self.disconnect(id, "WEBIRC must be the first command of a connection");
         }
         let from = client.peer.address;
         let wanted = self.config.webirc_password.as_ref();
@@ -26,11 +26,11 @@ impl Server {
             && !wanted.is_empty()
             && same(wanted.as_bytes(), message.param(0).as_bytes());
         if !known {
-            let text = "WEBIRC is for gateways that the configuration names, with their password";
+            let text = "WEBIRC is for the configured gateways, with their password";
             return self.disconnect(id, text);
         }
         let Ok(address) = message.param(3).parse::<std::net::IpAddr>() else {
-            let text = "WEBIRC: the fourth parameter has to be the address of the client";
+            let text = "WEBIRC: the fourth parameter must be the address of the client";
             return self.disconnect(id, text);
         };
         let address = address.to_canonical();

@@ -32,7 +32,7 @@ impl Server {
                 id,
                 Reply::new(
                     numeric::RPL_ENDOFWHO,
-                    [mask, "The token of WHOX is a number of at most 3 digits"],
+                    [mask, "The WHOX token is a number of at most 3 digits"],
                 ),
             );
         }

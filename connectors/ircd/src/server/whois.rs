@@ -108,7 +108,7 @@ impl Server {
                 ));
             }
             None => {
-                let text = "is a guest: nobody has proved who that is";
+                let text = "is a guest: their identity is not verified";
                 replies.push(Reply::new(numeric::RPL_WHOISSPECIAL, [nick, text]));
             }
         }
@@ -187,7 +187,7 @@ impl Server {
                 id,
                 Reply::new(
                     numeric::ERR_WASNOSUCHNICK,
-                    [nick, "There was nobody of that name lately"],
+                    [nick, "Nobody has used that name recently"],
                 ),
             );
         }

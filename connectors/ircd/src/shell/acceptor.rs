@@ -154,7 +154,7 @@ impl Acceptor {
                     }
                 }
                 Ok(Err(error)) => return bad_header(address, &error.to_string()),
-                Err(_) => return bad_header(address, "it did not come in time"),
+                Err(_) => return bad_header(address, "it did not arrive in time"),
             }
         }
         let stream = Prefixed {
@@ -185,7 +185,7 @@ fn too_many(address: IpAddr) {
 
 fn bad_header(address: IpAddr, reason: &str) {
     if let Some(left_out) = BAD_HEADER.say() {
-        tracing::warn!(%address, reason, left_out, "a proxy's header (PROXY protocol) is wrong");
+        tracing::warn!(%address, reason, left_out, "a proxy's header (PROXY protocol) is invalid");
     }
 }
 
@@ -199,7 +199,7 @@ async fn read_header(
         match proxy::read(&bytes) {
             Reading::More => {}
             Reading::Absent if optional => return Ok((None, bytes)),
-            Reading::Absent => return Err(io::Error::other("there is none")),
+            Reading::Absent => return Err(io::Error::other("it is missing")),
             Reading::Wrong(reason) => return Err(io::Error::other(reason)),
             Reading::Header { length, origin } => {
                 return Ok((origin, bytes.split_off(length)));

@@ -63,7 +63,7 @@ impl Checks {
         password: Secret,
         address: Option<IpAddr>,
     ) {
-        let text = "passwords cannot be checked now, it takes too long; try again later";
+        let text = "passwords cannot be checked right now, it takes too long; try again later";
         let late = Err(Refusal::Unavailable(text.to_owned()));
         self.ask(
             client,

@@ -82,7 +82,7 @@ fn complain(reason: &str) {
         tracing::warn!(
             reason,
             left_out,
-            "the IRC server cannot ask which sessions ended"
+            "the IRC server cannot find out which sessions have ended"
         );
     }
 }

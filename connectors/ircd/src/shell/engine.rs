@@ -158,7 +158,7 @@ impl Engine {
             }
         };
         if timeout(STOP_TIMEOUT, drain).await.is_err() {
-            tracing::error!("the IRC server stopped before its disk had taken everything");
+            tracing::error!("the IRC server stopped before everything was on disk");
         }
         for connection in self.connections.values() {
             connection.outgoing.close();

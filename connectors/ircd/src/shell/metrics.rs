@@ -14,11 +14,7 @@ pub(super) fn text(numbers: &Statistics, damaged: usize) -> String {
         numbers.users,
     );
     text.gauge("channels", "Channels.", numbers.channels);
-    text.gauge(
-        "pending_appends",
-        "Appends on their way to the disk.",
-        numbers.pending,
-    );
+    text.gauge("pending_appends", "Appends in progress.", numbers.pending);
     text.counter("messages_total", "Messages accepted.", numbers.messages);
     text.counter("lines_total", "Lines received.", numbers.lines);
     text.counter(
@@ -28,12 +24,12 @@ pub(super) fn text(numbers: &Statistics, damaged: usize) -> String {
     );
     text.counter(
         "not_stored_total",
-        "Appends that the disk did not take.",
+        "Appends that failed.",
         numbers.not_stored,
     );
     text.gauge(
         "damaged_lines",
-        "Lines of the log and entries of the snapshot that could not be read when the server started.",
+        "Log lines and snapshot entries that could not be read at startup.",
         damaged,
     );
     text.finish()

@@ -45,7 +45,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The certificate or key cannot be used.
-    #[error("TLS of the IRC server does not work: {path}: {reason}")]
+    #[error("TLS cannot be set up for the IRC server: {path}: {reason}")]
     Tls {
         /// The file.
         path: PathBuf,
@@ -130,7 +130,7 @@ pub async fn start(
     if found.damaged > 0 {
         tracing::warn!(
             lines = found.damaged,
-            "the log of the IRC server has damaged or unfinished lines; they are left out"
+            "the log of the IRC server has damaged or unfinished lines; they are skipped"
         );
     }
     let (replies_in, replies) = mpsc::unbounded_channel();

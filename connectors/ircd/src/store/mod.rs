@@ -29,7 +29,7 @@ use index::{Index, Slot};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A file or folder could not be read or written.
-    #[error("the data folder of the IRC server does not work: {path}: {source}")]
+    #[error("the data folder of the IRC server cannot be used: {path}: {source}")]
     Io {
         /// The path.
         path: PathBuf,
@@ -119,7 +119,7 @@ impl History {
         };
         if !lock.is_held() {
             tracing::error!(
-                "the disk is full: the log of the IRC server cannot be written; messages are refused until it can"
+                "the disk is full: the log of the IRC server cannot be written; messages are refused until it can be"
             );
         }
         remove_unfinished(folder);
@@ -153,7 +153,7 @@ impl History {
         let bytes = fs::read(&path).unwrap_or_else(|error| {
             // The others can still be read.
             let path = path.display();
-            tracing::error!(%path, %error, "a file of the log of the IRC server cannot be read; it is left out");
+            tracing::error!(%path, %error, "a log file of the IRC server cannot be read; it is skipped");
             found.damaged += 1;
             Vec::new()
         });
