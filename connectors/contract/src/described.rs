@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::Ground;
 
-/// The descriptor is complete, and the records of connections have nothing that it does not describe.
+/// The descriptor is complete, and connection records contain nothing that it does not describe.
 pub async fn it_describes_itself(ground: &dyn Ground) {
     let platform = ground.platform();
     let told = platform.descriptor();

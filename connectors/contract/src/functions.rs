@@ -1,4 +1,4 @@
-//! A small stand-in for the functions: takes signed requests, and fails when told to.
+//! A small stand-in for the functions: accepts signed requests, and fails when told to.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -18,18 +18,18 @@ use tokio::net::TcpListener;
 pub const KEY: &[u8] = b"the key of tests";
 pub const ID: &str = "irc";
 
-/// How an answer to a batch goes wrong.
+/// How the response to a batch fails.
 #[derive(Clone, Copy, Debug)]
 pub enum Failure {
-    /// This status, nothing stored.
+    /// This status, with nothing stored.
     Status(u16),
     /// 429 with `Retry-After: 0`.
     Later,
-    /// The connection is cut before anything is read.
+    /// The connection is closed before anything is read.
     Cut,
-    /// Everything is stored, but the answer is lost.
+    /// Everything is stored, but the response is lost.
     Lost,
-    /// The answer is no JSON.
+    /// The response is not JSON.
     Garbage,
 }
 
@@ -37,36 +37,36 @@ pub enum Failure {
 pub struct State {
     pub assignments: Vec<Assignment>,
     pub failures: VecDeque<Failure>,
-    /// Every batch that was stored, repeats included.
+    /// Every batch that was stored, including repeats.
     pub batches: Vec<Vec<Event>>,
     pub requests: usize,
-    /// Paths with queries of everything that was asked, in order.
+    /// Paths with queries of all requests, in order.
     pub asked: Vec<String>,
-    /// A batch with one of these events gets no answer; the others do.
+    /// A batch with one of these events gets no response; other batches do.
     pub silent: Vec<String>,
-    /// No batch gets an answer.
+    /// No batch gets a response.
     pub mute: bool,
-    /// A batch with an event of one of these accounts is answered with 503.
+    /// A batch with an event of one of these accounts gets a 503 response.
     pub unavailable: Vec<String>,
     /// Events with these ids are refused.
     pub refuse: Vec<String>,
     /// These accounts were removed: their events are refused.
     pub removed: Vec<String>,
-    /// Messages of these accounts have to wait.
+    /// Messages of these accounts must wait.
     pub away: Vec<String>,
-    /// Grants that ended, and calls that are over.
+    /// Ended grants and ended calls.
     pub ended: Vec<String>,
     pub ended_calls: Vec<String>,
-    /// Nobody gets an answer about sessions and calls.
+    /// No response to requests about sessions and calls.
     pub sessions_mute: bool,
-    /// What the next look at the version of `ended` tells.
+    /// The version of `ended` returned by the next request.
     pub version: String,
-    /// Tasks that wait, as on the wire, and what became of them.
+    /// Queued tasks as on the wire, and their outcomes.
     pub outbox: Vec<serde_json::Value>,
     pub receipts: Vec<protocol::OutboxReceipt>,
-    /// The next answer with all assignments is made at once, and given when this is told so.
+    /// The next response with all assignments is prepared at once, and sent when this is notified.
     pub hold: Option<Arc<tokio::sync::Notify>>,
-    /// Answers that are held.
+    /// Responses being held back.
     pub holding: usize,
 }
 
@@ -129,7 +129,7 @@ impl Functions {
         }
     }
 
-    /// Every event that was stored, the first time it was.
+    /// Every stored event, in the order of first storage.
     pub fn stored(&self) -> Vec<Event> {
         let mut stored: Vec<Event> = Vec::new();
         for event in self.state.lock().unwrap().batches.iter().flatten() {
@@ -329,7 +329,7 @@ async fn answer(
     }
 }
 
-/// Whoever joined a channel is in it the next time that is asked, and whoever left is not.
+/// A connection that joined a channel has it in its next assignment, and one that left does not.
 fn remember(assignments: &mut [Assignment], events: &[Event]) {
     for event in events {
         let of = |a: &&mut Assignment| a.account == event.account;
@@ -347,7 +347,7 @@ fn remember(assignments: &mut [Assignment], events: &[Event]) {
     }
 }
 
-/// Makes an assignment on the test network.
+/// Creates an assignment on the test network.
 pub fn assignment(account: &str, nick: &str, channels: &[&str]) -> Assignment {
     serde_json::from_value(serde_json::json!({
         "account": account,
@@ -360,12 +360,12 @@ pub fn assignment(account: &str, nick: &str, channels: &[&str]) -> Assignment {
     .unwrap()
 }
 
-/// Returns the ticket of the `n`th participant of a call.
+/// Returns the ticket of a call's `n`th participant.
 pub fn call_ticket(call: &str, n: u32) -> String {
     ticket_without_account(call, &format!("p{n}"), &format!("name {n}"), n == 1)
 }
 
-/// Returns the ticket of a guest of a call.
+/// Returns the ticket of a call's guest.
 pub fn guest_ticket(call: &str, peer: &str, name: &str) -> String {
     ticket_without_account(call, peer, name, false)
 }
@@ -385,7 +385,7 @@ fn ticket_without_account(call: &str, peer: &str, name: &str, moderator: bool) -
     ticket.sign(KEY)
 }
 
-/// Returns the ticket of a member of a call.
+/// Returns the ticket of a member in a call.
 pub fn member_ticket(call: &str, peer: &str, account: &str, moderator: bool) -> String {
     let ticket = protocol::CallTicket {
         call: call.to_owned(),
@@ -401,12 +401,12 @@ pub fn member_ticket(call: &str, peer: &str, account: &str, moderator: bool) -> 
     ticket.sign(KEY)
 }
 
-/// Makes a ticket for an account, ending in so many milliseconds.
+/// Creates a ticket for an account that expires in `millis` milliseconds.
 pub fn ticket(account: &str, connector: &str, millis: i64) -> String {
     ticket_of(account, &format!("grant-{account}"), connector, millis)
 }
 
-/// Makes a ticket from a grant of an account.
+/// Creates a ticket from an account's grant.
 pub fn ticket_of(account: &str, grant: &str, connector: &str, millis: i64) -> String {
     let now = std::time::SystemTime::UNIX_EPOCH
         .elapsed()

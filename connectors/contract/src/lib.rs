@@ -1,8 +1,8 @@
-//! What the gateway expects of every platform, as tests that are written once.
+//! The gateway's contract for platforms, as tests that are written once.
 //!
-//! A package with a platform implements [`Ground`] and says [`contract!`] in its tests. The stories run over a whole
-//! gateway, with [`functions`] that stand in for the real ones and a client of Socket.IO ([`polling`]); what is
-//! particular to a platform they take from its descriptor.
+//! A package with a platform implements [`Ground`] and invokes [`contract!`] in its tests. The stories run against a
+//! whole gateway, with [`functions`] as a stand-in for the real ones and a Socket.IO client ([`polling`]); whatever
+//! is specific to a platform they take from its descriptor.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,7 +34,7 @@ pub use stories::{
     where_there_are_channels_they_are_joined_and_left, where_there_are_topics_they_are_set,
 };
 
-/// The time in which everything must have happened.
+/// The time limit for everything.
 pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A platform to be tested, with a network behind it.
@@ -42,17 +42,19 @@ pub trait Ground: Send + Sync {
     /// Returns the platform.
     fn platform(&self) -> Arc<dyn Platform>;
 
-    /// Returns the record of a connection under this name; its `connector`, `account` and id are set by the stories.
+    /// Returns the record of a connection with this name; its `connector`, `account` and id are set by the stories.
     fn record(&self, name: &str) -> Connection;
 
-    /// Returns who is there and can be written to.
+    /// Returns a person who is present and can receive messages.
     fn somebody(&self) -> &str;
 
-    /// Returns the server as in ids, and the `object` of `credentials`, with which a Sockethub client connects.
+    /// Returns the server as it appears in ids, and the `object` of `credentials` with which a Sockethub client
+    /// connects.
     fn credentials(&self, name: &str) -> (String, Value);
 }
 
-/// Makes a test of each story; takes an expression that makes a [`Ground`], in an async context.
+/// Creates a test for each story; takes an expression that creates a [`Ground`] in an async
+/// context.
 #[macro_export]
 macro_rules! contract {
     ($ground:expr) => {

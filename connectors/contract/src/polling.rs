@@ -1,4 +1,4 @@
-//! A client of Socket.IO over polling: every request is one of the test's own.
+//! A Socket.IO client using polling, in which the test makes every request itself.
 
 use std::collections::VecDeque;
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::TIME_LIMIT;
 use super::functions::{ID, KEY};
 
-/// A client of HTTP.
+/// An HTTP client.
 pub fn http() -> reqwest::Client {
     let tls = tls::trusting(&[]).unwrap();
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls);
     client.no_proxy().build().unwrap()
 }
 
-/// A session of Engine.IO, with at most one namespace in use.
+/// An Engine.IO session with at most one namespace in use.
 pub struct Polling {
     http: reqwest::Client,
     url: String,
@@ -25,12 +25,12 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// Begins a session; the status if that is refused.
+    /// Starts a session; returns the status if it is refused.
     pub async fn begin(url: &str) -> Result<Self, u16> {
         Self::begin_from(url, None).await
     }
 
-    /// Begins a session behind a proxy, which says from where.
+    /// Starts a session behind a proxy that forwards the client's address.
     async fn begin_from(url: &str, address: Option<&str>) -> Result<Self, u16> {
         let http = http();
         let url = format!("{url}/sockethub/?EIO=4&transport=polling");
@@ -53,12 +53,12 @@ impl Polling {
         })
     }
 
-    /// Begins a session and connects to a namespace, `""` or `"/calls,"`.
+    /// Starts a session and connects to a namespace, `""` or `"/calls,"`.
     pub async fn open(url: &str, namespace: &'static str, auth: Value) -> Self {
         Self::open_from(url, None, namespace, auth).await
     }
 
-    /// The same, behind a proxy which says from where.
+    /// The same, behind a proxy that forwards the client's address.
     pub async fn open_from(
         url: &str,
         address: Option<&str>,
@@ -76,12 +76,12 @@ impl Polling {
         client
     }
 
-    /// The end of the URL that names the session.
+    /// The part of the URL that identifies the session.
     pub fn sid(&self) -> &str {
         &self.url[self.url.find("&sid=").unwrap()..]
     }
 
-    /// Sends a packet of Engine.IO; returns the status.
+    /// Sends an Engine.IO packet; returns the status.
     pub async fn post(&self, packet: String) -> u16 {
         let request = self.http.post(&self.url).body(packet);
         request.send().await.unwrap().status().as_u16()
@@ -92,14 +92,14 @@ impl Polling {
         self.post(packet).await;
     }
 
-    /// Sends an event and returns the first argument of its ack; nothing if the session ends before.
+    /// Sends an event and returns the first argument of its ack, or `None` if the session ends first.
     pub async fn ask(&mut self, event: &str, value: Value) -> Option<Value> {
         self.acks += 1;
         let (namespace, id) = (self.namespace, self.acks);
         let event = json!([event, value]);
         self.post(format!("42{namespace}{id}{event}")).await;
         let ack = format!("43{namespace}{id}");
-        // What comes before it is for those who ask for events.
+        // Packets before it are kept for callers of `event`.
         let mut before = VecDeque::new();
         let answer = loop {
             let packet = self.packet().await?;
@@ -114,7 +114,7 @@ impl Polling {
         Some(answer)
     }
 
-    /// Returns the next event with this name; nothing if the session ends before.
+    /// Returns the next event with this name, or `None` if the session ends first.
     pub async fn event(&mut self, name: &str) -> Option<Value> {
         let start = format!("42{}", self.namespace);
         loop {
@@ -128,13 +128,14 @@ impl Polling {
         }
     }
 
-    /// Whether the server ends the namespace.
+    /// Returns whether the server ends the namespace.
     pub async fn ends(&mut self) -> bool {
         while self.packet().await.is_some() {}
         true
     }
 
-    /// Returns the next packet but pings; nothing once the namespace or the session has ended.
+    /// Returns the next packet other than pings, or `None` once the namespace or the session has
+    /// ended.
     pub async fn packet(&mut self) -> Option<String> {
         let next = tokio::time::timeout(TIME_LIMIT, self.next_packet()).await;
         next.expect("something comes in time")
@@ -162,7 +163,7 @@ impl Polling {
         }
     }
 
-    /// Breaks off without a word to the namespace.
+    /// Breaks off without leaving the namespace.
     pub async fn break_off(&self) {
         self.post("1".to_owned()).await;
     }

@@ -1,4 +1,4 @@
-//! What happens on every platform.
+//! Behaviour common to all platforms.
 
 use protocol::{ArchiveTarget, Event, EventBody, Feature, Folding, MessageType};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::{ACCOUNT, World, act, ask, message, online};
 use crate::{Ground, until};
 
-/// A connection that is assigned comes online, and says who it is.
+/// An assigned connection comes online and reports its nickname.
 pub async fn it_comes_online(ground: &dyn Ground) {
     let world = World::new(ground).await;
     world.assign();
@@ -22,7 +22,7 @@ pub async fn it_comes_online(ground: &dyn Ground) {
     served.stop().await;
 }
 
-/// The ack of a message, what other devices see and the archive have one id; nothing is archived twice.
+/// The ack of a message, the message on other devices and the archive have the same id; nothing is archived twice.
 pub async fn what_is_said_has_one_id_everywhere(ground: &dyn Ground) {
     let world = World::new(ground).await;
     world.assign();
@@ -82,7 +82,7 @@ fn message_of(event: &Event) -> Option<(&ArchiveTarget, &str, &str)> {
     }
 }
 
-/// Whatever a platform cannot do is answered with one sentence.
+/// Anything a platform does not support is answered with one sentence.
 pub async fn what_cannot_be_done_is_said(ground: &dyn Ground) {
     let world = World::new(ground).await;
     world.assign();
@@ -107,7 +107,7 @@ pub async fn what_cannot_be_done_is_said(ground: &dyn Ground) {
         "no client found, and no credentials specified. you must connect first"
     );
     for kind in ground.platform().types() {
-        // Something is answered, whatever is asked.
+        // Every request gets an answer.
         if !["connect", "credentials", "disconnect", "throw"].contains(kind) {
             ask(&mut socket, world.act(kind, json!({}))).await;
         }
@@ -117,7 +117,7 @@ pub async fn what_cannot_be_done_is_said(ground: &dyn Ground) {
     served.stop().await;
 }
 
-/// A channel is joined, said in, and left, and the record follows.
+/// A channel is joined, written to, and left, and the record is updated.
 pub async fn where_there_are_channels_they_are_joined_and_left(ground: &dyn Ground) {
     let told = ground.platform().descriptor();
     if !told.supports(Feature::Channels) {
@@ -144,7 +144,7 @@ pub async fn where_there_are_channels_they_are_joined_and_left(ground: &dyn Grou
     assert_eq!(who["actor"], world.room(&name));
     let ack = ask(&mut socket, world.say(world.room(&name), "to all")).await;
     assert_eq!(ack["error"], Value::Null, "{ack}");
-    // The short spelling is the same channel.
+    // The short spelling means the same channel.
     let short = json!({"id": format!("contract@{}", world.record.server), "type": "room"});
     let leave = world.act(
         "leave",
@@ -162,14 +162,14 @@ pub async fn where_there_are_channels_they_are_joined_and_left(ground: &dyn Grou
     let joined =
         |event: &&Event| matches!(&event.body, EventBody::Joined { channel } if *channel == name);
     assert_eq!(events().iter().filter(joined).count(), 1);
-    // Somebody may have repeated it.
+    // Someone may have repeated it.
     let mut said = world.archived("to all");
     said.retain(|event| message_of(event).is_some_and(|(_, _, from)| from == ACCOUNT));
     let (target, ..) = message_of(&said[0]).unwrap();
     assert_eq!((said.len(), target), (1, &ArchiveTarget::Channel(name)));
 }
 
-/// What the descriptor does not have is refused with one sentence that says so, if the platform is asked for it.
+/// A feature missing from the descriptor is refused with one sentence that says so, if the platform is asked for it.
 pub async fn what_is_not_supported_is_refused(ground: &dyn Ground) {
     let told = ground.platform().descriptor();
     let world = World::new(ground).await;
@@ -235,7 +235,7 @@ pub async fn where_there_are_topics_they_are_set(ground: &dyn Ground) {
     served.stop().await;
 }
 
-/// Each line of a task is said and recorded once, in order, and then the task is done.
+/// Each line of a task is sent and recorded once, in order; then the task is done.
 pub async fn tasks_are_said_once(ground: &dyn Ground) {
     let world = World::new(ground).await;
     world.assign();
@@ -260,7 +260,7 @@ pub async fn tasks_are_said_once(ground: &dyn Ground) {
     assert_eq!(own(), ["the first line", "the second line"]);
 }
 
-/// What the functions could not take is there after a restart, with the id that it had, and is published once.
+/// Events the functions could not accept still exist after a restart, with the same ids, and are published once.
 pub async fn what_was_said_outlives_a_restart(ground: &dyn Ground) {
     let world = World::new(ground).await;
     world.assign();
@@ -293,7 +293,7 @@ pub async fn what_was_said_outlives_a_restart(ground: &dyn Ground) {
     assert_eq!(archived.iter().filter(own).count(), 1, "{archived:?}");
 }
 
-/// A Sockethub client makes a connection by its credentials; it is remembered.
+/// A Sockethub client creates a connection with its credentials; it is remembered.
 pub async fn credentials_make_a_connection(ground: &dyn Ground) {
     let world = World::new(ground).await;
     let served = world.serve().await;

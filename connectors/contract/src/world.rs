@@ -13,10 +13,10 @@ use crate::functions::{Functions, ID, KEY, ticket};
 use crate::polling::Polling;
 use crate::{Ground, TIME_LIMIT};
 
-/// Whose connection it is.
+/// The connection's account.
 pub(crate) const ACCOUNT: &str = "alice";
 
-/// A gateway that serves.
+/// A running gateway.
 pub(crate) struct Served {
     url: String,
     stop: oneshot::Sender<()>,
@@ -44,7 +44,7 @@ impl World {
         }
     }
 
-    /// The functions know the connection.
+    /// Makes the connection known to the functions.
     pub(crate) fn assign(&self) {
         self.functions.state.lock().unwrap().assignments = vec![Assignment {
             account: ACCOUNT.parse().unwrap(),
@@ -95,14 +95,14 @@ impl World {
         json!({"id": format!("{name}@{}", self.record.server), "type": "room", "name": name})
     }
 
-    /// What is archived of messages with this text.
+    /// The archived messages with this text.
     pub(crate) fn archived(&self, text: &str) -> Vec<Event> {
         let said = |event: &Event| matches!(&event.body, EventBody::Message { message, .. } if message.text == text);
         self.functions.stored().into_iter().filter(said).collect()
     }
 }
 
-/// An activity of somebody called [`ACCOUNT`] on a server.
+/// An activity of someone called [`ACCOUNT`] on a server.
 pub(crate) fn act(platform: &str, kind: &str, server: &str, more: Value) -> Value {
     let contexts = json!([
         context::ACTIVITYSTREAMS,
@@ -120,7 +120,7 @@ pub(crate) fn act(platform: &str, kind: &str, server: &str, more: Value) -> Valu
 }
 
 impl Served {
-    /// Opens a socket; `more` is put into `auth`.
+    /// Opens a socket; `more` is added to `auth`.
     pub(crate) async fn socket(&self, more: Value) -> Polling {
         let mut auth = json!({"ticket": ticket(ACCOUNT, ID, 60_000)});
         if let (Some(auth), Value::Object(more)) = (auth.as_object_mut(), more) {
@@ -129,7 +129,7 @@ impl Served {
         Polling::open(&self.url, "", auth).await
     }
 
-    /// Opens a socket in mode full that is attached to the connection, and waits until that is online.
+    /// Opens a full-mode socket attached to the connection, and waits until that is online.
     pub(crate) async fn attached(&self, world: &World, more: Value) -> Polling {
         let mut more = more;
         more["mode"] = "full".into();
@@ -149,12 +149,12 @@ impl Served {
     }
 }
 
-/// Asks something; returns the ack.
+/// Sends a request; returns the ack.
 pub(crate) async fn ask(socket: &mut Polling, activity: Value) -> Value {
     socket.ask("message", activity).await.expect("an ack")
 }
 
-/// Waits for a message that fits.
+/// Waits for a message that matches.
 pub(crate) async fn message(socket: &mut Polling, fits: impl Fn(&Value) -> bool) -> Value {
     loop {
         let activity = socket.event("message").await.expect("the socket stays");
@@ -164,7 +164,7 @@ pub(crate) async fn message(socket: &mut Polling, fits: impl Fn(&Value) -> bool)
     }
 }
 
-/// Waits until the connection says that it is online.
+/// Waits until the connection reports that it is online.
 pub(crate) async fn online(socket: &mut Polling) -> Value {
     let is_online = |activity: &Value| {
         activity["object"]["type"] == "connection" && activity["object"]["status"] == "online"

@@ -1,4 +1,4 @@
-//! One connection: online from the start, with one person at the other end, and in each room.
+//! A connection: online from the start, with one person at the other end and in each room.
 
 use gateway::{Attached, Audience, Command, Output, RequestId, SayTask, Seen, TaskOutcome};
 use protocol::{
@@ -8,10 +8,10 @@ use protocol::{
 };
 use tokio::sync::mpsc;
 
-/// Who is there.
+/// The person at the other end.
 pub(crate) const SOMEBODY: &str = "dummy";
 
-/// The gateway is gone: nobody is told anything any more.
+/// The gateway is gone: there is nobody to report to.
 struct Gone;
 
 pub(crate) struct Dummy {
@@ -21,7 +21,7 @@ pub(crate) struct Dummy {
     out: mpsc::Sender<Output>,
 }
 
-/// Something that was said.
+/// A line that was sent.
 struct Line {
     id: String,
     time: Timestamp,
@@ -30,7 +30,7 @@ struct Line {
     text: String,
 }
 
-/// Whom something is said to.
+/// The recipient of a line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum To {
     Person(String),
@@ -81,7 +81,7 @@ impl Dummy {
         }
     }
 
-    /// Does what is asked; false at the end.
+    /// Handles a command; returns false at the end.
     async fn command(&mut self, command: Command) -> Result<bool, Gone> {
         match command {
             Command::Audience { .. } => {}
@@ -106,7 +106,7 @@ impl Dummy {
                 activity,
             } => {
                 if activity.kind == "throw" {
-                    // As Sockethub's does: whoever looks after it finds it gone.
+                    // Like Sockethub's: its supervisor finds it gone.
                     return Ok(false);
                 }
                 self.perform(request, socket, activity).await?;
@@ -166,7 +166,7 @@ impl Dummy {
         }
     }
 
-    /// Whether anybody hears what is said.
+    /// Returns whether anyone receives what is sent there.
     fn reaches(&self, to: &To) -> Result<(), String> {
         match to {
             To::Person(name) if name == SOMEBODY => Ok(()),
@@ -238,7 +238,7 @@ impl Dummy {
         self.done(request, Ok(activity)).await
     }
 
-    /// Who is in a room.
+    /// The members of a room.
     fn members(&self, room: &str) -> Activity {
         let server = &self.connection.server;
         let mut activity = self.activity("query");
@@ -249,8 +249,8 @@ impl Dummy {
         activity
     }
 
-    /// Says the lines of a task. Nothing of it is lost between here and the spool, so that what was begun before needs
-    /// to be said only as far as it is not known to be.
+    /// Sends the lines of a task. Nothing is lost between here and the spool, so a task that was started before only
+    /// needs the parts sent that are not known to have been sent.
     async fn say(&self, request: RequestId, saying: &SayTask) -> Result<(), Gone> {
         let target = saying.say.target.clone();
         let to = match self.connection.channels.contains(&target) {
@@ -265,7 +265,7 @@ impl Dummy {
                 continue;
             }
             let mut line = self.line(&self.connection.nick, &to, text);
-            // The same if it is said again after a crash.
+            // The same if it is sent again after a crash.
             line.id = format!("{}-{part}", saying.id);
             self.record(self.said(&line), Audience::All, &line).await?;
             self.become_of(request, TaskOutcome::Part(part)).await?;
@@ -273,7 +273,7 @@ impl Dummy {
         self.become_of(request, TaskOutcome::Done).await
     }
 
-    /// Whoever is there says something, where something was said to them.
+    /// The person present replies where they were addressed.
     async fn answer(&self, to: &To, text: &str) -> Result<(), Gone> {
         let text = match self.connection.flag("loud") {
             true => text.to_uppercase(),
@@ -289,7 +289,7 @@ impl Dummy {
 
     fn line(&self, from: &str, to: &To, text: &str) -> Line {
         let time = connector_kit::now();
-        // On a system without randomness ids differ by their time.
+        // On a system without randomness, ids differ by their time.
         let random = getrandom::u64().unwrap_or_default();
         Line {
             id: format!("{}-{random:016x}", time.millis()),
@@ -330,7 +330,7 @@ impl Dummy {
         activity
     }
 
-    /// The id of what is recorded of something.
+    /// The id of a recorded event.
     fn event(&self, line: &Line) -> String {
         format!("{}-{}-{}", self.account, self.connection.id, line.id)
     }

@@ -1,7 +1,8 @@
-//! The platform `dummy` of Sockethub: everything that is said to it comes back.
+//! Sockethub's platform `dummy`: everything sent to it comes back.
 //!
-//! It is there to try clients and the gateway without a network, and to keep them from knowing one network only: it has
-//! other fields than IRC, compares names exactly, and has no channels. [`Rooms`] has some, whose names have no sign.
+//! Its purpose is to try clients and the gateway without a network, and to keep them independent of any particular
+//! network: its fields differ from IRC's, it compares names exactly, and it has no channels. [`Rooms`] has channels,
+//! whose names have no prefix.
 
 mod connection;
 
@@ -12,12 +13,12 @@ use protocol::{Assignment, Connection, PersonId, PlatformDescriptor, Timestamp};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
-/// Commands and outputs that may wait between the gateway and a connection.
+/// Commands and outputs that may be queued between the gateway and a connection.
 const CHANNEL: usize = 64;
 
-/// Its description of itself.
+/// Its descriptor.
 static DUMMY: LazyLock<PlatformDescriptor> = LazyLock::new(|| read(include_str!("dummy.json")));
-/// That of [`Rooms`].
+/// The descriptor of [`Rooms`].
 static ROOMS: LazyLock<PlatformDescriptor> = LazyLock::new(|| read(include_str!("rooms.json")));
 
 fn read(descriptor: &str) -> PlatformDescriptor {
@@ -65,7 +66,7 @@ impl Platform for Dummy {
     }
 }
 
-/// A platform whose channels are named like everything else; in each there is somebody who repeats what is said.
+/// A platform whose channels have names like everything else; in each, someone repeats what is said.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rooms;
 

@@ -1,4 +1,4 @@
-//! The platform keeps what the gateway expects of every platform; and what is its own.
+//! The platform fulfils the gateway's contract for platforms, plus its own behaviour.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -39,7 +39,7 @@ impl Ground for Echo {
 
 gateway_contract::contract!(Echo);
 
-/// The same with channels whose names have no sign.
+/// The same with channels whose names have no prefix.
 mod rooms {
     use dummy_connector::Rooms;
 
@@ -72,7 +72,7 @@ mod rooms {
     gateway_contract::contract!(InRooms);
 }
 
-/// What comes of an activity: the ack, and what is said then.
+/// The result of an activity: the ack, and the messages that follow.
 async fn comes_of(record: Connection, kind: &str, text: &str) -> (Result<(), String>, Vec<String>) {
     let account = "alice".parse().unwrap();
     let assignment = Assignment {

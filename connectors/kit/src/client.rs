@@ -17,18 +17,18 @@ use serde_json::Value;
 
 use crate::clock::{self, Backoff, jitter};
 
-/// How long a request may take, the answer's body included.
+/// How long a request may take, including the response body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to reach the functions.
+/// How long connecting to the functions may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a connector registers, at the longest.
+/// Maximum interval between registrations of a connector.
 const REGISTER_EVERY: Duration = Duration::from_secs(60 * 60);
-/// The longest pause after it could not.
+/// Maximum delay after a failed registration.
 const REGISTER_RETRY: Duration = Duration::from_secs(60);
-/// Largest answer, bytes: assignments of all accounts.
+/// Maximum size of a response in bytes: assignments of all accounts.
 const MAX_ANSWER: usize = 64 << 20;
 
-// What is asked for every few seconds would be said every few seconds.
+// A request repeated every few seconds would otherwise log this every few seconds.
 static UNKNOWN_TASK: Seldom = Seldom::new();
 static UNCLEAR: Seldom = Seldom::new();
 static NOT_GIVEN: Seldom = Seldom::new();
@@ -45,28 +45,28 @@ pub enum FunctionsError {
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
-    /// Nobody is there.
+    /// Nobody is listening.
     #[error("the functions cannot be reached: {0}")]
     Unreachable(String),
-    /// Somebody is, but gives no answer, or half of one.
+    /// Someone is listening, but sends no response or an incomplete one.
     #[error("the functions do not answer: {0}")]
     Silent(String),
-    /// An answer that is no success.
+    /// A response that is not a success.
     #[error("the functions answered {status}: {detail}")]
     Status {
         /// HTTP status.
         status: u16,
         /// The problem's detail.
         detail: String,
-        /// What `Retry-After` asked for.
+        /// The value of `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// A success that cannot be understood.
+    /// A success that cannot be parsed.
     #[error("the functions' answer cannot be understood: {0}")]
     Answer(String),
 }
 
-/// A client of the functions' `/connector/…`. Clones share connections.
+/// A client for the functions' `/connector/…`. Clones share connections.
 #[derive(Clone)]
 pub struct FunctionsClient {
     http: reqwest::Client,
@@ -85,7 +85,7 @@ impl std::fmt::Debug for FunctionsClient {
 }
 
 impl FunctionsError {
-    /// Whether the functions were reached, and it may be what they were asked that kept them from answering.
+    /// Returns whether the functions were reached, but the content of the request may have kept them from responding.
     #[must_use]
     pub const fn is_silence(&self) -> bool {
         matches!(
@@ -110,20 +110,20 @@ impl FunctionsError {
 }
 
 impl FunctionsClient {
-    /// Derives from the connector's key another one for a single purpose (HKDF-SHA256, RFC 5869): who has that one neither
-    /// signs requests nor has those for other purposes.
+    /// Derives a key for a single purpose from the connector's key (HKDF-SHA256, RFC 5869): its holder can neither
+    /// sign requests nor derive the keys for other purposes.
     #[must_use]
     pub fn derive_key(&self, purpose: &[u8]) -> [u8; 32] {
         let mut key = [0; 32];
-        // It fails above 255 * 32 bytes only (RFC 5869, section 2.3).
+        // Fails only above 255 * 32 bytes (RFC 5869, section 2.3).
         let expanded = hkdf::Hkdf::<sha2::Sha256>::new(None, &self.key).expand(purpose, &mut key);
         debug_assert!(expanded.is_ok());
         key
     }
 
-    /// Makes a client for the functions at `origin`, as the connector `id` with its `key`.
+    /// Creates a client for the functions at `origin`, as the connector `id` with its `key`.
     ///
-    /// Certificates are checked against those of the system.
+    /// Certificates are checked against the system's.
     ///
     /// # Errors
     /// [`FunctionsError::Origin`] or [`FunctionsError::Tls`].
@@ -142,7 +142,7 @@ impl FunctionsClient {
         let tls = |error: &dyn std::fmt::Display| FunctionsError::Tls(error.to_string());
         let config = match url.scheme() {
             "https" => ::tls::client_config(&[]),
-            // Who does not need the system's certificates does not read them.
+            // Without TLS the system's certificates are not needed, and not read.
             _ => ::tls::trusting(&[]),
         };
         let config = config.map_err(|error| tls(&error))?;
@@ -170,12 +170,12 @@ impl FunctionsClient {
         self.events_json(to_json(batch)?).await
     }
 
-    /// As [`FunctionsClient::events`], with a body that is written already.
+    /// Like [`FunctionsClient::events`], with a serialised body.
     pub async fn events_json(&self, body: Bytes) -> Result<EventReceipt, FunctionsError> {
         self.request(Method::POST, paths::EVENTS, body).await
     }
 
-    /// Fetches connections, of one account or of all: `GET /connector/assignments`. One that cannot be understood stops
+    /// Fetches connections, of one account or of all: `GET /connector/assignments`. One that cannot be parsed affects
     /// only itself.
     ///
     /// # Errors
@@ -199,7 +199,7 @@ impl FunctionsClient {
         Ok(assigned)
     }
 
-    /// Has a connection remembered: `POST /connector/assignments`.
+    /// Stores a connection: `POST /connector/assignments`.
     ///
     /// # Errors
     /// See [`FunctionsError`].
@@ -208,7 +208,7 @@ impl FunctionsClient {
         self.request(Method::POST, paths::ASSIGNMENTS, body).await
     }
 
-    /// Asks for a version that changes whenever sessions end: `GET /connector/sessions`.
+    /// Fetches a version that changes whenever sessions end: `GET /connector/sessions`.
     ///
     /// # Errors
     /// See [`FunctionsError`].
@@ -219,7 +219,8 @@ impl FunctionsClient {
         Ok(answer.version)
     }
 
-    /// Asks which sessions and calls are over, at most [`protocol::MAX_SESSIONS_ASKED`] of each: `POST /connector/sessions`.
+    /// Asks which sessions and calls are over, at most [`protocol::MAX_SESSIONS_ASKED`] of each: `POST
+    /// /connector/sessions`.
     ///
     /// # Errors
     /// See [`FunctionsError`].
@@ -228,10 +229,10 @@ impl FunctionsClient {
             .await
     }
 
-    /// Asks whether a password is right: `POST /connector/authenticate`.
+    /// Checks a password: `POST /connector/authenticate`.
     ///
     /// # Errors
-    /// See [`FunctionsError`]; a wrong password is an answer without account, no error.
+    /// See [`FunctionsError`]; a wrong password is a response without an account, not an error.
     pub async fn authenticate(
         &self,
         request: &AuthenticateRequest,
@@ -269,7 +270,7 @@ impl FunctionsClient {
         Ok(outbox)
     }
 
-    /// Tells what became of tasks, which then leave the queue: `POST /connector/outbox`.
+    /// Reports the outcome of tasks, which then leave the queue: `POST /connector/outbox`.
     ///
     /// # Errors
     /// See [`FunctionsError`]; the tasks may have left it all the same.
@@ -278,7 +279,7 @@ impl FunctionsClient {
         self.request(Method::POST, paths::OUTBOX, body).await
     }
 
-    /// Says where this connector is: `POST /connector/register`.
+    /// Registers this connector's address: `POST /connector/register`.
     ///
     /// # Errors
     /// See [`FunctionsError`].
@@ -287,16 +288,16 @@ impl FunctionsClient {
         self.request(Method::POST, paths::REGISTER, body).await
     }
 
-    /// Has done what is due from time to time: `POST /connector/maintain`.
+    /// Requests periodic maintenance: `POST /connector/maintain`.
     ///
     /// # Errors
-    /// See [`FunctionsError`]; it may have been done, or half.
+    /// See [`FunctionsError`]; it may have been done, fully or partly.
     pub async fn maintain(&self) -> Result<Maintenance, FunctionsError> {
         self.request(Method::POST, paths::MAINTAIN, Bytes::new())
             .await
     }
 
-    /// Asks for maintenance and tells the operator what the functions could not do.
+    /// Requests maintenance and logs what the functions could not do.
     async fn maintain_and_tell(&self) {
         match self.maintain().await {
             Ok(done) => {
@@ -318,8 +319,8 @@ impl FunctionsClient {
         }
     }
 
-    /// Registers now and each hour, for as long as it runs; after a failure sooner. Each time the functions
-    /// are asked to do what is due: not every host of theirs has a clock that wakes them.
+    /// Registers now and every hour, for as long as it runs; sooner after a failure. Each time, the functions are
+    /// asked to do periodic maintenance: not every one of their hosts has a timer.
     pub async fn keep_registered(self, registration: Registration) {
         let mut backoff = Backoff::new(REGISTER_RETRY);
         let mut complained = None;
@@ -398,7 +399,7 @@ impl FunctionsClient {
                 retry_after,
             });
         }
-        // 204: nothing to say.
+        // 204: no content.
         let said = if answer.is_empty() {
             &b"null"[..]
         } else {
@@ -408,7 +409,7 @@ impl FunctionsClient {
     }
 }
 
-/// An answer whose entries are understood one by one.
+/// A response whose entries are parsed one by one.
 #[derive(Deserialize)]
 struct Each {
     assignments: Option<Vec<Value>>,
@@ -422,11 +423,11 @@ struct Each {
 /// Connections as the functions assign them.
 #[derive(Debug, Default)]
 pub struct Assigned {
-    /// Those that can be understood.
+    /// Those that can be parsed.
     pub assignments: Vec<Assignment>,
-    /// Accounts of which something cannot be understood, or read by the functions: their connections stay as they are.
+    /// Accounts for which something cannot be parsed, or read by the functions: their connections stay as they are.
     pub unclear: Vec<AccountName>,
-    /// Something cannot be understood, not even whose it is: nobody's connection is stopped.
+    /// Something cannot be parsed, not even its account: no connection of any account is stopped.
     pub incomplete: bool,
 }
 
@@ -437,7 +438,7 @@ impl Assigned {
             let account = entry
                 .get("account")
                 .and_then(|name| name.as_str()?.parse().ok());
-            // What is wrong is not logged: a password may stand in it.
+            // The invalid content is not logged: it may contain a password.
             match (serde_json::from_value(entry), account) {
                 (Ok(assignment), _) => assigned.assignments.push(assignment),
                 (Err(_), Some(account)) => {
@@ -467,7 +468,7 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<Bytes, FunctionsE
         .map_err(|error| FunctionsError::Answer(error.to_string()))
 }
 
-/// The innermost reason says most: "Connection refused".
+/// The innermost reason is the most specific: "Connection refused".
 fn reason(error: &reqwest::Error) -> String {
     let mut inner: &dyn std::error::Error = error;
     while let Some(source) = inner.source() {

@@ -1,4 +1,4 @@
-//! What the mail connector asks of the functions.
+//! The mail connector's requests to the functions.
 
 use bytes::Bytes;
 use protocol::{DigestsAnswer, MailAddressAnswer, MailArrival, MailOutcome, Timestamp, paths};
@@ -9,10 +9,10 @@ use url::form_urlencoded::Serializer;
 use crate::client::{FunctionsClient, FunctionsError, to_json};
 
 impl FunctionsClient {
-    /// Asks whether there is a mail address: `GET /connector/addresses`.
+    /// Looks up a mail address: `GET /connector/addresses`.
     ///
     /// # Errors
-    /// See [`FunctionsError`]; no such address is an answer, no error.
+    /// See [`FunctionsError`]; that an address does not exist is a response, not an error.
     pub async fn mail_address(&self, address: &str) -> Result<bool, FunctionsError> {
         let query = query(&[("address", address)]);
         let path = format!("{}?{query}", paths::ADDRESSES);
@@ -57,7 +57,7 @@ impl FunctionsClient {
         Ok(())
     }
 
-    /// Tells what became of a mail: `POST /connector/mail/outcome`. Repeats change nothing.
+    /// Reports the outcome of a mail: `POST /connector/mail/outcome`. Repeats change nothing.
     ///
     /// # Errors
     /// See [`FunctionsError`].
@@ -68,7 +68,7 @@ impl FunctionsClient {
         Ok(())
     }
 
-    /// Has digests made that are due, which are then in the outbox: `POST /connector/notifications`.
+    /// Has due digests created, which then are in the outbox: `POST /connector/notifications`.
     ///
     /// # Errors
     /// See [`FunctionsError`].

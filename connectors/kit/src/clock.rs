@@ -1,44 +1,44 @@
-//! The clock, and chance for pauses.
+//! The clock, and random delays.
 
 use std::time::{Duration, SystemTime};
 
 use protocol::{Jitter, Timestamp};
 
-/// Returns the present time.
+/// Returns the current time.
 #[must_use]
 pub fn now() -> Timestamp {
     let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Returns a random pause between a half and the whole of `most`.
+/// Returns a random delay between half of `most` and `most`.
 #[must_use]
 pub fn jitter(most: Duration) -> Duration {
-    // Without chance everybody waits for the middle.
+    // Without randomness, everyone waits for the middle.
     Jitter::Equal.of(most, getrandom::u64().unwrap_or(u64::MAX / 2))
 }
 
-/// Pauses that double up to a longest one; what is waited is drawn between a half and the whole.
+/// Delays that double up to a maximum; the actual delay is random, between half and the whole.
 #[derive(Debug)]
 pub struct Backoff(protocol::Backoff);
 
 impl Backoff {
-    /// The first pause, unless another is given.
+    /// The first delay, unless another is given.
     const FIRST: Duration = Duration::from_millis(250);
 
-    /// Begins with 250 ms; no pause is longer than `longest`.
+    /// Starts with 250 ms; no delay is longer than `longest`.
     #[must_use]
     pub const fn new(longest: Duration) -> Self {
         Self::between(Self::FIRST, longest)
     }
 
-    /// Begins with `first`; no pause is longer than `longest`.
+    /// Starts with `first`; no delay is longer than `longest`.
     #[must_use]
     pub const fn between(first: Duration, longest: Duration) -> Self {
         Self(protocol::Backoff::new(first, longest))
     }
 
-    /// Begins with the shortest pause again.
+    /// Starts over with the shortest delay.
     pub const fn reset(&mut self) {
         self.0.reset();
     }

@@ -1,6 +1,6 @@
-//! What every connector is made with: its key, its signed requests to the functions, the clock, and pauses.
+//! The common base of all connectors: key, signed requests to the functions, clock, and delays.
 //!
-//! Gateway, IRC server and mail server stand on this; none of them needs another.
+//! The gateway, the IRC server and the mail server build on this; none of them depends on another.
 
 mod client;
 mod client_mail;

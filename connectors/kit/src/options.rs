@@ -1,9 +1,9 @@
-//! What an operator can set for every connector that is a program of its own.
+//! Options of every connector that runs as a program of its own.
 
 use options::Secret;
 
 options::options! {
-    /// How a connector reaches the functions, and signs.
+    /// How a connector reaches the functions and signs its requests.
     #[derive(Clone, Debug)]
     pub struct ConnectorOptions {
         /// Origin of the functions.
@@ -15,15 +15,15 @@ options::options! {
     }
 }
 
-/// What a connector cannot do without is missing, or cannot be read. One sentence.
+/// Something a connector requires is missing or cannot be read. One sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectorOptionsError {
-    /// It does not know whom to ask.
+    /// The functions' address is missing.
     #[error(
         "functions-url: found nothing, expected an origin like https://chat.example.org; set SUBSPACE_FUNCTIONS_URL"
     )]
     NoFunctions,
-    /// Neither a file nor the variable.
+    /// Neither a file nor the variable is set.
     #[error("there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE")]
     NoKey,
     /// The value is not a valid key.
@@ -35,7 +35,7 @@ impl ConnectorOptions {
     /// Returns the origin of the functions.
     ///
     /// # Errors
-    /// There is none.
+    /// It is not configured.
     pub fn functions(&self) -> Result<&str, ConnectorOptionsError> {
         self.functions_url
             .as_deref()
@@ -51,7 +51,7 @@ impl ConnectorOptions {
     /// Returns the key.
     ///
     /// # Errors
-    /// There is none, or it is not written in hexadecimal digits.
+    /// It is missing, or not in hexadecimal digits.
     pub fn key(&self) -> Result<Vec<u8>, ConnectorOptionsError> {
         let key = self
             .connector_key

@@ -1,9 +1,9 @@
 //! SPF, DKIM and DMARC (RFC 7208, 6376, 7489).
 //!
-//! A mail whose writer's domain says `p=reject` and that fails is refused. Everything else is taken, and shown
-//! as unverified unless the domain of the writer's address is proved: by DMARC, or, where the domain has no
-//! DMARC policy, by a DKIM signature or an SPF pass of the same domain. When DNS cannot be asked, a mail is
-//! taken and unverified: names must not decide whether mail arrives.
+//! A mail that fails is refused if its author's domain publishes `p=reject`. Every other mail is accepted, and shown
+//! as unverified unless the domain of the author's address is authenticated: by DMARC or, if the domain has no DMARC
+//! policy, by a DKIM signature or an SPF pass of the same domain. If DNS cannot be reached, a mail is accepted as
+//! unverified: DNS must not decide whether mail arrives.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -20,22 +20,22 @@ use protocol::MailChecks;
 use crate::session::Mail;
 use crate::trace;
 
-/// Most signatures that are looked at; a mail with more of them is refused.
+/// Maximum number of signatures; a mail with more of them is refused.
 const MAX_SIGNATURES: usize = 10;
-/// How long one question to a DNS server may take.
+/// How long a DNS query may take.
 const DNS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What the checks said.
+/// The result of the checks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Checked {
     pub(crate) checks: MailChecks,
-    /// What stands in `Authentication-Results`.
+    /// The value for `Authentication-Results`.
     pub(crate) results: String,
     /// Why the mail is refused.
     pub(crate) refused: Option<String>,
 }
 
-/// Asks DNS about senders.
+/// Checks senders by DNS.
 #[derive(Clone)]
 pub(crate) struct Checker {
     authenticator: MessageAuthenticator,
@@ -51,7 +51,7 @@ impl std::fmt::Debug for Checker {
     }
 }
 
-/// Makes the resolver: one DNS server, or those of the system.
+/// Creates the resolver: a DNS server, or those of the system.
 pub(crate) fn resolver(dns: Option<SocketAddr>) -> Result<MessageAuthenticator, String> {
     let made = match dns {
         None => MessageAuthenticator::new_system_conf(),
@@ -90,7 +90,7 @@ impl Checker {
         }
     }
 
-    /// Checks a mail, within a bounded time.
+    /// Checks a mail within a time limit.
     pub(crate) async fn check(&self, mail: &Mail, peer: IpAddr) -> Checked {
         match tokio::time::timeout(self.limit, self.ask(mail, peer)).await {
             Ok(checked) => checked,
@@ -110,7 +110,7 @@ impl Checker {
         };
         let spf = self.authenticator.verify_spf(spf).await;
         let spf_word = spf_word(spf.result());
-        // Who hides behind more than can be checked would evade a policy of refusal.
+        // A sender with more signatures than can be checked could evade a reject policy.
         if trace::count(&mail.bytes, "dkim-signature") > MAX_SIGNATURES {
             let reason = format!("the mail has more than {MAX_SIGNATURES} DKIM signatures");
             return Checked::new(spf_word, "policy", "none", false, Some(reason));
@@ -125,7 +125,7 @@ impl Checker {
             .await;
         let writer = match message.from.as_slice() {
             [one] => one.rsplit_once('@').map_or("", |(_, domain)| domain),
-            // None or several: nobody can be proved.
+            // None or several: no domain can be authenticated.
             _ => "",
         };
         let signed = dkim.iter().any(|output| {
@@ -137,7 +137,8 @@ impl Checker {
         let sent = spf.result() == SpfResult::Pass && aligned(writer, domain);
         let result = dmarc.result();
         let verified = match result {
-            // What DNS says about organizations (RFC 9989) is not taken where the list of suffixes knows of two.
+            // Organizational domains according to DNS (RFC 9989) are not accepted where the public suffix list says
+            // that there are two.
             DmarcResult::Pass | DmarcResult::None => signed || sent,
             _ => false,
         };
@@ -177,8 +178,8 @@ impl Checked {
     }
 }
 
-/// Whether two domains belong to one organization (RFC 7489 section 3.2): what is registered below a public suffix, by
-/// the list of these.
+/// Returns whether two domains belong to one organization (RFC 7489 section 3.2): the part registered below a public
+/// suffix, according to the public suffix list.
 fn aligned(one: &str, other: &str) -> bool {
     let organization = |domain: &str| {
         let domain = domain.trim_end_matches('.').to_ascii_lowercase();

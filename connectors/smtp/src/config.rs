@@ -1,4 +1,4 @@
-//! What an operator decides, and the bounds of everything.
+//! The operator's settings and all limits.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,39 +8,39 @@ use program::Share;
 
 use crate::outgoing::config::OutgoingConfig;
 
-/// Connections that are refused with an answer at the same time, at most.
+/// Maximum connections that are concurrently refused with an answer.
 const MAX_REFUSING: usize = 50;
 
 /// Configuration of the mail connector.
 #[derive(Clone)]
 pub struct SmtpConfig {
-    /// This connector's id, as the functions know it.
+    /// This connector's id as known to the functions.
     pub id: String,
     /// Key shared with the functions.
     pub key: Vec<u8>,
     /// Origin of the functions, `https://chat.example.org`.
     pub functions: String,
-    /// Name by which this server greets and calls itself, `mx.example.org`.
+    /// The server's name in its greeting and in header fields, `mx.example.org`.
     pub hostname: String,
-    /// The domain that channels have addresses in, lower case.
+    /// The domain of the channels' addresses, in lower case.
     pub mail_domain: String,
-    /// Folder of the queues; made if missing.
+    /// Folder of the queues; created if missing.
     pub data: PathBuf,
     /// Certificate and key for STARTTLS.
     pub tls: Option<TlsFiles>,
-    /// Whether SPF, DKIM and DMARC are looked at.
+    /// Whether SPF, DKIM and DMARC are checked.
     pub checks: bool,
-    /// The DNS server that is asked; none means those of the system.
+    /// The DNS server to use; `None` means the system's.
     pub dns: Option<SocketAddr>,
-    /// How outgoing mail leaves; none if none is sent.
+    /// How outgoing mail is sent; `None` if none is.
     pub outgoing: Option<OutgoingConfig>,
-    /// Whether it makes itself known to the functions: an admin made it there.
+    /// Whether it registers with the functions, where an admin has created it.
     pub register: bool,
-    /// Bounds.
+    /// Limits.
     pub limits: Limits,
 }
 
-/// Where the certificate is.
+/// The certificate's files.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
     /// PEM file with the certificate and its chain.
@@ -50,7 +50,7 @@ pub struct TlsFiles {
 }
 
 impl SmtpConfig {
-    /// Makes a configuration with default bounds, without TLS.
+    /// Creates a configuration with default limits, without TLS.
     #[must_use]
     pub fn new(
         id: &str,
@@ -92,71 +92,72 @@ impl std::fmt::Debug for SmtpConfig {
     }
 }
 
-/// Bounds. The defaults suit an installation of some thousand accounts.
+/// Limits. The defaults suit an installation with a few thousand accounts.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Largest mail in bytes, 25 MiB.
+    /// Maximum size of a mail in bytes, 25 MiB.
     pub size: usize,
-    /// Recipients of one mail; RFC 5321 section 4.5.3.1.8 asks for at least 100.
+    /// Recipients per mail; RFC 5321 section 4.5.3.1.8 requires at least 100.
     pub recipients: usize,
-    /// Longest command with CRLF, bytes. RFC 5321 asks for 512, extensions add to it.
+    /// Maximum length of a command including CRLF, in bytes. RFC 5321 requires 512, extensions add
+    /// to it.
     pub command_line: usize,
-    /// Commands in one connection.
+    /// Commands per connection.
     pub commands: u32,
-    /// Commands that were refused in one connection, unknown recipients included.
+    /// Refused commands per connection, including unknown recipients.
     pub bad_commands: u32,
-    /// Mails in one connection.
+    /// Mails per connection.
     pub mails: u32,
-    /// `Received` fields after which a mail is going in circles (RFC 5321 section 6.3).
+    /// `Received` fields above which a mail is considered to be looping (RFC 5321 section 6.3).
     pub hops: usize,
     /// Open connections.
     pub connections: usize,
-    /// Open connections of one address; of IPv6 of one /64.
+    /// Open connections per address; for IPv6, per /64.
     pub connections_per_address: usize,
-    /// Bytes of mails that are being received, all connections together.
+    /// Bytes of mails being received, across all connections.
     pub receiving: usize,
-    /// The same, those of one address.
+    /// The same, per address.
     pub receiving_per_address: usize,
-    /// Mails for one channel's address in an hour.
+    /// Mails per hour for one channel's address.
     pub mails_per_hour: u32,
-    /// How long a client may be silent; RFC 5321 section 4.5.3.2.7 asks for five minutes.
+    /// How long a client may be silent; RFC 5321 section 4.5.3.2.7 requires five minutes.
     pub idle: Duration,
-    /// How long a client may be silent that has sent nothing at all yet.
+    /// How long a client that has not sent anything yet may be silent.
     pub first: Duration,
-    /// How long a client may be silent while three of four places are taken.
+    /// How long a client may be silent while three quarters of the places are taken.
     pub idle_crowded: Duration,
-    /// How long a client may take to read an answer.
+    /// How long a client may take to read a response.
     pub writing: Duration,
     /// How long a connection may last.
     pub session: Duration,
     /// How long the checks of one mail may take.
     pub checking: Duration,
-    /// How long it may take to take one mail apart.
+    /// Time limit for parsing a mail.
     pub taking_apart: Duration,
-    /// Bytes that mails may take on disk until the functions have them.
+    /// Bytes on disk for mails that the functions do not have yet.
     pub queue_bytes: u64,
-    /// Bytes that mails may take on disk until other servers have them.
+    /// Bytes on disk for outgoing mails that other servers do not have yet.
     pub outgoing_bytes: u64,
-    /// Mails that are handed over at the same time.
+    /// Concurrent handovers of mails.
     pub handovers: usize,
-    /// Longest pause before something that failed is tried again.
+    /// Maximum delay before a failed operation is retried.
     pub retry: Duration,
-    /// How long mails are kept aside that the functions refused for good.
+    /// How long mails that the functions refused permanently are kept aside.
     pub keep_refused: Duration,
-    /// How often the functions are asked for mail to send.
+    /// How often the functions are polled for mail to send.
     pub outbox: Duration,
-    /// How long it may take to reach a mail server.
+    /// Time limit for connecting to a mail server.
     pub connecting: Duration,
-    /// How long a mail server may take for one mail; RFC 5321 section 4.5.3.2 asks for ten minutes after its end.
+    /// How long a mail server may take for one mail; RFC 5321 section 4.5.3.2 requires ten minutes after its end.
     pub sending: Duration,
-    /// Pause before a mail is tried for the second time; each further one is twice as long.
+    /// Delay before the second attempt to send a mail; each further delay is twice as long.
     pub first_retry: Duration,
-    /// Longest pause before a mail is tried again.
+    /// Maximum delay before a mail is tried again.
     pub last_retry: Duration,
 }
 
 impl Limits {
-    /// The connections that these bounds allow, those that are being refused included.
+    /// The number of connections that these limits allow, including those being refused.
     #[must_use]
     pub fn share(&self) -> Share {
         Share {
@@ -165,7 +166,7 @@ impl Limits {
         }
     }
 
-    /// Allows so many connections, those that are being refused included.
+    /// Allows this many connections, including those being refused.
     #[must_use]
     pub fn with_share(mut self, share: Share) -> Self {
         if share != self.share() {
@@ -176,7 +177,7 @@ impl Limits {
         self
     }
 
-    /// How many connections may be refused with an answer at the same time; further ones are closed without.
+    /// How many connections may be refused with an answer concurrently; further ones are closed without one.
     pub(crate) fn refusals(&self) -> usize {
         self.connections.div_ceil(4).min(MAX_REFUSING)
     }

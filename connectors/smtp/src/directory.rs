@@ -1,4 +1,4 @@
-//! Which addresses there are, as the functions say; and how much mail each got lately.
+//! Which addresses exist, according to the functions, and how much mail each received recently.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,18 +10,18 @@ use protocol::Bounded;
 use crate::outgoing::Outgoing;
 use crate::session::Recipient;
 
-/// How long an answer is believed.
+/// How long an answer is cached.
 const KNOWN_FOR: Duration = Duration::from_secs(30);
-/// How long it is believed that there is no such address.
+/// How long it is cached that an address does not exist.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
-/// Most addresses that are remembered.
+/// Maximum number of addresses cached.
 const MAX_REMEMBERED: usize = 10_000;
-/// How long mails of an address are counted.
+/// The period over which an address's mails are counted.
 const WINDOW: Duration = Duration::from_secs(3_600);
 
 static NOT_FOUND: Seldom = Seldom::new();
 
-/// Asks the functions, and remembers for a moment.
+/// Asks the functions, with a short-lived cache.
 #[derive(Debug)]
 pub(crate) struct Directory {
     client: FunctionsClient,
@@ -46,7 +46,7 @@ impl Directory {
         }
     }
 
-    /// Returns whether there is an address. An unknown answer is reported as unknown, never as a no.
+    /// Looks up whether an address exists. An unknown answer is reported as unknown, never as non-existent.
     pub(crate) async fn find(&self, address: &str) -> Recipient {
         if self
             .outgoing
@@ -77,13 +77,13 @@ impl Directory {
         }
     }
 
-    /// Counts a mail that was taken for an address.
+    /// Counts a mail that was accepted for an address.
     pub(crate) fn count(&self, address: &str) {
         let now = Instant::now();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         match counts.get_mut(address) {
             Some((count, since)) if now.duration_since(*since) < WINDOW => *count += 1,
-            // It is the newest then: the hours that began first are over first, and forgotten first.
+            // It is then the newest: periods that started first end first, and are forgotten first.
             _ => drop(counts.insert(address.to_owned(), (1, now))),
         }
     }

@@ -1,4 +1,4 @@
-//! Hands mails that wait to the functions, and takes them apart for that.
+//! Parses queued mails and hands them over to the functions.
 
 use std::io;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::mime::{self, Content, Excess};
 use crate::outgoing::FIRST_PAUSE;
 use crate::queue::{Envelope, Found, Queue};
 
-/// How often mails that were put aside are looked through.
+/// How often mails that were set aside are checked for expiry.
 const CLEAN: Duration = Duration::from_secs(3_600);
-/// Said of one mail for all that wait.
+/// Logged for one mail on behalf of all that wait.
 static WAITS: Seldom = Seldom::new();
 static HANDED_OVER: Seldom = Seldom::new();
 static REFUSED: Seldom = Seldom::new();
@@ -27,7 +27,7 @@ static TRIED_ALONE: Seldom = Seldom::new();
 static NOT_LOOKED_AT: Seldom = Seldom::new();
 static NOT_SET_ASIDE: Seldom = Seldom::new();
 
-/// Hands mails over until it is dropped. Whatever was not confirmed is handed over again, under the same id.
+/// Hands mails over until dropped. Anything unconfirmed is handed over again, with the same id.
 pub(crate) async fn hand_over(
     queue: Arc<Queue>,
     client: FunctionsClient,
@@ -51,7 +51,7 @@ pub(crate) async fn hand_over(
         let work = handover();
         tasks.spawn(async move { work.run(&id).await });
     };
-    // Before all others and each alone: if one of them ends the process once more, it is known which.
+    // Before all others, and each alone: if one of them ends the process again, it is known which.
     for id in found.suspects {
         handover().prove(&id).await;
         start(id, &mut tasks);
@@ -84,7 +84,7 @@ struct Handover {
     retry: Duration,
 }
 
-/// Anybody can send mails of which none can be taken apart.
+/// Anyone can send any number of mails that cannot be parsed.
 fn tell_set_aside(id: &str, reason: &str) {
     if let Some(left_out) = SET_ASIDE.say() {
         tracing::error!(
@@ -96,29 +96,29 @@ fn tell_set_aside(id: &str, reason: &str) {
     }
 }
 
-/// A mail in pieces.
+/// A parsed mail.
 struct Pieces {
     envelope: Envelope,
     bytes: Vec<u8>,
     content: Content,
 }
 
-/// What came of taking a mail apart.
+/// The result of parsing a mail.
 enum Apart {
     Pieces(Box<Pieces>),
-    /// It cannot be done: the reason.
+    /// It cannot be parsed: the reason.
     Never(String),
-    /// It is not there any more.
+    /// It no longer exists.
     Gone,
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 enum Attempt {
     Done,
     Gone,
-    /// The functions will never take it: the reason.
+    /// The functions will never accept it: the reason.
     Refused(String),
-    /// Nobody may work on it any more: the reason.
+    /// It must not be processed any further: the reason.
     Never(String),
 }
 
@@ -172,7 +172,7 @@ impl Handover {
         }
     }
 
-    /// Takes a mail apart on which somebody worked when the process ended.
+    /// Parses a mail that was being processed when the process ended.
     async fn prove(&self, id: &str) {
         if let Some(left_out) = TRIED_ALONE.say() {
             tracing::warn!(
@@ -199,8 +199,8 @@ impl Handover {
         }
     }
 
-    /// Takes a mail apart. That an attempt begins is durable before it does, and that it ended is noted whatever came of
-    /// it, unless nobody knows.
+    /// Parses a mail. The start of an attempt is made durable beforehand, and its end is noted whatever the result,
+    /// unless there is none.
     async fn take_apart(&self, id: &str, alone: bool) -> Result<Apart, String> {
         let (queue, name) = (Arc::clone(&self.queue), id.to_owned());
         let begun = tokio::task::spawn_blocking(move || queue.begin(&name)).await;

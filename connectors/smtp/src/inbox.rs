@@ -1,9 +1,9 @@
-//! Takes complete mails: looks at them and makes them durable.
+//! Accepts complete mails: checks them and makes them durable.
 //!
-//! Before a mail is durable it is read twice. First by what is ours, which has no recursion and whose work and memory are
-//! bounded (`mime/tree.rs`, `mime/bounds.rs`, and later `outgoing/bounce.rs`): nothing needs to be noted of that. Then, within
-//! these bounds, by the library that checks its sender: that this begins is noted before, and a mail that ended the process
-//! again and again is not checked any more, but refused and kept aside in `broken/`.
+//! A mail is read twice before it is durable. First by our own code, which has no recursion and whose work and memory
+//! are bounded (`mime/tree.rs`, `mime/bounds.rs`, and later `outgoing/bounce.rs`), so nothing needs to be noted for
+//! that. Then, within these bounds, by the library that checks its sender: the start of that is noted beforehand, and
+//! a mail that has repeatedly ended the process is no longer checked, but refused and kept aside in `broken/`.
 
 use std::io;
 use std::net::IpAddr;
@@ -28,11 +28,11 @@ static NOT_KEPT: Seldom = Seldom::new();
 static NOT_LOOKED_AT: Seldom = Seldom::new();
 static HOPELESS: Seldom = Seldom::new();
 
-/// How often a mail is checked that ends the process. More often than one that is kept: its sender brings it again
-/// whenever it likes, and may happen to do so while the process is ended for other reasons.
+/// How often a mail whose check ends the process is checked. More often than a queued mail: its sender resubmits it
+/// at will, and may happen to do so while the process ends for other reasons.
 pub(crate) const MAX_TRIES: u8 = 5;
 
-/// Takes mails.
+/// Accepts mails.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     pub(crate) queue: Arc<Queue>,
@@ -42,9 +42,9 @@ pub(crate) struct Inbox {
     pub(crate) hops: usize,
     pub(crate) arrived: mpsc::UnboundedSender<String>,
     pub(crate) outgoing: Option<Arc<Outgoing>>,
-    /// Where mails are looked at.
+    /// Where mails are parsed.
     pub(crate) workshop: Workshop,
-    /// Where their senders are checked, which waits for DNS.
+    /// Where their senders are checked, which involves waiting for DNS.
     pub(crate) checking: Workshop,
     /// Which mails are being checked.
     pub(crate) tries: Arc<Tries>,
@@ -52,14 +52,14 @@ pub(crate) struct Inbox {
 
 /// Why a check has no result.
 enum Unchecked {
-    /// That it begins cannot be noted.
+    /// Its start cannot be noted.
     Disk(io::Error),
     /// The mail ended the process too often.
     Hopeless,
 }
 
 impl Inbox {
-    /// Decides about a mail. It is durable if the answer says so.
+    /// Decides about a mail. It is durable if the verdict says so.
     pub(crate) async fn take(&self, mail: Mail, peer: IpAddr) -> Verdict {
         match self.decide(Arc::new(mail), peer).await {
             Ok(id) => Verdict::Queued(id),
@@ -67,7 +67,7 @@ impl Inbox {
         }
     }
 
-    /// Whether a mail of so many bytes has room; said before its sender gives it away.
+    /// Checks whether there is room for a mail of this size, before its sender transmits it.
     pub(crate) fn has_room(&self, length: usize) -> bool {
         match self.queue.check_room(length as u64) {
             Ok(()) => true,
@@ -120,7 +120,7 @@ impl Inbox {
         }
     }
 
-    /// Looks whether it can be taken apart, before anything else does; returns its fingerprint.
+    /// Checks whether it can be parsed, before anything else processes it; returns its fingerprint.
     async fn look_at(&self, mail: &Arc<Mail>) -> Result<String, Verdict> {
         let (looked_at, hops) = (Arc::clone(mail), self.hops);
         let work = move || {
@@ -138,7 +138,8 @@ impl Inbox {
         }
     }
 
-    /// Asks about its sender. Signatures are computed over the whole mail, which is not done where all others wait.
+    /// Checks its sender. Signatures are computed over the whole mail, which must not happen on a thread shared with
+    /// everyone else.
     async fn check(
         &self,
         mail: &Arc<Mail>,
@@ -150,7 +151,7 @@ impl Inbox {
         };
         let (checked, runtime) = (Arc::clone(mail), Handle::current());
         let tries = Arc::clone(&self.tries);
-        // If it ends the process once more, it is known which it was.
+        // If it ends the process again, it is known which mail it was.
         let alone = self.tries.is_suspected(&name);
         let work = move || {
             if tries.is_hopeless(&name) {
@@ -171,7 +172,7 @@ impl Inbox {
         }
     }
 
-    /// Keeps a mail for the operator to look at, and says that it is refused.
+    /// Keeps a mail for the operator to inspect, and returns that it is refused.
     async fn set_aside(&self, mail: &Arc<Mail>) -> Verdict {
         let (mail, queue) = (Arc::clone(mail), Arc::clone(&self.queue));
         let kept = tokio::task::spawn_blocking(move || {
@@ -196,8 +197,8 @@ impl Inbox {
         Verdict::Refused("554 5.6.0", CANNOT_BE_TAKEN_APART.to_owned())
     }
 
-    /// Takes what came to return paths of ours away from a mail and returns who else it is for; what it says is durable
-    /// then. Whatever is no report of a failure, like what somebody's mailbox answers by itself, has no reader.
+    /// Processes a mail's deliveries to our return paths and returns its other recipients; the reported failures are
+    /// durable then. Anything that is not a failure report, such as an automatic reply, is dropped.
     async fn take_bounces(&self, mail: &Arc<Mail>) -> Result<Vec<String>, Verdict> {
         let Some(outgoing) = &self.outgoing else {
             return Ok(mail.to.clone());
@@ -228,7 +229,7 @@ fn log_not_kept(error: &QueueError) {
     }
 }
 
-/// What is said when a mail cannot be made durable.
+/// The response when a mail cannot be made durable.
 fn not_kept(error: &QueueError) -> Verdict {
     log_not_kept(error);
     let full = match error {
@@ -246,14 +247,14 @@ fn not_kept(error: &QueueError) -> Verdict {
 
 const CANNOT_BE_TAKEN_APART: &str = "the mail cannot be taken apart";
 
-/// What is said when looking at a mail had no end.
+/// The response when parsing a mail did not complete.
 fn not_looked_at(broken: Broken) -> Verdict {
     if let Some(left_out) = NOT_LOOKED_AT.say() {
         tracing::error!(reason = %broken, left_out, "a mail could not be looked at");
     }
     match broken {
         Broken::Busy => later(),
-        // It would go the same way the next time.
+        // It would do the same the next time.
         Broken::Panicked | Broken::TooLong => {
             Verdict::Refused("554 5.6.0", CANNOT_BE_TAKEN_APART.to_owned())
         }
@@ -264,8 +265,8 @@ fn later() -> Verdict {
     Verdict::Refused("451 4.3.0", "try again later".to_owned())
 }
 
-/// Names a mail. A sender that did not hear the 250 sends the same bytes to the same people once more; that is
-/// then the same mail. Without a `Message-ID` two equal mails may be two.
+/// The id of a mail. A sender that missed the 250 sends the same bytes to the same recipients again; that is then the
+/// same mail. Without a `Message-ID`, two identical mails may be different ones.
 fn mail_id(mail: &Mail, to: &[String]) -> String {
     let mut hash = hash_of(mail, to);
     if !trace::has_message_id(&mail.bytes) {
@@ -277,7 +278,7 @@ fn mail_id(mail: &Mail, to: &[String]) -> String {
     hex(hash)
 }
 
-/// Names a mail that comes again as it came before.
+/// Identifies a mail that is sent again unchanged.
 fn fingerprint(mail: &Mail) -> String {
     hex(hash_of(mail, &mail.to))
 }

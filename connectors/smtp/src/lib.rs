@@ -1,8 +1,9 @@
 //! Mail into channels.
 //!
-//! [`Smtp`] listens for mail for the addresses that people made for their channels, keeps each on disk before it
-//! answers 250, and hands it to the functions, which store it and announce it in the channel. The protocol is a state machine
-//! without I/O, [`session`]. With [`OutgoingConfig`] it also sends what the functions queue: invites and digests.
+//! [`Smtp`] receives mail for the addresses that users created for their channels, stores each on disk before it
+//! responds with 250, and hands it to the functions, which store it and announce it in the channel. The protocol is a
+//! state machine without I/O, [`session`]. With [`OutgoingConfig`] it also sends what the functions queue: invites
+//! and digests.
 
 mod checks;
 mod config;
@@ -42,23 +43,23 @@ use queue::Queue;
 use server::{Shared, TlsAcceptorDebug};
 use session::SessionConfig;
 
-/// Mails that are taken apart at the same time.
+/// Mails parsed concurrently.
 const WORKERS: u32 = 4;
-/// Mails whose senders are checked at the same time; most of that is waiting for DNS.
+/// Mails whose senders are checked concurrently; most of that time is spent waiting for DNS.
 const CHECKERS: u32 = 100;
 
-/// Why it cannot start: one sentence.
+/// Why it cannot start, in one sentence.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
 
-/// A mail connector that runs.
+/// A running mail connector.
 #[derive(Debug)]
 pub struct Smtp {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     handing: JoinHandle<()>,
-    /// What ends at once.
+    /// Tasks that end immediately.
     others: Vec<JoinHandle<()>>,
     queue: Arc<Queue>,
     outgoing: Option<Arc<Outgoing>>,
@@ -131,7 +132,7 @@ impl Smtp {
             outgoing.clone(),
         ));
         let workshop = Workshop::new("foreign-mail", WORKERS, config.limits.taking_apart);
-        // The checks have a limit of their own, within this one.
+        // The checks have a time limit of their own, shorter than this one.
         let checking = Workshop::new("foreign-mail", CHECKERS, config.limits.checking * 2);
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -178,13 +179,13 @@ impl Smtp {
         })
     }
 
-    /// Mails that wait to be handed over.
+    /// Mails waiting to be handed over.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.waiting()
     }
 
-    /// Mails that wait to be sent.
+    /// Mails waiting to be sent.
     #[must_use]
     pub fn unsent(&self) -> usize {
         self.outgoing
@@ -192,7 +193,7 @@ impl Smtp {
             .map_or(0, |outgoing| outgoing.waiting())
     }
 
-    /// Returns what a server of metrics shows of it.
+    /// Returns its metrics for a metrics server.
     #[must_use]
     pub fn pages(&self) -> impl ::metrics::Pages + use<> {
         metrics::Counted {
@@ -201,11 +202,11 @@ impl Smtp {
         }
     }
 
-    /// Stops: connections end between two steps; what was not handed over waits on disk.
+    /// Stops: connections end between two steps; mails not handed over yet stay on disk.
     pub async fn shutdown(self) {
         let _ = self.stop.send(true);
         drop(self.serving.await);
-        // Everything that is half done is repeated after the next start, with the same ids.
+        // Everything unfinished is repeated after the next start, with the same ids.
         for task in self.others.into_iter().chain([self.handing]) {
             task.abort();
             drop(task.await);
@@ -213,7 +214,7 @@ impl Smtp {
     }
 }
 
-/// Says what has to be in DNS so that others trust the mail.
+/// Logs which DNS records are needed so that others trust the mail.
 fn announce(outgoing: &OutgoingConfig) {
     match (&outgoing.dkim, &outgoing.route) {
         (Some(dkim), _) => {

@@ -1,4 +1,4 @@
-//! What is counted, in the text format of Prometheus.
+//! Counters in Prometheus's text format.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -31,7 +31,7 @@ impl Pages for Counted {
     }
 }
 
-/// What is shown.
+/// The values shown.
 #[derive(Debug)]
 struct Numbers<'a> {
     waiting: usize,
@@ -40,7 +40,7 @@ struct Numbers<'a> {
     outgoing: Option<OutgoingNumbers<'a>>,
 }
 
-/// Of mail that leaves.
+/// The values for outgoing mail.
 #[derive(Debug)]
 struct OutgoingNumbers<'a> {
     waiting: usize,
@@ -133,7 +133,7 @@ mod tests {
         };
         let expected = include_str!("../tests/metrics.txt");
         assert_eq!(text(&numbers), expected);
-        // Without outgoing mail its numbers are left out.
+        // Without outgoing mail, its values are left out.
         numbers.outgoing = None;
         let (incoming, _) = expected
             .split_once("# HELP subspace_smtp_outgoing")

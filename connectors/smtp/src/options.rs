@@ -1,4 +1,4 @@
-//! What an operator can set, declared once: for the program alone, and for whoever has the connector inside.
+//! The operator's options, declared once: for the program on its own, and for programs that embed the connector.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -89,7 +89,7 @@ impl settings::Program for ProgramOptions {
     ];
 }
 
-/// What `mail-checks` is for a switch that turns them off.
+/// Values of `mail-checks` from when it was a switch that turned them off.
 const UNCHECKED: &[(&str, &str)] = &[("true", "off"), ("false", "on")];
 
 /// A domain name, in lower case.
@@ -118,10 +118,10 @@ impl Options {
         self.out != "off"
     }
 
-    /// Sets what is configured here.
+    /// Applies the options to a configuration.
     ///
     /// # Errors
-    /// One sentence: which key is wrong and what is expected. It shows no password.
+    /// One sentence: which key is wrong and what is expected. It never contains a password.
     pub fn apply(&self, config: &mut SmtpConfig) -> Result<(), String> {
         if let Some(DomainName(host)) = &self.host {
             config.hostname.clone_from(host);
@@ -149,10 +149,10 @@ impl Options {
 }
 
 impl ProgramOptions {
-    /// Makes the configuration of the connector alone.
+    /// Creates the configuration of a connector that runs on its own.
     ///
     /// # Errors
-    /// One sentence: which key is missing or wrong. It shows no password.
+    /// One sentence: which key is missing or wrong. It never contains a password.
     pub fn config(&self) -> Result<SmtpConfig, String> {
         let text = |error: connector_kit::ConnectorOptionsError| error.to_string();
         let key = self.connector.key().map_err(text)?;

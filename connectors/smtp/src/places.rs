@@ -1,4 +1,4 @@
-//! Who is connected, and what that costs: nobody can take all of it.
+//! Limits on connections and their memory, so that nobody can take all of it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,16 +19,16 @@ struct Open {
     all: Held,
 }
 
-/// What connections hold.
+/// What connections use.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
     connections: usize,
-    /// Bytes of mails that are being received.
+    /// Bytes of mails being received.
     bytes: usize,
 }
 
 impl Places {
-    /// A place for a connection of an address, if there is one.
+    /// Takes a place for a connection from an address, if there is one.
     pub(crate) fn take(&self, peer: IpAddr, limits: &Limits) -> Option<Place<'_>> {
         let network = network(peer);
         let mut open = self.open();
@@ -53,7 +53,7 @@ impl Places {
     }
 }
 
-/// Gives back what a connection holds, however it ends.
+/// Releases what a connection uses, however it ends.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     places: &'a Places,
@@ -62,7 +62,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Accounts for the mail that is being received; false if those of one address, or all together, are too large.
+    /// Accounts for the mail being received; returns false if those of one address, or all together, are too large.
     pub(crate) fn hold(&mut self, bytes: usize, limits: &Limits) -> bool {
         let before = std::mem::replace(&mut self.bytes, bytes);
         let mut open = self.places.open();
@@ -75,7 +75,7 @@ impl Place<'_> {
         bytes <= before || (all <= limits.receiving && own <= limits.receiving_per_address)
     }
 
-    /// How long the client may be silent: not so long while places are short, or before anything was heard of it.
+    /// How long the client may be silent: shorter while places are scarce, or before anything was received from it.
     pub(crate) fn patience(&self, limits: &Limits, heard: bool) -> Duration {
         let idle = if heard {
             limits.idle
@@ -125,7 +125,7 @@ mod tests {
         let take = |address: &str| places.take(address.parse().unwrap(), &limits);
         let mut held: Vec<_> = (0..3).map(|_| take("192.0.2.1").unwrap()).collect();
         assert!(take("192.0.2.1").is_none());
-        // Who has an IPv6 address has 2^64.
+        // An IPv6 customer has 2^64 addresses.
         held.extend((1..4).map(|n| take(&format!("2001:db8::{n}")).unwrap()));
         assert!(take("2001:db8::9").is_none());
         assert_eq!(held[0].patience(&limits, true), limits.idle);

@@ -1,7 +1,7 @@
 //! Mails on disk, from the 250 until the functions have them.
 //!
-//! One file a mail, a line of JSON and the bytes, in a [`FolderQueue`]. It is durable before the mail is answered; what a
-//! crash leaves half written was never answered.
+//! One file per mail, a line of JSON and the bytes, in a [`FolderQueue`]. It is durable before the 250 is sent; a
+//! file that a crash left incomplete was never acknowledged.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -13,29 +13,29 @@ use durable::{Disk, FolderQueue, is_full};
 use protocol::{MailChecks, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The end of a mail's file name.
+/// The suffix of a mail's file name.
 pub(crate) const SUFFIX: &str = ".mail";
-/// Most mails that wait.
+/// Maximum number of waiting mails.
 const MAX_MAILS: usize = 20_000;
-/// Mails that wait take at most this part of the disk, whatever [`crate::Limits::queue_bytes`] allows.
+/// Waiting mails use at most this fraction (1/n) of the disk, whatever [`crate::Limits::queue_bytes`] allows.
 const MOST_OF_DISK: u64 = 4;
 
-/// What is known about a mail besides its bytes.
+/// A mail's metadata.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Envelope {
-    /// Names the mail.
+    /// The mail's id.
     pub(crate) id: String,
-    /// When it was taken.
+    /// When it was received.
     pub(crate) received: Timestamp,
     /// The envelope's sender.
     pub(crate) from: String,
-    /// The addresses it is for.
+    /// Its recipients.
     pub(crate) to: Vec<String>,
-    /// What is known about its sender.
+    /// The result of the sender checks.
     pub(crate) checks: MailChecks,
 }
 
-/// A mail could not be kept.
+/// A mail could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QueueError {
     #[error("the queue is full: {0} bytes wait to be handed over")]
@@ -58,7 +58,7 @@ impl From<io::Error> for QueueError {
     }
 }
 
-/// The folder. Calls block; they belong on threads that may.
+/// The folder. Calls block; they belong on threads that may block.
 #[derive(Debug)]
 pub(crate) struct Queue {
     most: u64,
@@ -68,31 +68,31 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// Those being written included.
+    /// Includes mails being written.
     bytes: u64,
-    /// How large each is.
+    /// The size of each mail.
     mails: HashMap<String, u64>,
     writing: HashSet<String>,
-    /// Those that could not be read when they were tried last.
+    /// Mails that could not be read at the last attempt.
     unread: HashSet<String>,
 }
 
-/// What is found when the folder is opened.
+/// The content found when the folder is opened.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Mails that wait.
+    /// Waiting mails.
     pub(crate) waiting: Vec<String>,
-    /// Mails that somebody worked on when the process ended.
+    /// Mails that were being processed when the process ended.
     pub(crate) suspects: Vec<String>,
 }
 
 impl Queue {
-    /// Opens the folder, makes it if it is missing, and returns the names of mails that wait.
+    /// Opens the folder, creating it if it is missing, and returns the names of waiting mails.
     pub(crate) fn open(folder: &Path, most: u64) -> io::Result<(Self, Found)> {
         Self::open_on(Disk::default(), folder, most)
     }
 
-    /// As [`Queue::open`], on a disk that may fail.
+    /// Like [`Queue::open`], on a disk that may fail.
     fn open_on(disk: Disk, folder: &Path, most: u64) -> io::Result<(Self, Found)> {
         let part = disk.space(folder).map(|space| space.size / MOST_OF_DISK);
         let most = part.map_or(most, |part| most.min(part));
@@ -115,8 +115,8 @@ impl Queue {
         Ok((queue, found))
     }
 
-    /// Refuses a mail of so many bytes that would not fit, here and then among the documents, beside the reserve. Those that
-    /// wait become documents before it does.
+    /// Refuses a mail of this size if it would not fit, both here and later among the documents, beside the reserve.
+    /// Waiting mails become documents before it does.
     pub(crate) fn check_room(&self, length: u64) -> Result<(), QueueError> {
         let waiting = self.state().bytes;
         self.check_beside(waiting, length)
@@ -130,7 +130,7 @@ impl Queue {
         Ok(self.files.check_room(needed)?)
     }
 
-    /// Keeps a mail; it is durable when this returns. False if it waits already.
+    /// Stores a mail; it is durable when this returns. Returns false if it is waiting already.
     pub(crate) fn push(&self, envelope: &Envelope, bytes: &[u8]) -> Result<bool, QueueError> {
         let id = &envelope.id;
         let mut head = serde_json::to_vec(envelope).map_err(io::Error::from)?;
@@ -145,7 +145,7 @@ impl Queue {
                 return Err(QueueError::Full(state.bytes));
             }
             self.check_beside(state.bytes, length)?;
-            // Two connections may bring the same mail at the same time.
+            // Two connections may deliver the same mail at the same time.
             if !state.writing.insert(id.clone()) {
                 return Err(QueueError::Busy);
             }
@@ -183,24 +183,24 @@ impl Queue {
         read
     }
 
-    /// Notes that work on a mail begins; durable when this returns.
+    /// Notes that processing a mail starts; durable when this returns.
     pub(crate) fn begin(&self, id: &str) -> io::Result<()> {
         self.files.begin(id)
     }
 
-    /// Notes that work on a mail has an end.
+    /// Notes that processing a mail has ended.
     pub(crate) fn end(&self, id: &str) -> io::Result<()> {
         self.files.end(id)
     }
 
-    /// Puts a mail aside that cannot be worked on.
+    /// Sets aside a mail that cannot be processed.
     pub(crate) fn set_aside(&self, id: &str) -> io::Result<()> {
         self.files.set_aside(id)?;
         self.forget(id);
         Ok(())
     }
 
-    /// Keeps a mail aside that was never taken, for the operator to look at.
+    /// Keeps aside a mail that was never accepted, for the operator to inspect.
     pub(crate) fn keep_aside(&self, envelope: &Envelope, bytes: &[u8]) -> Result<(), QueueError> {
         self.check_room(bytes.len() as u64)?;
         let mut mail = serde_json::to_vec(envelope).map_err(io::Error::from)?;
@@ -210,32 +210,32 @@ impl Queue {
         Ok(self.files.note("broken", &name, &mail)?)
     }
 
-    /// Forgets a mail that the functions have.
+    /// Removes a mail that the functions have.
     pub(crate) fn remove(&self, id: &str) -> io::Result<()> {
         self.files.remove(id)?;
         self.forget(id);
         Ok(())
     }
 
-    /// Puts a mail aside that the functions refused for good.
+    /// Sets aside a mail that the functions refused permanently.
     pub(crate) fn refuse(&self, id: &str) -> io::Result<()> {
         self.files.move_to("refused", id)?;
         self.forget(id);
         Ok(())
     }
 
-    /// Removes mails that were put aside long ago.
+    /// Removes mails that were set aside long ago.
     pub(crate) fn clean(&self, keep: Duration) -> io::Result<()> {
         self.files.clean("refused", keep)?;
         self.files.clean("broken", keep)
     }
 
-    /// Mails that wait.
+    /// Waiting mails.
     pub(crate) fn waiting(&self) -> usize {
         self.state().mails.len()
     }
 
-    /// Mails that were put aside because work on them had no end.
+    /// Mails set aside because processing them did not complete.
     pub(crate) fn broken(&self) -> usize {
         self.files.broken()
     }
@@ -388,7 +388,7 @@ mod tests {
         let plan = Plan::default();
         let (queue, _) = Queue::open_on(plan.disk(), folder.path(), 100_000).unwrap();
         queue.push(&envelope("one"), &[b'x'; 200]).unwrap();
-        // The one that waits becomes a document, and so does the next.
+        // The waiting one becomes a document, and so does the next.
         let waiting = queue.state().bytes;
         plan.leave(Some(left(1 << 30, waiting + 2_000)));
         queue.check_room(1_000).unwrap();
@@ -435,7 +435,7 @@ mod tests {
         let (queue, found) = Queue::open(&folder, 10_000).unwrap();
         assert_eq!(found.waiting, ["one"]);
         assert_eq!(queue.read("one").unwrap().1, b"1");
-        // And a start without any of them, none of which could be made, is a start.
+        // A start also succeeds without any of them, when none could be created.
         fs::remove_dir_all(&folder).unwrap();
         let plan = Plan::default();
         plan.set(Fault::after(0, usize::MAX, io::ErrorKind::StorageFull));
@@ -497,7 +497,7 @@ mod tests {
         }
 
         fn tidy(&mut self) -> Result<(), Refusal> {
-            // The two steps of work on a mail.
+            // The two steps of processing a mail.
             let worked = self.begin("0").and_then(|()| self.end("0"));
             worked.map_err(|error| Refusal::from(&error))
         }

@@ -19,21 +19,21 @@ use crate::inbox::Inbox;
 use crate::places::{Place, Places};
 use crate::session::{Recipient, Session, SessionConfig, Step};
 
-/// What is read at once, bytes.
+/// Bytes read at once.
 const CHUNK: usize = 32 * 1024;
-/// How long the last answer may take to be read, so that it is not lost in a reset.
+/// How long the client may take to read the last response, so that it is not lost in a reset.
 const LINGER: Duration = Duration::from_secs(2);
-/// What a client may still send meanwhile, bytes.
+/// Bytes a client may still send meanwhile.
 const MAX_LINGER: usize = 256 * 1024;
-/// How long a client may take for the handshake of TLS.
+/// Time limit for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(30);
-/// Pause after the system refused a connection.
+/// Delay after the system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 static NOT_ACCEPTED: Seldom = Seldom::new();
 static REFUSED: Seldom = Seldom::new();
 
-/// What all connections share.
+/// State shared by all connections.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) session: Arc<SessionConfig>,
@@ -41,11 +41,11 @@ pub(crate) struct Shared {
     pub(crate) directory: Arc<Directory>,
     pub(crate) inbox: Inbox,
     pub(crate) places: Places,
-    /// Connections that are being refused.
+    /// Connections being refused.
     pub(crate) refusing: AtomicUsize,
 }
 
-/// An acceptor that can be shown.
+/// An acceptor that implements `Debug`.
 #[derive(Clone)]
 pub(crate) struct TlsAcceptorDebug(pub(crate) TlsAcceptor);
 
@@ -66,7 +66,7 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: watc
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     while tasks.try_join_next().is_some() {}
-                    // Many may be accepted before the first of them is looked at.
+                    // Many may be accepted before the first of them is processed.
                     if tasks.len() >= shared.session.limits.share().all {
                         refused(peer.ip().to_canonical());
                         continue;
@@ -98,7 +98,7 @@ fn refused(address: IpAddr) {
 }
 
 impl Shared {
-    /// Says that there is no place, unless that is said to many already.
+    /// Responds that there is no place, unless many are being told so already.
     async fn refuse(&self, mut stream: TcpStream, address: IpAddr) {
         refused(address);
         if self.refusing.fetch_add(1, Relaxed) < self.session.limits.refusals() {
@@ -174,7 +174,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Drives a session until TLS begins or it ends.
+    /// Drives a session until TLS starts or it ends.
     async fn drive<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: &mut T,
@@ -237,7 +237,7 @@ impl Run<'_> {
     }
 }
 
-/// Waits a moment for the client to read the last answer: closing with unread input resets the connection.
+/// Waits briefly for the client to read the last response: closing with unread input resets the connection.
 async fn linger<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut T) {
     let reading = async {
         stream.shutdown().await?;
@@ -266,7 +266,7 @@ mod tests {
     use crate::queue::Queue;
     use crate::{Limits, Smtp, SmtpConfig};
 
-    /// The longest wait for anything, on a busy machine.
+    /// Maximum wait for anything, on a busy machine.
     const PATIENCE: Duration = Duration::from_secs(60);
 
     struct Client(Lines<BufReader<TcpStream>>);
@@ -279,7 +279,7 @@ mod tests {
 
         async fn send(&mut self, line: &str) {
             let stream = self.0.get_mut();
-            // It may be closed already, which the answer tells.
+            // It may be closed already, which the response shows.
             drop(stream.write_all(format!("{line}\r\n").as_bytes()).await);
         }
 
@@ -289,7 +289,7 @@ mod tests {
         }
     }
 
-    /// What connections share, without anybody to ask and to hand mails over to.
+    /// The connections' shared state, without functions to query or to hand mails over to.
     fn shared(folder: &std::path::Path, limits: Limits) -> Shared {
         let client = FunctionsClient::new("http://127.0.0.1:9", "smtp", b"key").unwrap();
         let directory = Arc::new(Directory::new(client, limits.mails_per_hour, None));
@@ -339,7 +339,7 @@ mod tests {
             address,
             end: begun + PATIENCE * 2,
         };
-        // Nothing lies between the two that would hold what is not read.
+        // There is no buffer between the two that would hold unread data.
         let (mut stream, _client) = tokio::io::duplex(16);
         let mut place = shared.places.take(address, &shared.session.limits).unwrap();
         let mut session = Session::new(Arc::clone(&shared.session));
@@ -372,7 +372,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let smtp = Smtp::start(config, listener).unwrap();
-        // On a busy machine it may take longer than that to say something.
+        // On a busy machine it may take longer than that to send something.
         let mut talking = loop {
             let mut talking = Client::connect(address).await;
             talking.send("NOOP").await;

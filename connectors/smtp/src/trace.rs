@@ -1,4 +1,4 @@
-//! Header fields: how many hops a mail has made, what is added on arrival, what is taken away.
+//! Header fields: counting a mail's hops, adding fields on arrival, removing forged ones.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use protocol::Timestamp;
 
 use crate::session::Mail;
 
-/// The header's fields, each with its line ends, and where the body begins.
+/// The header's fields, each with its line ends, and the start of the body.
 fn fields(bytes: &[u8]) -> (Vec<&[u8]>, usize) {
     let mut fields: Vec<(usize, usize)> = Vec::new();
     let mut at = 0;
@@ -33,7 +33,7 @@ fn fields(bytes: &[u8]) -> (Vec<&[u8]>, usize) {
     (fields, at)
 }
 
-/// Whether a field has this name, in lower case.
+/// Returns whether a field has this name, given in lower case.
 fn is_named(field: &[u8], name: &str) -> bool {
     field
         .split_at_checked(name.len())
@@ -43,7 +43,7 @@ fn is_named(field: &[u8], name: &str) -> bool {
         })
 }
 
-/// Counts the fields of a name, given in lower case.
+/// Counts the fields with a name, given in lower case.
 pub(crate) fn count(bytes: &[u8], name: &str) -> usize {
     fields(bytes)
         .0
@@ -57,7 +57,7 @@ pub(crate) fn has_message_id(bytes: &[u8]) -> bool {
     count(bytes, "message-id") > 0
 }
 
-/// Adds the fields of the arrival (RFC 5321 section 4.4) and takes away those that claim to be ours
+/// Adds the fields for the arrival (RFC 5321 section 4.4) and removes those that claim to be ours
 /// (RFC 8601 section 5).
 pub(crate) fn stamp(
     mail: &Mail,
@@ -92,7 +92,7 @@ pub(crate) fn stamp(
     out
 }
 
-/// Whether results claim to come from this server.
+/// Returns whether results claim to come from this server.
 fn is_ours(field: &[u8], hostname: &str) -> bool {
     let text = String::from_utf8_lossy(field).to_ascii_lowercase();
     let value = text.split_once(':').map_or("", |(_, value)| value);
@@ -101,11 +101,11 @@ fn is_ours(field: &[u8], hostname: &str) -> bool {
         .chars()
         .take_while(|c| !c.is_whitespace() && *c != ';')
         .collect();
-    // Comments may stand before the name; who does that has something to hide.
+    // Comments may precede the name; a sender that adds them has something to hide.
     name.eq_ignore_ascii_case(hostname) || name.starts_with('(')
 }
 
-/// What may stand in a field of ours.
+/// Characters allowed in our fields.
 fn token(text: &str) -> String {
     let text: String = text
         .chars()

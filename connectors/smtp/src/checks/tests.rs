@@ -1,4 +1,4 @@
-//! Senders checked against a name server that the test plays.
+//! Senders checked against a name server simulated by the test.
 
 use test_dns::{Answer, TXT};
 
@@ -27,7 +27,7 @@ const RECORDS: &[(&str, &str)] = &[
     ("_dmarc.football.example.com", "v=DMARC1; p=reject"),
     ("football.example.com", "v=spf1 ip4:192.0.2.1 -all"),
     ("plain.example.net", "v=spf1 ip4:192.0.2.1 -all"),
-    // A public suffix with a policy for all below it, as some are.
+    // A public suffix with a policy for all domains below it, as some have.
     (
         "_dmarc.gov.uk",
         "v=DMARC1; p=none; sp=none; rua=mailto:d@gov.uk",
@@ -36,7 +36,7 @@ const RECORDS: &[(&str, &str)] = &[
     ("two.gov.uk", "v=spf1 ip4:192.0.2.1 -all"),
 ];
 
-/// A DNS server that knows some TXT records.
+/// A DNS server with a few TXT records.
 fn dns() -> SocketAddr {
     let answer = |name: &str, kind| {
         let Some((_, text)) = RECORDS.iter().find(|(known, _)| *known == name) else {
@@ -118,7 +118,7 @@ async fn without_a_policy_the_right_server_proves_its_domain() {
         ("fail", false)
     );
     assert_eq!(checked.refused, None);
-    // Somebody else's server proves somebody else's domain.
+    // Someone else's server authenticates someone else's domain.
     let checked = check("b@football.example.com", "192.0.2.1").await;
     assert_eq!(
         (checked.checks.spf.as_str(), checked.checks.verified),
@@ -187,16 +187,17 @@ fn a_domain_proves_what_the_same_organization_registered() {
     }
 }
 
-/// Processor time of this thread, ns: what else the machine does is not in it.
+/// Processor time of this thread in ns: not affected by other activity on the machine.
 fn spent() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     text.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Makes a mail of so many of something.
+/// Creates a mail with `n` of something.
 type Shape<'a> = &'a dyn Fn(&str, usize) -> String;
 
-/// The library counts nothing, so this is about time: what is linear stays far below the bound, and a square is seconds.
+/// The library provides no counters, so this measures time: linear behaviour stays far below the limit, and quadratic
+/// behaviour takes seconds.
 #[test]
 fn eight_times_the_mail_is_no_square_of_the_work() {
     let signature = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=a.example; s=s; h=from; bh=AAAA; b=AAAA\r\n";

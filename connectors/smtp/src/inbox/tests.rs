@@ -15,7 +15,8 @@ const DEADLY: &str = "deadly.example";
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
 
-/// The inbox of one process, and what tells when a check of the deadly mail has begun, which has no end.
+/// The inbox of one process, and a receiver that reports when the check of the deadly mail has started, which never
+/// ends.
 fn process(folder: &Path) -> (Inbox, mpsc::UnboundedReceiver<()>) {
     let (tell, deadly) = mpsc::unbounded_channel();
     let dns = test_dns::serve(move |name, _| {
@@ -63,14 +64,14 @@ async fn a_mail_that_ends_the_process_while_it_is_checked_is_refused_in_the_end(
     let mut folder = tempfile::tempdir().unwrap();
     for tried in 0..MAX_TRIES {
         let (inbox, mut deadly) = process(folder.path());
-        // Others are taken beside it.
+        // Others are accepted meanwhile.
         let other = inbox.take(mail(&format!("{tried}.example")), peer).await;
         assert!(matches!(other, Verdict::Queued(_)), "{other:?}");
         tokio::select! {
             verdict = inbox.take(mail(DEADLY), peer) => panic!("{verdict:?}"),
             _ = deadly.recv() => {}
         }
-        // What the process leaves that ends here.
+        // What a process that ends here leaves behind.
         folder = copied(folder.path());
     }
     let (inbox, mut deadly) = process(folder.path());
@@ -84,7 +85,7 @@ async fn a_mail_that_ends_the_process_while_it_is_checked_is_refused_in_the_end(
     let kept = std::fs::read(aside[0].path()).unwrap();
     assert!(kept.ends_with(&mail(DEADLY).bytes));
     assert_eq!((aside.len(), inbox.queue.broken()), (1, 1));
-    // It alone, and nobody else is suspected.
+    // That mail alone, and no other is suspected.
     let other = inbox.take(mail("other.example"), peer).await;
     assert!(matches!(other, Verdict::Queued(_)), "{other:?}");
     let noted = std::fs::read_dir(folder.path().join("checking")).unwrap();
@@ -95,7 +96,7 @@ async fn a_mail_that_ends_the_process_while_it_is_checked_is_refused_in_the_end(
 async fn a_mail_is_not_checked_that_cannot_be_noted() {
     let folder = tempfile::tempdir().unwrap();
     let (inbox, mut deadly) = process(folder.path());
-    // A file in the place of the folder.
+    // A file in place of the folder.
     std::fs::remove_dir(folder.path().join("checking")).unwrap();
     std::fs::write(folder.path().join("checking"), "").unwrap();
     let verdict = inbox.take(mail(DEADLY), "192.0.2.1".parse().unwrap()).await;

@@ -5,12 +5,12 @@ use protocol::MAX_MAIL_TEXT;
 use super::tree::{Kind, Part, Tree};
 use super::{charset, flowed, html, transfer};
 
-/// Most bytes of one text that are looked at; far fewer are shown.
+/// Maximum bytes of a text that are processed; far fewer are shown.
 const MAX_RENDERED: usize = 2 << 20;
-/// Where a page may say its characters, bytes.
+/// Where an HTML page may declare its character set, in bytes.
 const MAX_META: usize = 2 * 1024;
 
-/// The text of a mail, and which of its parts are no attachments.
+/// The text of a mail, and which of its parts are not attachments.
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) text: String,
@@ -29,7 +29,7 @@ impl Body {
         body
     }
 
-    /// Adds what a part says; false if it says nothing.
+    /// Adds a part's text; returns false if it has none.
     fn add(&mut self, tree: &Tree<'_>, index: usize) -> bool {
         let Some(part) = tree.parts.get(index) else {
             return false;
@@ -53,7 +53,7 @@ impl Body {
                 let mut said = false;
                 for child in children {
                     said |= self.text.len() < MAX_MAIL_TEXT && self.add(tree, child);
-                    // What does not fit is text all the same.
+                    // What does not fit is still text.
                     self.spend_text(tree, child);
                 }
                 said
@@ -66,7 +66,7 @@ impl Body {
         }
     }
 
-    /// The plain text, unless it is empty; then the page, or whatever else says something.
+    /// The plain text, unless it is empty; otherwise the HTML, or any part with text.
     fn alternative(&mut self, tree: &Tree<'_>, children: &[usize]) -> bool {
         let is = |child: usize, kind: &str| {
             tree.parts
@@ -85,7 +85,7 @@ impl Body {
         plain.chain(others).any(|child| self.add(tree, child))
     }
 
-    /// Marks the texts of a part that was said in another form.
+    /// Marks the text parts of which another form was used.
     fn spend(&mut self, tree: &Tree<'_>, index: usize) {
         self.spend_text(tree, index);
         for child in tree.children(index) {
@@ -131,7 +131,8 @@ impl Body {
     }
 }
 
-/// Whether a part is text to be read at once: no attachment, and no file unless it comes first.
+/// Returns whether a part is text to be shown inline: not an attachment, and not a file unless it
+/// comes first.
 fn is_text(tree: &Tree<'_>, index: usize, part: &Part) -> bool {
     let first = part
         .parent
@@ -146,7 +147,7 @@ fn is_text(tree: &Tree<'_>, index: usize, part: &Part) -> bool {
 
 fn rendered(tree: &Tree<'_>, part: &Part) -> String {
     let raw = tree.body(part);
-    // base64 is four bytes for three, quoted-printable up to three for one.
+    // base64 takes four bytes for three, quoted-printable up to three for one.
     let raw = raw.get(..3 * MAX_RENDERED).unwrap_or(raw);
     let decoded = transfer::decode(raw, &part.encoding);
     let bytes = decoded.get(..MAX_RENDERED).unwrap_or(&decoded);
@@ -170,7 +171,7 @@ fn rendered(tree: &Tree<'_>, part: &Part) -> String {
     text
 }
 
-/// What a page says about its own characters.
+/// The character set that a page declares.
 fn meta_charset(bytes: &[u8]) -> Option<String> {
     let head = bytes.get(..MAX_META).unwrap_or(bytes).to_ascii_lowercase();
     let head = String::from_utf8_lossy(&head).into_owned();

@@ -1,11 +1,11 @@
-//! What a mail must not be over, before anything else looks at it.
+//! Limits that a mail must not exceed, checked before anything else processes it.
 
 use super::excess::{Excess, MAX_STRICT_FIELD};
 use super::header::Field;
 use super::people::MAX_ADDRESSES;
 use super::tree::Tree;
 
-/// The fields that the checks of senders read.
+/// The fields that the sender checks read.
 const STRICT: &[&str] = &[
     "from",
     "dkim-signature",
@@ -27,11 +27,11 @@ const PEOPLE: &[&str] = &[
     "resent-bcc",
 ];
 
-/// Why a mail is not taken: code with enhanced code, and a sentence.
+/// Why a mail is not accepted: code with enhanced code, and a sentence.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Refusal(pub(crate) &'static str, pub(crate) String);
 
-/// Looks whether a mail can be taken apart; linear in its length.
+/// Checks whether a mail can be parsed; linear in its length.
 ///
 /// # Errors
 /// It cannot.

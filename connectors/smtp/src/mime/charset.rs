@@ -1,11 +1,11 @@
-//! Which characters bytes are, when what a mail says about them is missing or wrong.
+//! Which character set bytes have if the mail's declaration is missing or wrong.
 
 use encoding_rs::{BIG5, EUC_KR, Encoding, GBK, ISO_2022_JP, SHIFT_JIS, UTF_8, WINDOWS_1252};
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 use super::work::look;
 
-/// Reads bytes in the characters that a mail names, or in those that they must be.
+/// Decodes bytes in the declared character set, or in the one they must be in.
 pub(crate) fn decode(bytes: &[u8], label: Option<&str>) -> String {
     look(bytes.len());
     let label = label.map(normal).filter(|label| !label.is_empty());
@@ -23,7 +23,7 @@ pub(crate) fn decode(bytes: &[u8], label: Option<&str>) -> String {
         "cp949" | "ms949" => Some(EUC_KR),
         "cp950" | "ms950" => Some(BIG5),
         other if other.starts_with("iso-2022-jp") => Some(ISO_2022_JP),
-        // Encodings that no browser reads are below.
+        // Encodings that browsers do not support are handled below.
         other => Encoding::for_label_no_replacement(other.as_bytes()),
     };
     let Some(encoding) = known else {
@@ -33,7 +33,7 @@ pub(crate) fn decode(bytes: &[u8], label: Option<&str>) -> String {
         };
     };
     let seven_bits = bytes.is_ascii();
-    // Nothing in seven bits is wrong as UTF-8, but it may be Japanese all the same.
+    // 7-bit data is always valid as UTF-8, but may be Japanese nevertheless.
     let encoding = match encoding {
         e if e == UTF_8 && seven_bits && is_japanese(bytes) => ISO_2022_JP,
         e if e == ISO_2022_JP && !seven_bits => guess(bytes),
@@ -57,7 +57,7 @@ fn normal(label: &str) -> String {
     label.split('*').next().unwrap_or_default().to_owned()
 }
 
-/// UTF-8, Japanese in seven bits, or what Europe used before.
+/// UTF-8, 7-bit Japanese, or the former encoding of Western Europe.
 fn guess(bytes: &[u8]) -> &'static Encoding {
     if bytes.is_ascii() {
         return if is_japanese(bytes) {
@@ -66,7 +66,7 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
             UTF_8
         };
     }
-    // A mail that was cut, or has one wrong byte among many right ones, is still UTF-8.
+    // A truncated mail, or one with a single wrong byte among many correct ones, is still UTF-8.
     let (mut right, mut wrong) = (0_usize, 0_usize);
     for chunk in bytes.utf8_chunks() {
         right += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
@@ -79,7 +79,8 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
     }
 }
 
-/// Whether there are the escapes that begin and end Japanese characters (RFC 1468).
+/// Returns whether it contains the escape sequences that start and end Japanese characters (RFC
+/// 1468).
 fn is_japanese(bytes: &[u8]) -> bool {
     let has = |escape: &[u8]| bytes.windows(3).any(|window| window == escape);
     (has(b"\x1b$B") || has(b"\x1b$@")) && (has(b"\x1b(B") || has(b"\x1b(J"))

@@ -1,21 +1,21 @@
-//! The bounds of a mail's structure, and over which of them a mail is.
+//! The limits of a mail's structure, and which of them a mail exceeds.
 
 use super::people::MAX_ADDRESSES;
 
-/// Deepest nesting: parts in parts, mails in mails.
+/// Maximum nesting: parts in parts, mails in mails.
 pub(crate) const MAX_NESTING: usize = 20;
-/// Most parts.
+/// Maximum number of parts.
 pub(crate) const MAX_PARTS: usize = 1_000;
-/// Most header fields of the mail or of one of its parts.
+/// Maximum number of header fields in the mail or one of its parts.
 pub(crate) const MAX_FIELDS: usize = 1_000;
-/// Most bytes of headers, those of all parts together.
+/// Maximum bytes of headers, all parts together.
 pub(crate) const MAX_HEADER: usize = 1 << 20;
-/// Most parameters of a field; the pieces of a long name count each.
+/// Maximum number of parameters per field; each piece of a long name counts.
 pub(crate) const MAX_PARAMETERS: usize = 100;
-/// Longest field of those that the checks of senders read, bytes.
+/// Maximum length of a field that the sender checks read, in bytes.
 pub(crate) const MAX_STRICT_FIELD: usize = 16 * 1024;
 
-/// Which bound a mail is over.
+/// The limit that a mail exceeds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Excess {
     #[error("its parts are nested deeper than {} levels", MAX_NESTING)]

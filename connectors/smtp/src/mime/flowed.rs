@@ -1,11 +1,11 @@
-//! Paragraphs that were broken into lines on the way (`format=flowed`, RFC 3676).
+//! Paragraphs that were broken into lines in transit (`format=flowed`, RFC 3676).
 
 use super::work::look;
 
 /// Joins the lines of paragraphs.
 pub(crate) fn join(text: &str, delete_space: bool) -> String {
     let mut out = String::with_capacity(text.len());
-    // The depth of quotation of a paragraph that goes on.
+    // The quotation depth of a paragraph that continues.
     let mut open: Option<usize> = None;
     for line in text.lines() {
         look(line.len() + 1);
@@ -33,7 +33,7 @@ pub(crate) fn join(text: &str, delete_space: bool) -> String {
     out
 }
 
-/// Deepest quotation that is shown.
+/// Maximum quotation depth that is shown.
 const MAX_DEPTH: usize = 20;
 
 #[cfg(test)]

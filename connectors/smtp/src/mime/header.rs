@@ -1,4 +1,4 @@
-//! Header fields (RFC 5322 section 2.2), and what becomes readable of them.
+//! Header fields (RFC 5322 section 2.2) and their readable form.
 
 use super::work::look;
 
@@ -10,13 +10,13 @@ pub(crate) struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// Whether it has this name, given in lower case.
+    /// Returns whether it has this name, given in lower case.
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
-/// The fields of a header; lines that are none are passed over.
+/// The fields of a header; lines that are not fields are skipped.
 pub(crate) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
     let mut rest = header;
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! From a mail to what people read: who wrote, about what, the text, and the attachments.
+//! Extracts what people read from a mail: the author, the subject, the text, and the attachments.
 
 mod body;
 mod bounds;
@@ -24,17 +24,17 @@ pub(crate) use transfer::decode;
 use tree::Part;
 pub(crate) use tree::{Kind, Tree};
 
-/// Longest subject, and longest list of people, characters.
+/// Maximum length of a subject, or of a list of people, in characters.
 const MAX_LINE: usize = 500;
-/// Longest name of an attachment, characters.
+/// Maximum length of an attachment's name, in characters.
 const MAX_NAME: usize = 100;
-/// Most people that are shown of a field.
+/// Maximum number of people shown per field.
 const MAX_PEOPLE: usize = 20;
 const ESCAPE: u8 = 0x1b;
-/// Longest date, bytes.
+/// Maximum length of a date, in bytes.
 const MAX_DATE: usize = 200;
 
-/// What a mail says.
+/// A mail's content.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Content {
     pub(crate) from: String,
@@ -42,14 +42,14 @@ pub(crate) struct Content {
     pub(crate) subject: String,
     pub(crate) date: Option<Timestamp>,
     pub(crate) text: String,
-    /// With the bytes of each.
+    /// With each file's bytes.
     pub(crate) files: Vec<(MailFile, Vec<u8>)>,
 }
 
-/// Reads a mail. Bytes that are no mail have an empty one.
+/// Parses a mail. If the bytes are not a mail, the content is empty.
 ///
 /// # Errors
-/// It is over a bound.
+/// It exceeds a limit.
 pub(crate) fn read(bytes: &[u8]) -> Result<Content, Excess> {
     let tree = Tree::of(bytes)?;
     let Some(root) = tree.parts.first() else {
@@ -74,8 +74,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Content, Excess> {
     })
 }
 
-/// The whole of a mail that has no header but what was put before it on its way. (Only what is shown of it: the checks take
-/// every line before the first empty one for a field, as whoever reads it elsewhere may.)
+/// The whole of a mail that has no header other than what was prepended in transit. (Only for what is shown: the
+/// checks treat every line before the first empty one as a field, as other recipients may.)
 fn headless<'a>(tree: &Tree<'a>, root: &Part) -> Option<&'a [u8]> {
     const OWN: [&str; 6] = [
         "from",
@@ -112,7 +112,7 @@ fn date(value: &[u8]) -> Option<Timestamp> {
         .then(|| Timestamp::from_millis(date.to_timestamp().saturating_mul(1000)))
 }
 
-/// The text as it is shown: readable characters, few empty lines, so much of it.
+/// The text as shown: readable characters, few empty lines, limited length.
 fn text(text: &str) -> String {
     let mut out = String::new();
     let mut blank = 0;
@@ -147,7 +147,7 @@ fn text(text: &str) -> String {
 
 fn files(tree: &Tree<'_>, body: &Body) -> Vec<(MailFile, Vec<u8>)> {
     let is_outside = |part: &Part| {
-        // What lies in a mail goes with that mail.
+        // The parts of an attached mail stay with that mail.
         let mut parent = part.parent.and_then(|index| tree.parts.get(index));
         while let Some(part) = parent {
             if part.kind == Kind::Message {
@@ -190,7 +190,7 @@ fn files(tree: &Tree<'_>, body: &Body) -> Vec<(MailFile, Vec<u8>)> {
         .collect()
 }
 
-/// What a part is called that says only its type.
+/// The name for a part of which only the type is known.
 fn default_name(kind: &str) -> &'static str {
     match kind {
         "text/calendar" => "invite.ics",
@@ -209,7 +209,7 @@ fn default_name(kind: &str) -> &'static str {
     }
 }
 
-/// A name that is a document's on every store and a file's on every disk.
+/// A name that is valid for documents on every store and for files on every disk.
 fn document_name(name: &str) -> String {
     let name: String = name
         .chars()
@@ -240,7 +240,7 @@ fn media_type(text: &str) -> String {
 }
 
 fn people(value: &[u8]) -> String {
-    // The escapes of Japanese characters look like comments.
+    // The Japanese escape sequences look like comments.
     let japanese = value
         .contains(&ESCAPE)
         .then(|| charset::decode(value, None).into_bytes());
@@ -282,7 +282,7 @@ fn line(text: &str, most: usize) -> String {
     out
 }
 
-/// Neither a control character nor one that turns the direction of what follows.
+/// Neither a control character nor one that changes the direction of the following text.
 fn is_readable(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -5,7 +5,7 @@ use super::excess::{Excess, MAX_PARAMETERS};
 use super::words;
 use super::work::look;
 
-/// A value in lower case with its parameters.
+/// A value in lower case, with its parameters.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Parameterized {
     pub(crate) value: String,
@@ -21,7 +21,7 @@ struct Piece {
 }
 
 impl Parameterized {
-    /// Reads a field.
+    /// Parses a field.
     ///
     /// # Errors
     /// It has too many parameters.
@@ -55,7 +55,7 @@ impl Parameterized {
         })
     }
 
-    /// A parameter, its name given in lower case.
+    /// A parameter, by its name in lower case.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.parameters.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
@@ -82,13 +82,14 @@ impl Piece {
     }
 }
 
-/// Puts pieces together before their characters are looked at: a character may be cut in two.
+/// Joins pieces before decoding them: a character may be split between two.
 fn join(mut pieces: Vec<Piece>) -> Vec<(String, String)> {
     pieces.sort_by(|a, b| (&a.name, a.number).cmp(&(&b.name, b.number)));
     let mut parameters: Vec<(String, String)> = Vec::new();
     for group in pieces.chunk_by(|a, b| a.name == b.name) {
         let Some(first) = group.first() else { continue };
-        // Some say a name twice, plain and encoded: the encoded one knows its characters.
+        // Some mails give a name twice, plain and encoded: the encoded one has a known character
+        // set.
         let encoded: Vec<&Piece> = group.iter().filter(|piece| piece.encoded).collect();
         let plain_too = group
             .iter()
@@ -118,7 +119,7 @@ fn join(mut pieces: Vec<Piece>) -> Vec<(String, String)> {
         }
         let text = match label {
             Some(label) => charset::decode(&bytes, Some(&label)),
-            // Not allowed in a parameter, and done by everybody.
+            // Not allowed in a parameter, but common practice.
             None => words::decode(&bytes),
         };
         parameters.push((first.name.clone(), text));
@@ -155,7 +156,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// What stands before one of some bytes, without quotes, comments and line ends.
+    /// The text before one of some bytes, without quotes, comments and line ends.
     fn until(&mut self, ends: &[u8]) -> (Vec<u8>, Option<u8>) {
         let mut out = Vec::new();
         let (mut quoted, mut comments) = (false, 0_u32);
@@ -168,7 +169,7 @@ impl Reader<'_> {
                     if let Some((&next, after)) = after.split_first() {
                         self.rest = after;
                         if quoted {
-                            // Names of files from Windows are written without doubling it.
+                            // Windows file names contain backslashes that are not doubled.
                             if !matches!(next, b'"' | b'\\') {
                                 out.push(byte);
                             }

@@ -1,9 +1,9 @@
-//! Who is named in a field (RFC 5322 section 3.4), as far as it is shown.
+//! The people named in a field (RFC 5322 section 3.4), as far as they are shown.
 
 use super::words;
 use super::work::look;
 
-/// Most people that a mail names.
+/// Maximum number of people in a mail.
 pub(crate) const MAX_ADDRESSES: usize = 2_000;
 
 /// A name and an address; one of them may be missing.
@@ -21,7 +21,7 @@ struct Mailbox {
 }
 
 impl Mailbox {
-    /// What is being read.
+    /// The text being collected.
     fn text(&mut self, comment: bool) -> &mut Vec<u8> {
         match &mut self.angle {
             _ if comment => &mut self.comment,
@@ -62,7 +62,7 @@ impl Mailbox {
     }
 }
 
-/// The first people of a field.
+/// The first people in a field.
 pub(crate) fn people(value: &[u8], most: usize) -> Vec<Person> {
     let mut found = Vec::new();
     let mut current = Mailbox::default();
@@ -70,7 +70,7 @@ pub(crate) fn people(value: &[u8], most: usize) -> Vec<Person> {
     let mut rest = value;
     while let Some((&byte, after)) = rest.split_first() {
         look(1);
-        // Commas in an encoded word separate nobody, although they should not be there.
+        // Commas in an encoded word do not separate people, although they should not be there.
         if !quoted
             && byte == b'='
             && let Some(length) = words::length(rest)
@@ -96,7 +96,7 @@ pub(crate) fn people(value: &[u8], most: usize) -> Vec<Person> {
             b'<' if current.angle.is_none() => current.angle = Some(Vec::new()),
             b'>' => {
                 if current.angle.is_some() {
-                    // What follows an address belongs to nobody.
+                    // Anything after an address belongs to nobody.
                     let end = rest
                         .iter()
                         .position(|b| matches!(b, b',' | b';' | b'('))

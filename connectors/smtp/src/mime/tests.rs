@@ -1,4 +1,4 @@
-//! Mails as they come.
+//! Mails as they occur.
 
 use proptest::prelude::*;
 
@@ -45,7 +45,7 @@ fn html_alone_is_read_as_text() {
     assert!(!content.text.contains('<'), "{}", content.text);
 }
 
-/// The text and the names of attachments of a mail whose lines are given.
+/// The text and the attachments' names of a mail given by its lines.
 fn said(mail: &[u8]) -> (String, Vec<String>) {
     let content = read(mail);
     let names = content.files.into_iter().map(|(file, _)| file.name);
@@ -232,7 +232,7 @@ fn a_mail_over_a_bound_is_not_read() {
     assert_eq!(super::read(mail.as_bytes()), Err(Excess::Nesting));
 }
 
-/// Makes a mail of what is to be in it.
+/// Creates a mail with the given content.
 type Shape<'a> = &'a dyn Fn(&str) -> String;
 
 #[test]
@@ -312,7 +312,7 @@ fn twice_the_mail_is_twice_the_work() {
         for unit in units {
             let work = |count: usize| {
                 let mail = shape(&unit.repeat(count));
-                // Over a bound is an answer too.
+                // Exceeding a limit is an answer too.
                 work::steps_of(|| drop(super::read(mail.as_bytes()))).0
             };
             let (once, twice) = (work(1_000), work(2_000));

@@ -1,8 +1,8 @@
-//! Content-Transfer-Encoding (RFC 2045 section 6): whatever comes, something is read.
+//! Content-Transfer-Encoding (RFC 2045 section 6): any input is decoded to something.
 
 use super::work::look;
 
-/// The bytes of a part.
+/// A part's decoded bytes.
 pub(crate) fn decode(bytes: &[u8], encoding: &str) -> Vec<u8> {
     match encoding {
         "base64" => base64(bytes),
@@ -11,8 +11,8 @@ pub(crate) fn decode(bytes: &[u8], encoding: &str) -> Vec<u8> {
     }
 }
 
-/// Decodes base64. Bytes outside its alphabet are ignored (section 6.8), padding may be missing, and what a mailing
-/// list puts below is not data.
+/// Decodes base64. Bytes outside its alphabet are ignored (section 6.8), padding may be missing, and a mailing list's
+/// footer is not data.
 pub(crate) fn base64(bytes: &[u8]) -> Vec<u8> {
     look(bytes.len());
     let mut out = Vec::with_capacity(bytes.len() / 4 * 3);
@@ -53,7 +53,7 @@ fn flush(out: &mut Vec<u8>, bits: u32, count: u8) {
     }
 }
 
-/// A line of nothing but signs that base64 does not have, as lists draw above their footers.
+/// A line of characters outside the base64 alphabet only, as lists put above their footers.
 fn is_footer(line: &[u8]) -> bool {
     line.len() >= 2
         && line
@@ -73,7 +73,7 @@ const fn digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// Decodes quoted-printable; what is none of it stays as it is. In a word of a header `_` is a blank (RFC 2047).
+/// Decodes quoted-printable; invalid input stays unchanged. In an encoded word `_` is a space (RFC 2047).
 pub(crate) fn quoted_printable(bytes: &[u8], word: bool) -> Vec<u8> {
     look(bytes.len());
     let mut out = Vec::with_capacity(bytes.len());
@@ -81,7 +81,7 @@ pub(crate) fn quoted_printable(bytes: &[u8], word: bool) -> Vec<u8> {
         let text = line
             .strip_suffix(b"\n")
             .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        // Blanks at the end of a line were added on the way (section 6.7, rule 3).
+        // Spaces at the end of a line were added in transit (section 6.7, rule 3).
         let (text, end) = match text {
             Some(text) if !word => (text.trim_ascii_end(), &line[text.len()..]),
             _ => (line, &b""[..]),
@@ -112,7 +112,7 @@ pub(crate) fn quoted_printable(bytes: &[u8], word: bool) -> Vec<u8> {
     out
 }
 
-/// The byte of two hexadecimal digits.
+/// The byte for two hexadecimal digits.
 pub(crate) fn hex(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| {
         char::from(byte)

@@ -1,7 +1,7 @@
 //! The structure of a mail (RFC 2045, RFC 2046), found in one pass over its lines.
 //!
-//! Foreign mail meets no other parser before this one, and this one has no recursion: its work is linear in the
-//! mail, its memory is bounded by [`MAX_PARTS`], and whatever goes over a bound ends it.
+//! No other parser sees an untrusted mail before this one, and this one has no recursion: its work is linear in the
+//! mail, its memory is bounded by [`MAX_PARTS`], and it stops at any exceeded limit.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ use super::header::{self, Field};
 use super::parameters::Parameterized;
 use super::work::look;
 
-/// Longest boundary. RFC 2046 allows 70.
+/// Maximum length of a boundary. RFC 2046 allows 70.
 const MAX_BOUNDARY: usize = 200;
 
-/// What a part holds.
+/// A part's kind of content.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     /// Other parts; the subtype, in lower case.
@@ -32,7 +32,7 @@ pub(crate) struct Part {
     pub(crate) header: Range<usize>,
     pub(crate) body: Range<usize>,
     pub(crate) kind: Kind,
-    /// Its Content-Type; what its parent makes of it if it has none.
+    /// Its Content-Type; the default given by its parent if it has none.
     pub(crate) content: Parameterized,
     /// Its Content-Disposition.
     pub(crate) disposition: Parameterized,
@@ -40,25 +40,25 @@ pub(crate) struct Part {
     pub(crate) encoding: String,
 }
 
-/// A mail with its parts, each after the part that it is in.
+/// A mail with its parts, each after its parent.
 #[derive(Debug)]
 pub(crate) struct Tree<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) parts: Vec<Part>,
 }
 
-/// Where the walk is.
+/// The position of the walk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Mode {
     Header,
     Body,
-    /// Before the first and after the last part of a multipart.
+    /// Before the first or after the last part of a multipart.
     Between,
 }
 
 struct Open {
     part: usize,
-    /// None if it is no multipart, or its parts ended.
+    /// `None` if it is not a multipart, or its parts have ended.
     boundary: Option<Vec<u8>>,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Tree<'a> {
     /// Finds the parts of a mail.
     ///
     /// # Errors
-    /// The mail is over a bound.
+    /// The mail exceeds a limit.
     pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, Excess> {
         let mut walk = Walk {
             bytes,
@@ -104,22 +104,22 @@ impl<'a> Tree<'a> {
         })
     }
 
-    /// The header fields of a part.
+    /// A part's header fields.
     pub(crate) fn fields(&self, part: &Part) -> impl Iterator<Item = Field<'a>> {
         header::fields(self.bytes.get(part.header.clone()).unwrap_or_default())
     }
 
-    /// The first field of a name, given in lower case.
+    /// The first field with a name, given in lower case.
     pub(crate) fn field(&self, part: &Part, name: &str) -> Option<Field<'a>> {
         self.fields(part).find(|field| field.is(name))
     }
 
-    /// The bytes of a part as they are in the mail.
+    /// A part's bytes as they are in the mail.
     pub(crate) fn body(&self, part: &Part) -> &'a [u8] {
         self.bytes.get(part.body.clone()).unwrap_or_default()
     }
 
-    /// The parts that lie directly in another.
+    /// The direct children of a part.
     pub(crate) fn children(&self, of: usize) -> impl Iterator<Item = usize> {
         let parts = self.parts.iter().enumerate();
         parts
@@ -164,7 +164,7 @@ impl Walk<'_> {
         if line.starts_with(b"--")
             && let Some((level, last)) = self.delimiter(line)
         {
-            // The line end before it belongs to it (RFC 2046 section 5.1.1).
+            // The preceding line end is part of it (RFC 2046 section 5.1.1).
             let before = self.bytes.get(..at.start).unwrap_or_default();
             let before = before.strip_suffix(b"\n").unwrap_or(before);
             let end = before.strip_suffix(b"\r").unwrap_or(before).len();
@@ -185,7 +185,7 @@ impl Walk<'_> {
             return self.header_ended(at.start, at.end);
         }
         let continues = line.starts_with(b" ") || line.starts_with(b"\t");
-        // A part without fields and without the empty line that should stand for them.
+        // A part without fields, and without the empty line that should take their place.
         if self.fields == 0 && self.open.len() > 1 && !continues && !line.contains(&b':') {
             self.header_ended(at.start, at.start)?;
             return if self.mode == Mode::Header {
@@ -208,7 +208,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The innermost multipart whose boundary a line is, and whether it is its last.
+    /// The innermost multipart whose boundary a line is, and whether it is the closing one.
     fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
         let line = line.get(2..).unwrap_or_default().trim_ascii_end();
         for (level, open) in self.open.iter().enumerate().rev() {
@@ -225,7 +225,7 @@ impl Walk<'_> {
         None
     }
 
-    /// Ends whatever lies above a level.
+    /// Closes everything above a level.
     fn close(&mut self, level: usize, end: usize) {
         for open in self.open.drain(level.min(self.open.len())..) {
             if let Some(part) = self.parts.get_mut(open.part) {

@@ -1,13 +1,14 @@
-//! Encoded words in header fields (RFC 2047), also as they should not be: long, split within a character.
+//! Encoded words in header fields (RFC 2047), including malformed ones: too long, or split within a character.
 
 use super::work::look;
 use super::{charset, transfer};
 
-/// Longest encoded word, bytes; RFC 2047 allows 75. With it the work stays linear where words never end.
+/// Maximum length of an encoded word, in bytes; RFC 2047 allows 75. The limit keeps the work linear for words that
+/// never end.
 const MAX_WORD: usize = 1_000;
-/// What of a field is looked at, bytes.
+/// Maximum bytes of a field that are processed.
 const MAX_VALUE: usize = 16 * 1024;
-/// Longest name of characters.
+/// Maximum length of a character set's name.
 const MAX_CHARSET: usize = 60;
 
 struct Word<'a> {
@@ -16,11 +17,11 @@ struct Word<'a> {
     length: usize,
 }
 
-/// Reads the value of a field: unfolded, with its encoded words.
+/// Decodes a field's value: unfolded, with its encoded words.
 pub(crate) fn decode(value: &[u8]) -> String {
     let mut out = String::new();
     let mut plain: Vec<u8> = Vec::new();
-    // Words of the same characters are put together first: a character may be cut in two.
+    // Words with the same character set are joined first: a character may be split between two.
     let mut pending: Option<(Vec<u8>, Vec<u8>)> = None;
     let mut rest = value.get(..MAX_VALUE).unwrap_or(value);
     while let Some((&byte, after)) = rest.split_first() {
@@ -62,7 +63,7 @@ fn flush(out: &mut String, pending: &mut Option<(Vec<u8>, Vec<u8>)>) {
     }
 }
 
-/// How long the encoded word at the beginning is.
+/// The length of the encoded word at the beginning.
 pub(super) fn length(bytes: &[u8]) -> Option<usize> {
     word(bytes).map(|word| word.length)
 }

@@ -1,3 +1,3 @@
-//! What tests count: how many bytes of a mail are looked at. In programs it is nothing.
+//! Counts, for tests, how many bytes of a mail are examined. Does nothing in programs.
 
 protocol::counted_work!();

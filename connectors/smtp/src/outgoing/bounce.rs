@@ -1,17 +1,17 @@
-//! Mails that come back (RFC 3461, RFC 3464): each mail has a return path of its own, so that a report needs to
-//! say no more than that delivery failed for good.
+//! Bounces (RFC 3461, RFC 3464): each mail has a return path of its own, so a report only needs to say that delivery
+//! failed permanently.
 
 use super::transport::enhanced;
 use crate::mime::work::look;
 use crate::mime::{Kind, Tree, decode};
 
-/// Longest reason, characters.
+/// Maximum length of a reason, in characters.
 const MAX_REASON: usize = 300;
-/// Longest report that is looked at, bytes.
+/// Maximum length of a report that is examined, in bytes.
 const MAX_REPORT: usize = 256 * 1024;
 
-/// Returns why a mail could not be delivered, if a mail is a report that says so. Reports of delays, and what
-/// people's mailboxes answer by themselves, are none.
+/// Returns why a mail could not be delivered, if `bytes` is a report that says so. Reports of delays and automatic
+/// replies are not.
 pub(crate) fn failure(bytes: &[u8]) -> Option<String> {
     let tree = Tree::of(bytes).ok()?;
     let is_inner = |index: Option<usize>| {
@@ -34,7 +34,7 @@ pub(crate) fn failure(bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// The reason of a block about a recipient, if it failed for good.
+/// The reason in a block about a recipient, if delivery failed permanently.
 fn failed(block: &str) -> Option<String> {
     let field = |name: &str| {
         look(block.len());
@@ -73,7 +73,7 @@ mod tests {
     use crate::mime::work::steps_of;
 
     fn report(action: &str, status: &str) -> String {
-        // The form of RFC 3464, appendix D.
+        // The form in RFC 3464, appendix D.
         format!(
             "Date: Thu, 7 Jul 1994 17:16:05 -0400\r\nFrom: <MAILER-DAEMON@CS.UTK.EDU>\r\nTo: <owner@ns1.cs.utk.edu>\r\n\
              MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"x\"\r\n\r\n\

@@ -1,4 +1,4 @@
-//! A connection to a remote server that says only so much: an answer without an end would fill the memory.
+//! A connection that limits how much a remote server can send: an endless response would fill the memory.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,10 +9,10 @@ use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// What a server may say in one connection, its certificates included, bytes.
+/// Bytes a server may send per connection, including its certificates.
 const MAX_SAID: usize = 256 * 1024;
 
-/// A connection with a bound.
+/// A connection with a limit.
 #[derive(Debug)]
 pub(super) struct Bounded {
     stream: TcpStream,
@@ -85,7 +85,7 @@ mod tests {
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut said = 0_usize;
-            // One answer, one line, without an end.
+            // One endless line as the response.
             while stream.write_all(&[b'2'; 4096]).await.is_ok() {
                 said += 4096;
             }

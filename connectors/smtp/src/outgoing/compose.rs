@@ -1,4 +1,4 @@
-//! From what is to be said to the bytes of a mail (RFC 5322, MIME).
+//! Composes a mail (RFC 5322, MIME) from its content.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,10 +6,10 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue, MIME_VERSION
 use lettre::message::{Mailbox, Message};
 use protocol::{EmailAddress, OutgoingMail};
 
-/// Makes the mail of a task. The same task gives the same `Message-ID` and `Date`.
+/// Creates the mail of a task. The same task yields the same `Message-ID` and `Date`.
 ///
 /// # Errors
-/// One sentence: what of it cannot be in a mail.
+/// One sentence: what cannot be in a mail.
 pub(crate) fn compose(
     mail: &OutgoingMail,
     id: &str,
@@ -36,7 +36,7 @@ pub(crate) fn compose(
         .message_id(Some(format!("<{}@{domain}>", token(id))))
         .header(MIME_VERSION_1_0)
         .header(ContentType::TEXT_PLAIN)
-        // RFC 3834 section 5: nobody's holiday answers it.
+        // RFC 3834 section 5: automatic replies are not sent to it.
         .raw_header(raw("Auto-Submitted", "auto-generated".to_owned())?);
     if let Some(link) = &mail.unsubscribe {
         let plain = |b: u8| b.is_ascii_graphic() && b != b'<' && b != b'>';
@@ -74,7 +74,7 @@ fn line(text: &str) -> String {
     line.trim().to_owned()
 }
 
-/// What may stand in a `Message-ID`.
+/// Characters allowed in a `Message-ID`.
 fn token(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')

@@ -15,43 +15,43 @@ const SUBMISSIONS: u16 = 465;
 /// Port of mail servers.
 pub(super) const SMTP: u16 = 25;
 
-/// How outgoing mail leaves.
+/// How outgoing mail is sent.
 #[derive(Clone, Debug)]
 pub struct OutgoingConfig {
-    /// Where it goes.
+    /// Where it is sent.
     pub route: Route,
-    /// The address it is from; answers to it reach nobody unless somebody reads them.
+    /// The sender address; replies are read only if someone has set up that mailbox.
     pub from: EmailAddress,
-    /// What signs it; none if nothing does.
+    /// The DKIM key; `None` if mail is not signed.
     pub dkim: Option<Dkim>,
 }
 
-/// Where mail goes.
+/// The route of outgoing mail.
 #[derive(Clone, Debug)]
 pub enum Route {
-    /// To one server that takes it from there.
+    /// To one server that relays it.
     Smarthost(Smarthost),
     /// To the mail servers of each recipient's domain, by its `MX` records.
     Direct {
         /// Their port, 25.
         port: u16,
-        /// Whether servers may be reached that are not on the public internet.
+        /// Whether servers outside the public internet may be reached.
         private: bool,
     },
 }
 
-/// A server that takes mail for everywhere.
+/// A server that relays mail to everywhere.
 #[derive(Clone)]
 pub struct Smarthost {
-    /// Its name, which its certificate must have.
+    /// Its name, which its certificate must be for.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// How the connection is protected.
+    /// The protection of the connection.
     pub tls: Protection,
     /// User and password.
     pub login: Option<(String, String)>,
-    /// PEM file with a certificate that is trusted besides those of the system.
+    /// PEM file with a certificate that is trusted in addition to the system's.
     pub authority: Option<PathBuf>,
 }
 
@@ -65,10 +65,10 @@ impl fmt::Debug for Smarthost {
     }
 }
 
-/// How a connection to a smarthost is protected.
+/// The protection of the connection to a smarthost.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Protection {
-    /// STARTTLS; a server that does not offer it gets nothing.
+    /// STARTTLS; nothing is sent to a server that does not offer it.
     StartTls,
     /// TLS from the first byte.
     Implicit,
@@ -77,10 +77,11 @@ pub enum Protection {
 }
 
 impl OutgoingConfig {
-    /// Reads what an operator says; none if no mail is sent.
+    /// Parses the operator's options; returns `None` if no mail is sent.
     ///
     /// # Errors
-    /// One sentence: which key is wrong and what is expected, or the file of a key cannot be read; it shows no password.
+    /// One sentence: which key is wrong and what is expected, or that a key file cannot be read; it never contains a
+    /// password.
     pub(crate) fn read(options: &Options, domain: &str) -> Result<Option<Self>, String> {
         let route = match options.out.as_str() {
             "off" => return Ok(None),

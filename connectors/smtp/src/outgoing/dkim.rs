@@ -1,5 +1,5 @@
-//! Signatures by which other servers know that a mail is of our domain: DKIM (RFC 6376), with RSA (RFC 8301) or
-//! Ed25519 (RFC 8463).
+//! DKIM signatures (RFC 6376), by which other servers recognise mail from our domain, with RSA (RFC 8301) or Ed25519
+//! (RFC 8463).
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use mail_auth::dkim::{DkimSigner, Done};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
-/// The selector unless another is configured.
+/// The default selector.
 const SELECTOR: &str = "subspace";
-/// Longest selector, as long as a label of DNS may be.
+/// Maximum length of a selector, which is that of a DNS label.
 const MAX_SELECTOR: usize = 63;
-/// Longest piece of text in a TXT record (RFC 1035 section 3.3.14).
+/// Maximum length of a string in a TXT record (RFC 1035 section 3.3.14).
 const TXT_PIECE: usize = 255;
-/// What is signed. RFC 8058 section 3.1 asks for both of `List-Unsubscribe`, RFC 6376 section 5.4 for the others.
+/// The signed fields. RFC 8058 section 3.1 requires both `List-Unsubscribe` fields, RFC 6376 section 5.4 the others.
 const FIELDS: [&str; 11] = [
     "From",
     "To",
@@ -55,11 +55,11 @@ impl fmt::Debug for Dkim {
 }
 
 impl Dkim {
-    /// Takes a private key as PEM, RSA (PKCS #1 or PKCS #8, 2048 bits or more) or Ed25519 (PKCS #8), the name of the
-    /// key in the domain (`subspace` if none), and the domain of the sender's address.
+    /// Creates a signer from a private key in PEM, RSA (PKCS #1 or PKCS #8, 2048 bits or more) or Ed25519 (PKCS #8),
+    /// the name of the key in the domain (by default `subspace`), and the domain of the sender's address.
     ///
     /// # Errors
-    /// One sentence: which key is wrong and what is expected; it shows nothing of the key.
+    /// One sentence: which key is wrong and what is expected; it reveals nothing about the key.
     pub fn new(pem: &[u8], selector: Option<&str>, domain: &str) -> Result<Self, String> {
         let selector = selector.unwrap_or(SELECTOR);
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
@@ -106,7 +106,7 @@ impl Dkim {
         })
     }
 
-    /// Name of the TXT record that has to be published.
+    /// Name of the TXT record that must be published.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -132,7 +132,7 @@ impl Dkim {
         line
     }
 
-    /// Returns the mail with its signature before it.
+    /// Returns the mail with its signature prepended.
     ///
     /// # Errors
     /// One sentence: it cannot be signed.
@@ -148,8 +148,8 @@ impl Dkim {
     }
 }
 
-/// An RSA key as DKIM's `p=` has it: `SubjectPublicKeyInfo` (RFC 5280 section 4.1) around `RSAPublicKey` (RFC 8017
-/// appendix A.1.1).
+/// An RSA key in the form of DKIM's `p=`: `SubjectPublicKeyInfo` (RFC 5280 section 4.1) around `RSAPublicKey` (RFC
+/// 8017 appendix A.1.1).
 fn subject_public_key_info(rsa: &[u8]) -> Vec<u8> {
     /// `AlgorithmIdentifier` of rsaEncryption, with NULL.
     const ALGORITHM: [u8; 15] = [
@@ -160,7 +160,7 @@ fn subject_public_key_info(rsa: &[u8]) -> Vec<u8> {
     der(0x30, &[&ALGORITHM, bits.as_slice()].concat())
 }
 
-/// One element of DER (X.690 section 8.1).
+/// A DER element (X.690 section 8.1).
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let length = &length[length.iter().take_while(|b| **b == 0).count()..];
@@ -196,7 +196,7 @@ mod tests {
         List-Unsubscribe: <https://chat.example.org/notifications/unsubscribe/x>\r\n\
         List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n\r\nHello\r\n\r\n";
 
-    /// DNS with one record.
+    /// DNS with a single record.
     struct Published(String, Arc<DomainKey>);
 
     impl ResolverCache<Box<str>, Txt> for Published {
@@ -260,7 +260,7 @@ mod tests {
                 "{was}"
             );
         }
-        // Another's key proves nothing.
+        // Someone else's key proves nothing.
         assert!(!passes(&ed25519(), signed.as_bytes()).await);
         let shown = format!("{dkim:?}");
         assert_eq!(

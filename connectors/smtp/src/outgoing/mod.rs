@@ -1,9 +1,9 @@
-//! Outgoing mail: takes tasks from the functions into a durable queue of its own, sends them, and tells what became
-//! of each.
+//! Outgoing mail: takes tasks from the functions into a durable queue of its own, sends them, and reports their
+//! outcomes.
 //!
-//! The functions forget a task once it is on disk here; a task that comes again is recognised by its id. From then on
-//! a mail is tried until a server takes it, refuses it for good, or it is too old. A crash between a server's
-//! 250 and the note of it sends the mail once more: SMTP cannot tell.
+//! The functions forget a task once it is on disk here; a task that appears again is recognised by its id. From then
+//! on a mail is tried until a server accepts it, a server refuses it permanently, or it is too old. A crash between a
+//! server's 250 and its note causes the mail to be sent again, which SMTP cannot prevent.
 
 mod bounce;
 mod bounded;
@@ -39,15 +39,15 @@ use self::store::{Done, Envelope, Found, Kept, Store};
 use self::transport::{Attempt, Transport};
 use crate::config::Limits;
 
-/// How often what is old is forgotten.
+/// How often old entries are removed.
 const CLEAN: Duration = Duration::from_secs(3_600);
-/// Digests are asked for each time the queue was looked into so many times.
+/// Digests are requested every time the queue has been polled this many times.
 const DIGEST_EVERY: u32 = 3;
-/// Mails that are prepared at the same time.
+/// Mails prepared concurrently.
 const WORKERS: u32 = 2;
-/// The first pause after something failed.
+/// The first delay after a failure.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause after the functions could not be reached.
+/// Maximum delay after the functions could not be reached.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 static NOT_KEPT: Seldom = Seldom::new();
@@ -66,7 +66,7 @@ pub(crate) struct Counts {
     pub(crate) retries: AtomicU64,
 }
 
-/// Outgoing mail, shared with whoever takes bounces.
+/// Outgoing mail, shared with the code that receives bounces.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     store: Arc<Store>,
@@ -78,21 +78,21 @@ pub(crate) struct Outgoing {
     places: Semaphore,
     workshop: Workshop,
     events: mpsc::UnboundedSender<Event>,
-    /// Whether the log says that there is no room for further mails.
+    /// Whether the log already says that there is no room for more mails.
     full: AtomicBool,
     pub(crate) counts: Counts,
 }
 
-/// What there is to do. Bounded by the mails of the store.
+/// Work to do. Bounded by the number of mails in the store.
 #[derive(Debug)]
 enum Event {
-    /// Send this one.
+    /// Send this mail.
     Send(String),
-    /// Tell what became of this one.
+    /// Report this mail's outcome.
     Tell(String),
 }
 
-/// What [`Outgoing::run`] begins with.
+/// What [`Outgoing::run`] starts with.
 #[derive(Debug)]
 pub(crate) struct Work {
     found: Found,
@@ -134,22 +134,22 @@ impl Outgoing {
         Ok((Arc::new(outgoing), Work { found, events }))
     }
 
-    /// Mails that wait to be sent.
+    /// Mails waiting to be sent.
     pub(crate) fn waiting(&self) -> usize {
         self.store.waiting()
     }
 
-    /// Mails that cannot be read, or of which it cannot be read what became of them.
+    /// Mails that cannot be read, or whose outcome cannot be read.
     pub(crate) fn damaged(&self) -> usize {
         self.store.damaged()
     }
 
-    /// Mails that were put aside because work on them had no end.
+    /// Mails set aside because processing them did not complete.
     pub(crate) fn broken(&self) -> usize {
         self.store.broken()
     }
 
-    /// Whether an address is the return path of a mail that was sent from here.
+    /// Returns whether an address is the return path of a mail sent from here.
     pub(crate) fn is_bounce_address(&self, address: &str) -> bool {
         self.bounced(address).is_some()
     }
@@ -161,7 +161,7 @@ impl Outgoing {
             .flatten()
     }
 
-    /// A mail came to a return path; durable when this returns.
+    /// Handles a mail to a return path; durable when this returns.
     pub(crate) async fn came_back(&self, address: &str, reason: String) -> std::io::Result<()> {
         let Some(id) = self.bounced(address) else {
             return Ok(());
@@ -175,7 +175,7 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Runs until it is dropped, which may be at any time.
+    /// Runs until dropped, which may happen at any time.
     pub(crate) async fn run(self: Arc<Self>, work: Work) {
         let Work { found, mut events } = work;
         let mut tasks = JoinSet::new();
@@ -188,7 +188,7 @@ impl Outgoing {
                 }
             });
         };
-        // Before all others and each alone: if one of them ends the process once more, it is known which.
+        // Before all others, and each alone: if one of them ends the process again, it is known which.
         for id in found.suspects {
             tracing::warn!(
                 id,
@@ -230,7 +230,7 @@ impl Outgoing {
         }
     }
 
-    /// Looks into the queue of the functions again and again, and has digests made.
+    /// Polls the functions' queue and has digests created.
     async fn keep_fetching(&self) {
         let mut backoff = Backoff::between(FIRST_PAUSE, MAX_PAUSE);
         let mut complained = None;
@@ -262,7 +262,7 @@ impl Outgoing {
         }
     }
 
-    /// Takes what is queued: durable here first, then off the functions' queue.
+    /// Takes queued tasks: first durable here, then removed from the functions' queue.
     async fn fetch(&self) -> Result<(), FunctionsError> {
         let looking = self.store.begin_to_look();
         let mut after: Option<String> = None;
@@ -279,7 +279,7 @@ impl Outgoing {
                         receipt.done.push(id);
                     }
                     Ok(Kept::Known) => receipt.done.push(id),
-                    // It waits where it is.
+                    // It stays at the functions.
                     Ok(Kept::Full) => {}
                     Err(reason) => {
                         if let Some(left_out) = NOT_DONE.say() {
@@ -304,13 +304,13 @@ impl Outgoing {
         }
     }
 
-    /// Makes a task durable; an error is a reason why it can never be done.
+    /// Makes a task durable; the error is a reason why it can never be done.
     async fn take(&self, item: OutboxItem) -> Result<Kept, String> {
         let OutboxItem { id, task } = item;
         let OutboxTask::Mail(mail) = task else {
             return Err("this connector cannot do that".to_owned());
         };
-        // It names a file.
+        // It becomes part of a file name.
         if id.len() > 100 || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return Err("the task's id is none".to_owned());
         }
@@ -319,7 +319,7 @@ impl Outgoing {
         }
         let bytes = compose::compose(&mail, &id, &self.config.from, &self.domain)?;
         let mut random = [0; MAIL_RANDOM_LENGTH];
-        // Without chance the return path is the sender's own address.
+        // Without randomness the return path is the sender's own address.
         let bounce = (self.config.from.domain() == self.domain
             && getrandom::fill(&mut random).is_ok())
         .then(|| mail_local_part("bounce", &random));
@@ -357,7 +357,7 @@ impl Outgoing {
         }))
     }
 
-    /// Tries until it is known what becomes of a mail.
+    /// Tries until the outcome of a mail is known.
     async fn keep_sending(&self, id: &str) {
         let limits = &self.limits;
         let mut schedule = protocol::Backoff::new(limits.first_retry, limits.last_retry);
@@ -385,7 +385,7 @@ impl Outgoing {
         }
     }
 
-    /// Tries once; the reason if it has to be tried again.
+    /// Makes one attempt; returns the reason if it has to be repeated.
     async fn attempt(&self, id: &str) -> std::io::Result<Option<String>> {
         let (envelope, bytes) = match self.prepare(id, false).await? {
             Prepared::Ready(ready) => *ready,
@@ -428,7 +428,7 @@ impl Outgoing {
             told: false,
         };
         let store = Arc::clone(&self.store);
-        // Once a server has it, it must not be sent again only because the disk refuses for a moment.
+        // Once a server has it, it must not be sent again just because the disk refuses for a moment.
         let mut backoff = Backoff::between(FIRST_PAUSE, MAX_PAUSE);
         loop {
             let (store, done) = (Arc::clone(&store), done.clone());
@@ -446,7 +446,7 @@ impl Outgoing {
         Ok(None)
     }
 
-    /// Tells the functions what became of a mail until they know.
+    /// Reports a mail's outcome until the functions have it.
     async fn keep_telling(&self, id: &str) {
         let mut backoff = Backoff::between(FIRST_PAUSE, MAX_PAUSE);
         loop {
@@ -469,7 +469,7 @@ impl Outgoing {
         let outcome = done.outcome();
         match self.client.mail_outcome(&outcome).await {
             Ok(()) => {}
-            // They will never take it.
+            // They will never accept it.
             Err(FunctionsError::Status {
                 status: 400 | 404 | 422,
                 detail,

@@ -1,4 +1,5 @@
-//! What is done with a mail before it is sent, noted so that it cannot end the process for ever.
+//! Prepares a mail before it is sent, with a note so that it cannot end the process again and
+//! again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,18 +12,18 @@ use super::{Event, Outgoing, blocking};
 
 static NOT_PREPARED: Seldom = Seldom::new();
 
-/// What came of preparing a mail.
+/// The result of preparing a mail.
 pub(super) enum Prepared {
-    /// The mail, signed if it can be.
+    /// The mail, signed if possible.
     Ready(Box<(Envelope, Result<Vec<u8>, String>)>),
     Later(String),
-    /// It is known already what became of it.
+    /// Its outcome is known already.
     Gone,
 }
 
 impl Outgoing {
-    /// Reads and signs a mail. That an attempt begins is durable before it does, and that it ended is noted whatever came
-    /// of it, unless nobody knows.
+    /// Reads and signs a mail. The start of an attempt is made durable beforehand, and its end is noted whatever the
+    /// result, unless there is none.
     pub(super) async fn prepare(&self, id: &str, alone: bool) -> std::io::Result<Prepared> {
         let (store, name) = (Arc::clone(&self.store), id.to_owned());
         let begun = blocking(move || match store.done(&name) {
@@ -37,7 +38,7 @@ impl Outgoing {
         let dkim = self.config.dkim.clone();
         let work = move || -> std::io::Result<_> {
             let (envelope, bytes) = store.read(&name)?;
-            // Signed anew each time: the key may be another since it was accepted.
+            // Signed again each time: the key may have changed since it was accepted.
             let signed = dkim.map(|dkim| dkim.sign(&bytes));
             Ok((envelope, signed.unwrap_or(Ok(bytes))))
         };

@@ -1,12 +1,12 @@
-//! Outgoing mails on disk, from the moment the functions may forget them until it is known what became of them.
+//! Outgoing mails on disk, from when the functions may forget them until their outcome is known.
 //!
-//! `queue/<id>.mail` is a line of JSON and the bytes; `done/<id>.json` says what became of a mail, so that a task that comes
-//! again is recognised and a bounce is understood. All are files of a [`FolderQueue`], durable before anything follows
-//! from them.
+//! `queue/<id>.mail` is a line of JSON and the bytes; `done/<id>.json` contains a mail's outcome, so that a task that
+//! appears again is recognised and a bounce can be assigned. All are files of a [`FolderQueue`], durable before
+//! anything is based on them.
 //!
-//! What became of a mail is forgotten after two weeks, or after two days where there are too many, the oldest first. It is
-//! never forgotten while the functions may still have the task, else the mail would be sent twice: it was done before
-//! their whole queue was looked through, and whatever of it was there was taken off. If nothing can be forgotten, further
+//! Outcomes are forgotten after two weeks, or after two days if there are too many, oldest first. An outcome is never
+//! forgotten while the functions may still have the task, otherwise the mail would be sent twice: it must be older
+//! than a complete pass over their queue in which all known tasks were removed. If nothing can be forgotten, further
 //! mails wait at the functions.
 
 mod index;
@@ -25,23 +25,23 @@ use serde::{Deserialize, Serialize};
 use self::index::{DAY_MS, Index, Looking};
 use crate::queue::SUFFIX;
 
-/// Most mails that wait.
+/// Maximum number of waiting mails.
 const MAX_MAILS: usize = 10_000;
-/// Mails that wait take at most this part of the disk, whatever [`crate::Limits::outgoing_bytes`] allows.
+/// Waiting mails use at most this fraction (1/n) of the disk, whatever [`crate::Limits::outgoing_bytes`] allows.
 const MOST_OF_DISK: u64 = 8;
-/// Most mails of which it is known what became of them, those that wait included.
+/// Maximum number of mails whose outcome is known, plus the waiting ones.
 const MAX_NOTES: usize = 100_000;
-/// So many are forgotten at once where there are too many, so that not every mail has to look for the oldest.
+/// How many are forgotten at once if there are too many, so that not every mail has to search for the oldest.
 const FORGOTTEN: usize = 1_000;
-/// How long it is remembered what became of a mail, if there are not too many: bounces may take that long.
+/// How long outcomes are remembered if there are not too many: bounces may take that long.
 const REMEMBER_MS: i64 = 14 * DAY_MS;
-/// How long it is remembered in any case: a task may be queued once more by functions that died meanwhile.
+/// How long outcomes are remembered in any case: a task may be queued again by functions that crashed meanwhile.
 const LEAST_MS: i64 = 2 * DAY_MS;
-/// Longest line of JSON, bytes.
+/// Maximum length of the line of JSON, in bytes.
 const MAX_HEAD: u64 = 16 * 1024;
 const DONE: &str = ".json";
 
-/// What is known about a mail besides its bytes.
+/// A mail's metadata.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Envelope {
     /// The task's id.
@@ -49,27 +49,27 @@ pub(crate) struct Envelope {
     pub(crate) account: AccountName,
     pub(crate) to: EmailAddress,
     pub(crate) source: String,
-    /// The envelope's sender; bounces come back there.
+    /// The envelope's sender; bounces are sent there.
     pub(crate) return_path: String,
-    /// What stands before the `@` of the return path, if that is an address of ours.
+    /// The local part of the return path, if that is one of our addresses.
     pub(crate) bounce: Option<String>,
     pub(crate) accepted: Timestamp,
     pub(crate) expires: Timestamp,
 }
 
-/// What became of a mail.
+/// A mail's outcome.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Done {
     pub(crate) envelope: Envelope,
     pub(crate) result: MailResult,
     pub(crate) reason: String,
     pub(crate) at: Timestamp,
-    /// Whether the functions know.
+    /// Whether the functions know it.
     pub(crate) told: bool,
 }
 
 impl Done {
-    /// A mail on which work had no end.
+    /// The outcome of a mail whose processing did not complete.
     fn broken(envelope: Envelope, at: Timestamp) -> Self {
         Self {
             envelope,
@@ -92,50 +92,50 @@ impl Done {
     }
 }
 
-/// What became of an offer to keep a mail.
+/// The result of storing a mail.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kept {
     /// It is durable.
     New,
-    /// It was taken before.
+    /// It was accepted before.
     Known,
     /// There is no room.
     Full,
 }
 
-/// What is found when the folder is opened.
+/// The content found when the folder is opened.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Mails that wait.
+    /// Waiting mails.
     pub(crate) waiting: Vec<String>,
-    /// Mails that somebody worked on when the process ended.
+    /// Mails that were being processed when the process ended.
     pub(crate) suspects: Vec<String>,
     /// Mails whose outcome the functions may not know.
     pub(crate) untold: Vec<String>,
 }
 
-/// The folder. Calls block; they belong on threads that may.
+/// The folder. Calls block; they belong on threads that may block.
 #[derive(Debug)]
 pub(crate) struct Store {
     folder: PathBuf,
-    /// Bytes that mails may take which wait.
+    /// Maximum bytes of waiting mails.
     most: u64,
     /// See [`MAX_NOTES`].
     most_notes: usize,
     disk: Disk,
     files: FolderQueue,
     index: Mutex<Index>,
-    /// Held by who changes what became of a mail.
+    /// Held while the outcome of a mail is changed.
     settling: Mutex<()>,
 }
 
 impl Store {
-    /// Opens the folder and makes it if it is missing.
+    /// Opens the folder, creating it if it is missing.
     pub(crate) fn open(folder: &Path, most: u64) -> io::Result<(Self, Found)> {
         Self::open_on(Disk::default(), folder, most)
     }
 
-    /// As [`Store::open`], on a disk that may fail.
+    /// Like [`Store::open`], on a disk that may fail.
     fn open_on(disk: Disk, folder: &Path, most: u64) -> io::Result<(Self, Found)> {
         let part = disk.space(folder).map(|space| space.size / MOST_OF_DISK);
         let (files, there) = FolderQueue::open(disk.clone(), folder, SUFFIX, &["done"])?;
@@ -160,7 +160,7 @@ impl Store {
                         .index()
                         .note(&id, done.at, done.told, done.envelope.bounce);
                 }
-                // What it says is lost, but that the mail is done is not.
+                // The details are lost, but the fact that the mail is done is not.
                 Err(error) => {
                     tracing::error!(id, %error, "what became of a mail cannot be read");
                     store.index().unread.insert(id.clone());
@@ -192,7 +192,7 @@ impl Store {
             match parse(store.files.read_in("broken", &id, MAX_HEAD)) {
                 Ok((envelope, _)) => match store.finish(&Done::broken(envelope, now())) {
                     Ok(()) => found.untold.push(id),
-                    // That one mail's outcome is not worth the start.
+                    // A single mail's outcome must not prevent the start.
                     Err(error) => {
                         tracing::error!(id, %error, "what became of a mail cannot be noted")
                     }
@@ -207,7 +207,7 @@ impl Store {
         Ok((store, found))
     }
 
-    /// Keeps a mail; it is durable when this returns. One at a time: it is counted once it is there.
+    /// Stores a mail; it is durable when this returns. One at a time: it is counted once it is stored.
     pub(crate) fn accept(&self, envelope: &Envelope, bytes: &[u8]) -> io::Result<Kept> {
         let mut head = serde_json::to_vec(envelope)?;
         head.push(b'\n');
@@ -237,13 +237,13 @@ impl Store {
         Ok(Kept::New)
     }
 
-    /// Whether a task was taken before.
+    /// Returns whether a task was accepted before.
     pub(crate) fn knows(&self, id: &str) -> bool {
         let index = self.index();
         index.waiting.contains_key(id) || index.noted.contains_key(id)
     }
 
-    /// Reads a mail that waits.
+    /// Reads a waiting mail.
     pub(crate) fn read(&self, id: &str) -> io::Result<(Envelope, Vec<u8>)> {
         let read = parse(self.files.read(id, MAX_HEAD));
         match &read {
@@ -259,29 +259,29 @@ impl Store {
         read
     }
 
-    /// Notes that work on a mail begins; durable when this returns.
+    /// Notes that processing a mail starts; durable when this returns.
     pub(crate) fn begin(&self, id: &str) -> io::Result<()> {
         self.files.begin(id)
     }
 
-    /// Notes that work on a mail has an end.
+    /// Notes that processing a mail has ended.
     pub(crate) fn end(&self, id: &str) -> io::Result<()> {
         self.files.end(id)
     }
 
-    /// Puts a mail aside that cannot be worked on; what became of it is noted.
+    /// Sets aside a mail that cannot be processed; its outcome is noted.
     pub(crate) fn set_aside(&self, id: &str, at: Timestamp) -> io::Result<()> {
         let (envelope, _) = self.read(id)?;
         self.files.set_aside(id)?;
         self.finish(&Done::broken(envelope, at))
     }
 
-    /// Mails that were put aside because work on them had no end.
+    /// Mails set aside because processing them did not complete.
     pub(crate) fn broken(&self) -> usize {
         self.files.broken()
     }
 
-    /// Notes what became of a mail that waits, and forgets its bytes. What a bounce said already stands.
+    /// Notes the outcome of a waiting mail and deletes its bytes. An earlier bounce takes precedence.
     pub(crate) fn finish(&self, done: &Done) -> io::Result<()> {
         let _settling = self.settling();
         match self.done(&done.envelope.id) {
@@ -316,28 +316,28 @@ impl Store {
         Ok(())
     }
 
-    /// Begins to look through the functions' queue; see [`Store::looked_through`].
+    /// Starts a pass over the functions' queue; see [`Store::looked_through`].
     pub(crate) fn begin_to_look(&self) -> Looking {
         Looking(self.index().count)
     }
 
-    /// The functions' whole queue was looked through, and whatever was known here was taken off it.
+    /// The functions' whole queue was read, and everything known here was removed from it.
     pub(crate) fn looked_through(&self, looking: Looking) {
         let mut index = self.index();
         index.off_queue = index.off_queue.max(looking.0);
     }
 
-    /// Reads what became of a mail.
+    /// Reads a mail's outcome.
     pub(crate) fn done(&self, id: &str) -> io::Result<Done> {
         let bytes = fs::read(self.done_place(id))?;
         Ok(serde_json::from_slice(&bytes)?)
     }
 
-    /// The functions know what became of a mail.
+    /// The functions know a mail's outcome.
     pub(crate) fn told(&self, id: &str, outcome: &MailOutcome) -> io::Result<()> {
         let _settling = self.settling();
         let mut done = self.done(id)?;
-        // A bounce may have come meanwhile.
+        // A bounce may have arrived meanwhile.
         if done.outcome() == *outcome && !done.told {
             done.told = true;
             self.note(&done)?;
@@ -350,10 +350,10 @@ impl Store {
         self.index().bounces.get(local).cloned()
     }
 
-    /// Notes that a mail which was sent came back. False if that is known already.
+    /// Notes that a sent mail bounced. Returns false if that is known already.
     pub(crate) fn bounce(&self, id: &str, reason: &str, at: Timestamp) -> io::Result<bool> {
         let _settling = self.settling();
-        // It may come before the 250 was noted.
+        // It may arrive before the 250 was noted.
         let (envelope, known) = match self.done(id) {
             Ok(done) if done.result == MailResult::Undeliverable => return Ok(false),
             Ok(done) => (done.envelope, true),
@@ -375,13 +375,13 @@ impl Store {
         Ok(true)
     }
 
-    /// Forgets what became of mails long enough ago.
+    /// Forgets old outcomes.
     pub(crate) fn clean(&self, keep_broken: Duration) -> io::Result<()> {
         self.files.clean("broken", keep_broken)?;
         self.forget(REMEMBER_MS, usize::MAX)
     }
 
-    /// Forgets what became of mails longer ago than so many milliseconds, the oldest first and so many at most.
+    /// Forgets outcomes older than `keep` milliseconds, oldest first and at most `most`.
     fn forget(&self, keep: i64, most: usize) -> io::Result<()> {
         let ids = self.index().forgettable(now(), keep);
         for id in ids.into_iter().take(most) {
@@ -397,12 +397,12 @@ impl Store {
         Ok(())
     }
 
-    /// Mails that cannot be read, or of which it cannot be read what became of them.
+    /// Mails that cannot be read, or whose outcome cannot be read.
     pub(crate) fn damaged(&self) -> usize {
         self.index().unread.len()
     }
 
-    /// Mails that wait.
+    /// Waiting mails.
     pub(crate) fn waiting(&self) -> usize {
         self.index().waiting.len()
     }
@@ -428,7 +428,7 @@ impl Store {
     }
 }
 
-/// What a mail's file says.
+/// The parsed content of a mail's file.
 fn parse(read: io::Result<(Vec<u8>, Vec<u8>)>) -> io::Result<(Envelope, Vec<u8>)> {
     let (head, bytes) = read?;
     Ok((serde_json::from_slice(&head)?, bytes))

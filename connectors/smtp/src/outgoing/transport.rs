@@ -1,7 +1,7 @@
-//! One attempt to bring a mail to the next server (RFC 5321), with lettre's connection.
+//! One attempt to deliver a mail to the next server (RFC 5321), using lettre's connection.
 //!
-//! The dialogue is spoken step by step, because what a refusal means depends on the step: at `RCPT` it is about
-//! the address, at `AUTH` about our own configuration.
+//! The dialogue is carried out step by step, because the meaning of a refusal depends on the step: at `RCPT` it is
+//! about the address, at `AUTH` about our own configuration.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -23,37 +23,37 @@ use super::bounded::Bounded;
 use super::config::{Protection, Route, Smarthost};
 use super::store::Envelope;
 
-/// Mail servers of a domain that are tried.
+/// Mail servers tried per domain.
 const MAX_SERVERS: usize = 5;
-/// Addresses of a mail server that are tried.
+/// Addresses tried per mail server.
 const MAX_ADDRESSES: usize = 3;
-/// Response codes of DNS (RFC 1035 section 4.1.1).
+/// DNS response codes (RFC 1035 section 4.1.1).
 const NOERROR: u16 = 0;
 const NXDOMAIN: u16 = 3;
-/// How long it may take to say good bye.
+/// Time limit for QUIT.
 const QUIT: Duration = Duration::from_secs(5);
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Attempt {
     /// The next server has it.
     Sent,
-    /// The address was refused for good.
+    /// The address was refused permanently.
     Undeliverable(String),
-    /// The mail was refused for good.
+    /// The mail was refused permanently.
     Failed(String),
-    /// Not now.
+    /// Temporarily refused.
     Later(String),
 }
 
-/// Brings mails.
+/// Delivers mails.
 pub(crate) struct Transport {
     pub(crate) route: Route,
     pub(crate) hello: ClientId,
     pub(crate) resolver: MessageAuthenticator,
-    /// How long it may take to reach a server.
+    /// Time limit for connecting to a server.
     pub(crate) connecting: Duration,
-    /// How long an attempt may take with one server.
+    /// Time limit for an attempt with one server.
     pub(crate) sending: Duration,
 }
 
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Transport {
 }
 
 impl Transport {
-    /// Tries once.
+    /// Makes one attempt.
     pub(crate) async fn send(&self, envelope: &Envelope, bytes: &[u8]) -> Attempt {
         let Some(letter) = Letter::new(envelope, bytes) else {
             return Attempt::Failed("the addresses cannot be said in SMTP".to_owned());
@@ -181,8 +181,8 @@ impl Transport {
         }
     }
 
-    /// Protects the connection if the server offers it; certificates are not checked, since anybody on the way
-    /// could take the offer away as well (RFC 7435).
+    /// Uses TLS if the server offers it; certificates are not checked, since an attacker in between could remove the
+    /// offer as well (RFC 7435).
     async fn to_server(&self, server: &str, address: SocketAddr, letter: &Letter<'_>) -> Attempt {
         let mut connection = match self.connect(server, address).await {
             Ok(connection) => connection,
@@ -204,7 +204,7 @@ impl Transport {
         letter.hand_over(&mut connection, server).await
     }
 
-    /// Connects to a server that is believed nothing about the length of its answers.
+    /// Connects to a server whose responses are limited in length.
     async fn connect(
         &self,
         name: &str,
@@ -230,7 +230,7 @@ impl Transport {
                     .flat_map(|record| &record.exchanges)
                     .map(|server| server.trim_end_matches('.').to_owned())
                     .collect();
-                // RFC 7505: a single dot says that there is no mail.
+                // RFC 7505: a single dot means that the domain accepts no mail.
                 if servers.iter().all(String::is_empty) && !servers.is_empty() {
                     let reason = format!("{domain} takes no mail");
                     return Err(Attempt::Undeliverable(reason));
@@ -277,7 +277,7 @@ impl Transport {
     }
 }
 
-/// What TLS to a smarthost trusts.
+/// The trusted certificates for TLS to a smarthost.
 async fn parameters(server: &Smarthost) -> Result<TlsParameters, String> {
     let mut builder = TlsParametersBuilder::new(server.host.clone());
     if let Some(path) = &server.authority {
@@ -291,7 +291,7 @@ async fn parameters(server: &Smarthost) -> Result<TlsParameters, String> {
     builder.build().map_err(|error| error.to_string())
 }
 
-/// Whether DNS says that there are no such records; everything else is only for now.
+/// Returns whether DNS says that there are no such records; any other error is temporary.
 fn is_absence(error: &mail_auth::Error) -> bool {
     match error {
         mail_auth::Error::Dns(DnsError::RecordNotFound(code)) => {
@@ -336,7 +336,7 @@ impl<'a> Letter<'a> {
                 },
             },
         };
-        // The mail is theirs or ours by now, whatever comes of this.
+        // At this point it is decided whose mail it is, whatever the result of this.
         drop(timeout(QUIT, connection.abort()).await);
         attempt
     }
@@ -348,14 +348,14 @@ enum Step {
     Other,
 }
 
-/// What a refusal means: about the address, about the mail, or only for now.
+/// The meaning of a refusal: about the address, about the mail, or temporary.
 fn refused(server: &str, error: &Error, step: Step) -> Attempt {
     let said = said(error);
     let text = format!("{server} said: {said}");
     if !error.is_permanent() {
         return Attempt::Later(format!("{server}: {error}"));
     }
-    // RFC 3463: 5.1.x is about the address, 5.2.1 a mailbox that is switched off; 5.7.x is about us.
+    // RFC 3463: 5.1.x is about the address, 5.2.1 a disabled mailbox; 5.7.x is about us.
     let about_address = match enhanced(&said) {
         Some((1, _) | (2, 1)) => true,
         Some(_) => false,
@@ -368,7 +368,7 @@ fn refused(server: &str, error: &Error, step: Step) -> Attempt {
     }
 }
 
-/// What the server said, with its code.
+/// The server's text, with its code.
 fn said(error: &Error) -> String {
     let text = error.to_string();
     text.strip_prefix("permanent error ")
@@ -394,12 +394,12 @@ fn too_long(server: &str) -> Attempt {
     Attempt::Later(format!("{server} took too long"))
 }
 
-/// Answers of DNS are not kept: the resolver does that.
+/// DNS responses are not cached here: the resolver does that.
 const NO_NAMES: Option<&NoCache> = None;
 const NO_V4: Option<&NoCache> = None;
 const NO_V6: Option<&NoCache> = None;
 
-/// A cache that is never there.
+/// A cache that never exists.
 struct NoCache;
 
 impl<K, V> mail_auth::ResolverCache<K, V> for NoCache {

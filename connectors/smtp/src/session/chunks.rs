@@ -1,36 +1,36 @@
-//! The bytes after BDAT (RFC 3030): so many as were announced, whatever they are.
+//! The bytes after BDAT (RFC 3030): as many as announced, whatever they are.
 //!
-//! Nothing in them is a command or the end of a mail, so bare LF and CR can do no harm. They become CRLF: some senders
-//! (Exchange) send mails with bare LF this way only, and whoever reads the mail later knows one kind of line end.
+//! Nothing in them is a command or the end of a mail, so bare LF and CR are harmless. They become CRLF: some senders
+//! (Exchange) can only send mails with bare LF this way, and later readers of the mail then see one kind of line end.
 
 use super::{Session, State, too_large};
 
-/// A mail that comes in chunks.
+/// A mail that is sent in chunks.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
     bytes: Vec<u8>,
-    /// Bytes of the present chunk that did not come yet.
+    /// Bytes of the current chunk that have not arrived yet.
     left: usize,
     last: bool,
-    /// Why the chunk is refused; its bytes are passed over all the same.
+    /// Why the chunk is refused; its bytes are skipped all the same.
     refused: Option<(&'static str, String)>,
 }
 
-/// What became of a chunk.
+/// The result for a chunk.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Chunk {
-    /// It is not complete.
+    /// It is incomplete.
     More,
-    /// It is complete, and so many bytes long altogether.
+    /// It is complete; the total number of bytes so far.
     Taken(usize),
     /// It was the last one.
     Last,
-    /// It was passed over.
+    /// It was skipped.
     Refused(&'static str, String),
 }
 
 impl Chunks {
-    /// Begins a chunk.
+    /// Starts a chunk.
     pub(super) fn begin(
         &mut self,
         size: usize,
@@ -45,12 +45,12 @@ impl Chunks {
         }
     }
 
-    /// Bytes that are held.
+    /// Bytes held in memory.
     pub(super) const fn held(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Takes bytes; returns how many.
+    /// Adds bytes; returns how many were used.
     pub(super) fn push(&mut self, input: &[u8]) -> (usize, Chunk) {
         let (chunk, _) = input.split_at(self.left.min(input.len()));
         self.left -= chunk.len();
@@ -69,14 +69,14 @@ impl Chunks {
         (chunk.len(), state)
     }
 
-    /// The mail, its lines ending in CRLF.
+    /// The mail, with lines ending in CRLF.
     pub(super) fn finish(self) -> Vec<u8> {
         lines(self.bytes)
     }
 }
 
 impl Session {
-    /// Begins a chunk. Its bytes come whatever is thought of them.
+    /// Starts a chunk. Its bytes will arrive whether or not it is accepted.
     pub(super) fn begin_chunk(&mut self, size: usize, last: bool) {
         let most = self.config.limits.size;
         let held = self.chunks.as_ref().map_or(0, |chunks| chunks.held());
@@ -88,7 +88,7 @@ impl Session {
             Some(_) if held + size > most => Some(("552 5.3.4", too_large(most))),
             Some(_) => None,
         };
-        // There is no use in waiting for the end of so much more.
+        // So much more that it is pointless to wait for its end.
         if refused.is_some() && size > most.saturating_mul(2) {
             self.end("552 5.3.4", &too_large(most));
             return;
@@ -100,7 +100,7 @@ impl Session {
         self.state = State::Chunk;
     }
 
-    /// Takes what there is of a chunk; false if more is needed.
+    /// Processes the available part of a chunk; returns false if more is needed.
     pub(super) fn chunk(&mut self) -> bool {
         let Some(chunks) = &mut self.chunks else {
             self.state = State::Command;
@@ -157,10 +157,10 @@ fn lines(bytes: Vec<u8>) -> Vec<u8> {
     out
 }
 
-/// Reads `BDAT 100 LAST`. Whoever announces bytes in a way that is not understood will send them as well, and they must
-/// not be taken for commands.
+/// Parses `BDAT 100 LAST`. A client whose announcement is not understood will send the bytes anyway, and they must
+/// not be interpreted as commands.
 pub(super) fn announced(line: &str) -> Option<(usize, bool)> {
-    /// More digits are no size.
+    /// More digits are not a valid size.
     const MAX_DIGITS: usize = 12;
     let mut words = line.split_ascii_whitespace().skip(1);
     let size = words.next()?;

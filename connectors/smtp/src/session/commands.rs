@@ -1,4 +1,4 @@
-//! What each command does.
+//! Handles each command.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use smtp_proto::{
 use super::chunks::announced;
 use super::{Data, Envelope, Session, State, shown, too_large};
 
-/// The address that every mail server takes mail for (RFC 5321 section 4.5.1).
+/// The address that every mail server accepts mail for (RFC 5321 section 4.5.1).
 const POSTMASTER: &str = "postmaster";
 
 impl Session {
@@ -29,7 +29,7 @@ impl Session {
             return;
         }
         match Request::parse(&mut line.iter()) {
-            // The parser gives the postmaster without a domain the address of nobody.
+            // The parser returns an empty address for the postmaster without a domain.
             Ok(Request::Rcpt { mut to }) if to.address.is_empty() && names_postmaster(line) => {
                 to.address = Cow::Borrowed(POSTMASTER);
                 self.rcpt(&to);
@@ -79,7 +79,7 @@ impl Session {
             }
             Request::Noop { .. } => self.reply("250 2.0.0", "OK"),
             Request::Help { .. } => self.reply("214 2.0.0", "see RFC 5321"),
-            // Never says who exists (RFC 5321 section 7.3).
+            // Never reveals who exists (RFC 5321 section 7.3).
             Request::Vrfy { .. } => {
                 self.reply(
                     "252 2.5.0",
@@ -131,7 +131,7 @@ impl Session {
         if self.secure || !self.config.starttls {
             self.refuse("502 5.5.1", "STARTTLS is not offered");
         } else if !self.unread().is_empty() {
-            // Bytes that came with it were not protected and must not be taken for protected ones.
+            // Bytes received with it were not protected and must not be treated as protected.
             self.end(
                 "501 5.5.2",
                 "nothing may follow STARTTLS before TLS has begun",
@@ -222,7 +222,7 @@ impl Session {
         let local = local.to_ascii_lowercase();
         let address = format!("{local}@{}", self.config.mail_domain);
         self.state = State::Lookup(address);
-        // Who never had an address here needs no question to anybody.
+        // An address that cannot exist here needs no lookup.
         if local != POSTMASTER && !protocol::is_mail_local_part(&local) {
             self.recipient(super::Recipient::Unknown);
         }
@@ -246,14 +246,14 @@ impl Session {
     }
 }
 
-/// Whether a command announces a chunk. The parser passes over blanks before a verb, and some senders write tabs; whatever
-/// any of them means by it, bytes follow.
+/// Returns whether a command announces a chunk. The parser skips spaces before a verb, and some senders write tabs;
+/// whatever they mean, bytes follow.
 fn is_bdat(line: &[u8]) -> bool {
     let verb = line.trim_ascii_start().get(..4);
     verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
 }
 
-/// Whether a command names the postmaster without a domain (RFC 5321 section 4.1.1.3).
+/// Returns whether a command names the postmaster without a domain (RFC 5321 section 4.1.1.3).
 fn names_postmaster(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line).to_ascii_lowercase();
     let inner = line

@@ -1,22 +1,22 @@
-//! The bytes after DATA: lines that end in CRLF, up to a line with a dot alone.
+//! The bytes after DATA: lines that end in CRLF, up to a line with a single dot.
 //!
-//! Nothing else ends a line or a mail. A sender that takes a bare LF or CR for the end of a line would have
-//! other servers see other mails than this one does (SMTP smuggling), so such a mail is refused.
+//! Nothing else ends a line or a mail. A sender that uses a bare LF or CR as a line end would make other servers see
+//! other mails than this one does (SMTP smuggling), so such a mail is refused.
 
-/// What became of the bytes.
+/// The result for some bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Progress {
-    /// All were taken, the mail goes on.
+    /// All were used; the mail continues.
     More,
     /// The mail ended.
     End,
     /// A line ends with LF or CR alone.
     Bare,
-    /// So much more than the limit came that there is no use in waiting for the end.
+    /// So far above the limit that it is pointless to wait for the end.
     Flood,
 }
 
-/// A mail that ended is larger than allowed. The rest of it was read, so that its sender sees the answer.
+/// A complete mail is larger than allowed. The rest of it was read, so that its sender sees the response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct TooLarge;
 
@@ -35,7 +35,7 @@ enum At {
 pub(super) struct Data {
     bytes: Vec<u8>,
     at: At,
-    /// Bytes that came, those over the limit included.
+    /// Bytes received, including those over the limit.
     total: usize,
     max_size: usize,
 }
@@ -50,7 +50,7 @@ impl Data {
         }
     }
 
-    /// Bytes that are held.
+    /// Bytes held in memory.
     pub(super) const fn held(&self) -> usize {
         self.bytes.len()
     }
@@ -64,7 +64,7 @@ impl Data {
         }
     }
 
-    /// Takes bytes; returns how many.
+    /// Adds bytes; returns how many were used.
     pub(super) fn push(&mut self, input: &[u8]) -> (usize, Progress) {
         for (index, &byte) in input.iter().enumerate() {
             self.at = match (self.at, byte) {

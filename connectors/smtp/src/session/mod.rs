@@ -1,8 +1,8 @@
-//! One SMTP connection as a state machine: bytes and answers in, steps out. No sockets, no clock.
+//! An SMTP connection as a state machine: bytes and answers in, steps out. No sockets, no clock.
 //!
-//! RFC 5321 with PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), STARTTLS (3207), CHUNKING (3030)
-//! and ENHANCEDSTATUSCODES (2034). It takes mail for the addresses of one domain that somebody made, and relays
-//! nothing. Lines end in CRLF and nothing else, but in chunks, whose end no line can feign.
+//! RFC 5321 with PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), STARTTLS (3207), CHUNKING
+//! (3030) and ENHANCEDSTATUSCODES (2034). It accepts mail for existing addresses of one domain, and relays nothing.
+//! Lines end in CRLF and nothing else, except in chunks, whose end no line can imitate.
 
 mod chunks;
 mod commands;
@@ -17,33 +17,33 @@ use data::{Data, Progress, TooLarge};
 
 use crate::config::Limits;
 
-/// What does not change from connection to connection.
+/// The configuration shared by all connections.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
-    /// Name by which the server greets.
+    /// The server's name in its greeting.
     pub hostname: String,
-    /// The domain whose addresses are taken, lower case.
+    /// The domain whose addresses are accepted, in lower case.
     pub mail_domain: String,
     /// Whether STARTTLS is offered.
     pub starttls: bool,
-    /// Bounds.
+    /// Limits.
     pub limits: Limits,
 }
 
 /// What has to happen next.
 #[derive(Debug)]
 pub enum Step {
-    /// Bytes of the client are needed: [`Session::receive`].
+    /// Bytes from the client are needed: [`Session::receive`].
     Receive,
-    /// These bytes go to the client.
+    /// Send these bytes to the client.
     Send(Vec<u8>),
-    /// TLS begins; then [`Session::secured`].
+    /// Start TLS, then call [`Session::secured`].
     StartTls,
-    /// Is there such an address? Then [`Session::recipient`].
+    /// Look up whether this address exists, then call [`Session::recipient`].
     Lookup(String),
-    /// A mail is complete; once it is durable, or refused, [`Session::delivered`].
+    /// A mail is complete; once it is durable or refused, call [`Session::delivered`].
     Deliver(Box<Mail>),
-    /// The connection ends.
+    /// Close the connection.
     Close,
 }
 
@@ -54,18 +54,18 @@ pub enum Recipient {
     Known,
     /// It does not.
     Unknown,
-    /// It got too many mails lately.
+    /// It received too many mails recently.
     Busy,
-    /// Nobody can tell at the moment.
+    /// It cannot be determined at the moment.
     Unavailable,
-    /// There is no room for a mail, whoever it is for.
+    /// There is no room for a mail, whoever its recipient.
     NoRoom,
 }
 
-/// What becomes of a mail.
+/// The decision about a mail.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
-    /// It is durable, under this id.
+    /// It is durable, with this id.
     Queued(String),
     /// It is refused: code with enhanced code, and a sentence.
     Refused(&'static str, String),
@@ -74,22 +74,22 @@ pub enum Verdict {
 /// A complete mail with its envelope.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mail {
-    /// What the client calls itself.
+    /// The client's name for itself.
     pub helo: String,
-    /// The protocol as in `Received`: SMTP, ESMTP, ESMTPS, UTF8SMTP… (RFC 3848, RFC 6531).
+    /// The protocol for `Received`: SMTP, ESMTP, ESMTPS, UTF8SMTP… (RFC 3848, RFC 6531).
     pub protocol: &'static str,
     /// The envelope's sender; empty for notifications.
     pub from: String,
-    /// Addresses that exist, lower case, each once.
+    /// Existing addresses in lower case, each once.
     pub to: Vec<String>,
-    /// The mail, lines ending in CRLF.
+    /// The mail, with lines ending in CRLF.
     pub bytes: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
 struct Envelope {
     from: String,
-    /// How large the mail is said to be, bytes; nothing if that was not said.
+    /// The announced size of the mail in bytes, if any.
     size: usize,
     utf8: bool,
     to: Vec<String>,
@@ -99,29 +99,29 @@ struct Envelope {
 enum State {
     Command,
     Data(Box<Data>),
-    /// Bytes of a chunk come.
+    /// Receiving the bytes of a chunk.
     Chunk,
     Lookup(String),
     Delivering(Option<Box<Mail>>),
-    /// After the answer to STARTTLS was sent.
+    /// After the response to STARTTLS was sent.
     Securing,
     Closing,
 }
 
-/// One connection.
+/// A connection.
 #[derive(Debug)]
 pub struct Session {
     config: Arc<SessionConfig>,
     state: State,
     input: Vec<u8>,
-    /// Where the unread input begins.
+    /// Start of the unread input.
     start: usize,
     out: Vec<u8>,
     helo: Option<String>,
     extended: bool,
     secure: bool,
     envelope: Option<Envelope>,
-    /// What came of a mail in chunks.
+    /// A mail being received in chunks.
     chunks: Option<Box<Chunks>>,
     commands: u32,
     bad: u32,
@@ -129,7 +129,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a connection; the first step greets.
+    /// Starts a connection; the first step sends the greeting.
     #[must_use]
     pub fn new(config: Arc<SessionConfig>) -> Self {
         let mut session = Self {
@@ -152,7 +152,7 @@ impl Session {
         session
     }
 
-    /// Takes bytes of the client.
+    /// Adds bytes from the client.
     pub fn receive(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.input.drain(..self.start);
@@ -161,7 +161,7 @@ impl Session {
         self.input.extend_from_slice(bytes);
     }
 
-    /// Bytes of a mail that is being received.
+    /// Bytes of a mail being received.
     #[must_use]
     pub fn held(&self) -> usize {
         match &self.state {
@@ -170,13 +170,13 @@ impl Session {
         }
     }
 
-    /// How large the mail is said to be whose recipients are looked up, bytes.
+    /// The announced size, in bytes, of the mail whose recipients are being looked up.
     #[must_use]
     pub fn announced(&self) -> usize {
         self.envelope.as_ref().map_or(0, |envelope| envelope.size)
     }
 
-    /// Says what has to happen next.
+    /// Returns what has to happen next.
     pub fn next_step(&mut self) -> Step {
         loop {
             match &mut self.state {
@@ -222,7 +222,7 @@ impl Session {
         }
     }
 
-    /// Goes on after [`Step::StartTls`]: whatever was said before is forgotten (RFC 3207 section 4.2).
+    /// Continues after [`Step::StartTls`]: everything sent before is forgotten (RFC 3207 section 4.2).
     pub fn secured(&mut self) {
         self.secure = true;
         self.helo = None;
@@ -277,7 +277,7 @@ impl Session {
         }
     }
 
-    /// Ends the connection with a reason: nothing came for too long, or the server stops.
+    /// Ends the connection with a reason: silence for too long, or the server is stopping.
     pub fn end(&mut self, code: &str, sentence: &str) {
         self.reply(code, sentence);
         self.state = State::Closing;
@@ -291,7 +291,7 @@ impl Session {
         self.input.get(self.start..).unwrap_or_default()
     }
 
-    /// Handles the next command line; false if there is none yet.
+    /// Handles the next command line; returns false if there is none yet.
     fn line(&mut self) -> bool {
         let most = self.config.limits.command_line;
         let unread = self.unread();
@@ -319,7 +319,7 @@ impl Session {
         true
     }
 
-    /// Takes what there is of a mail; false if more is needed.
+    /// Processes the available part of a mail; returns false if more is needed.
     fn data(&mut self) -> bool {
         let State::Data(data) = &mut self.state else {
             return true;
@@ -343,7 +343,7 @@ impl Session {
         true
     }
 
-    /// Forgets a mail that was begun.
+    /// Forgets a mail in progress.
     fn forget(&mut self) {
         self.envelope = None;
         self.chunks = None;
@@ -384,13 +384,13 @@ impl Session {
     fn reply(&mut self, code: &str, sentence: &str) {
         self.out.extend_from_slice(code.as_bytes());
         self.out.push(b' ');
-        // Whatever found its way into a sentence, an answer is one line of ASCII.
+        // Whatever is in a sentence, a response is one line of ASCII.
         self.out
             .extend(sentence.bytes().filter(|byte| (b' '..=b'~').contains(byte)));
         self.out.extend_from_slice(b"\r\n");
     }
 
-    /// Refuses something; who is refused too often is sent away.
+    /// Refuses something; a client refused too often is disconnected.
     fn refuse(&mut self, code: &str, sentence: &str) {
         self.bad += 1;
         self.reply(code, sentence);
@@ -400,14 +400,14 @@ impl Session {
     }
 }
 
-/// Answers that may wait before they are sent, bytes.
+/// Bytes of responses that may be queued before they are sent.
 const MAX_ANSWERS: usize = 16 * 1024;
 
 fn too_large(limit: usize) -> String {
     format!("the mail is larger than {limit} bytes")
 }
 
-/// What of an address may stand in an answer.
+/// The part of an address that may be shown in a response.
 fn shown(text: &str) -> String {
     text.chars().take(100).collect()
 }

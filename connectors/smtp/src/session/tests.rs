@@ -21,7 +21,7 @@ fn session(change: impl FnOnce(&mut SessionConfig)) -> Session {
     Session::new(Arc::new(config))
 }
 
-/// Runs until bytes are needed; knows one address. Returns what the client sees, and the mails.
+/// Runs until bytes are needed; one address exists. Returns what the client sees, and the mails.
 fn run(session: &mut Session, input: &[u8]) -> (String, Vec<Mail>) {
     session.receive(input);
     let (mut said, mut mails) = (String::new(), Vec::new());
@@ -224,7 +224,7 @@ fn a_mail_in_chunks() {
     );
     assert_eq!(mails.len(), 1);
 
-    // Bytes of a chunk are never commands, whatever is wrong with it.
+    // A chunk's bytes are never commands, whatever is wrong with it.
     for (input, expected) in [
         ("EHLO a\r\nBDAT 6\r\nQUIT\r\nNOOP\r\n".to_owned(), "503,250"),
         (
@@ -272,7 +272,7 @@ fn a_mail_in_chunks() {
     }
 }
 
-/// However the command is spelled: what follows it is a chunk for its sender.
+/// However the command is spelled, its sender considers what follows a chunk.
 #[test]
 fn bytes_of_a_chunk_are_no_commands_however_it_was_announced() {
     let begin = format!("EHLO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<{HERE}>\r\n");
@@ -286,7 +286,7 @@ fn bytes_of_a_chunk_are_no_commands_however_it_was_announced() {
                     assert!(!said.contains("221"), "{input:?}: {said}");
                     assert!(!said.ends_with("<closed>"), "{input:?}: {said}");
                     assert_eq!(mails[0].bytes, b"QUIT\r\n", "{input:?}");
-                    // Nobody knows how much follows one that is not understood.
+                    // It is unknown how much follows one that is not understood.
                     let input =
                         format!("{begin}{before}{verb}{between}six{after}\r\nQUIT\r\nNOOP\r\n");
                     let (said, mails) = run(&mut session(|_| ()), input.as_bytes());
@@ -299,7 +299,7 @@ fn bytes_of_a_chunk_are_no_commands_however_it_was_announced() {
             }
         }
     }
-    // The others begin with blanks as well.
+    // The others begin with spaces as well.
     let input = format!(
         " EHLO a\r\n  mail FROM:<a@b.c>\r\n RCPT TO:<{HERE}>\r\n  data\r\nQUIT\r\n.\r\n NOOP\r\n"
     );

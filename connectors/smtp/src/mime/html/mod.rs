@@ -1,6 +1,6 @@
-//! What a page of HTML says, as text.
+//! Converts HTML to text.
 //!
-//! One pass, linear: tags become borders, what is hidden stays hidden, and the address of a link stands behind it.
+//! One pass, linear: tags become separators, hidden content stays hidden, and a link's URL follows its text.
 
 mod style;
 mod tag;
@@ -14,9 +14,9 @@ use style::{Classes, is_hidden, is_tiny};
 use tag::Tag;
 use writer::Writer;
 
-/// Longest name of a character, `&CounterClockwiseContourIntegral;`.
+/// Maximum length of a character reference, `&CounterClockwiseContourIntegral;`.
 const MAX_ENTITY: usize = 40;
-/// Elements whose content is not for people.
+/// Elements whose content is not shown.
 const RAW: &[&str] = &[
     "script", "style", "title", "textarea", "template", "svg", "object",
 ];
@@ -39,7 +39,7 @@ const PARAGRAPHS: &[&str] = &[
     "pre",
     "ul",
 ];
-/// Elements that rows of a table lie between, or that are such.
+/// Elements that are table rows or separate them.
 const ROWS: &[&str] = &["caption", "table", "tbody", "tfoot", "thead", "tr"];
 /// Elements with lines of their own.
 const BLOCKS: &[&str] = &[
@@ -66,10 +66,10 @@ const BLOCKS: &[&str] = &[
     "section",
 ];
 
-/// Most elements in each other that change whether their letters have a size.
+/// Maximum nesting of elements that change whether letters have a size.
 const MAX_SIZES: usize = 100;
 
-/// Reads a page; a page of which everything is hidden is shown all the same.
+/// Converts a page; if everything in it is hidden, it is shown nevertheless.
 pub(crate) fn text(html: &str) -> String {
     let shown = Reader::new(html, true).read();
     if shown.trim().is_empty() {
@@ -84,9 +84,10 @@ struct Reader<'a> {
     at: usize,
     hiding: bool,
     classes: Classes,
-    /// The element that is hidden, and how many of its name are open in it.
+    /// The hidden element, and how many elements of its name are open in it.
     hidden: Option<(String, usize)>,
-    /// The elements that make letters of no size or of some size again, and how many of its name are open in each.
+    /// The elements that set the letters' size to zero or back, and how many elements of the same name are open in
+    /// each.
     sizes: Vec<(String, usize, bool)>,
     link: Option<(String, usize)>,
     preformatted: usize,
@@ -139,7 +140,7 @@ impl<'a> Reader<'a> {
         self.hiding && self.sizes.last().is_some_and(|(_, _, tiny)| *tiny)
     }
 
-    /// Follows the size of letters, which what lies in an element has from it.
+    /// Tracks the size of letters, which elements inherit.
     fn size(&mut self, tag: &Tag) {
         if let Some((name, depth, _)) = self.sizes.last_mut()
             && *name == tag.name
@@ -172,7 +173,7 @@ impl<'a> Reader<'a> {
                     self.at += length;
                     self.tag(&tag);
                 }
-                // The end came within a tag.
+                // The end is within a tag.
                 None if Tag::begins(rest) => self.at = all,
                 None => {
                     self.say("<");
@@ -245,14 +246,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Shows where a link leads, unless its text says so.
+    /// Shows a link's URL, unless its text contains it.
     fn link_ends(&mut self) {
         if let Some((address, start)) = self.link.take() {
             self.out.address(&address, start);
         }
     }
 
-    /// Passes over an element whose content is no text.
+    /// Skips an element whose content is not text.
     fn skip(&mut self, name: &str) {
         let rest = self.html.get(self.at..).unwrap_or_default();
         let mut from = 0;
@@ -277,7 +278,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A character that is written by name, and how long that is.
+/// A character reference's character, and its length.
 fn entity(text: &str) -> (String, usize) {
     look(MAX_ENTITY.min(text.len()));
     let inner = text.get(1..).unwrap_or_default();
@@ -290,7 +291,7 @@ fn entity(text: &str) -> (String, usize) {
     };
     let name = inner.get(..length).unwrap_or_default();
     let ended = inner.as_bytes().get(length) == Some(&b';');
-    // Few are understood without their end.
+    // Few are recognised without a semicolon.
     if !ended
         && !name.starts_with('#')
         && !matches!(name, "nbsp" | "amp" | "lt" | "gt" | "quot" | "copy" | "reg")
@@ -320,10 +321,10 @@ fn decoded(text: &str) -> String {
     out
 }
 
-/// Longest address that is shown, characters.
+/// Maximum length of a URL that is shown, in characters.
 const MAX_ADDRESS: usize = 2_000;
 
-/// Where a link leads, if that is for people.
+/// A link's URL, if it is meaningful to people.
 fn address(href: &str) -> Option<String> {
     let address: String = decoded(href)
         .chars()

@@ -1,13 +1,13 @@
-//! What is hidden by its style: the lines that a mail has for the list of mails only.
+//! Content that is hidden by its style, such as the preview text for a list of mails.
 
 use std::collections::HashSet;
 
-/// Most classes that are remembered.
+/// Maximum number of classes remembered.
 const MAX_CLASSES: usize = 200;
-/// Longest selector and longest style that are looked at, bytes.
+/// Maximum length of a selector or a style that is examined, in bytes.
 const MAX_STYLE: usize = 4 * 1024;
 
-/// Whether declarations hide an element.
+/// Returns whether declarations hide an element.
 pub(super) fn is_hidden(style: &str) -> bool {
     let style = style.get(..MAX_STYLE).unwrap_or(style);
     let (mut low, mut cut) = (false, false);
@@ -29,7 +29,7 @@ pub(super) fn is_hidden(style: &str) -> bool {
     low && cut
 }
 
-/// Whether declarations make letters of no size, or letters of some size again; none if they say nothing about it.
+/// Returns whether declarations set the letters' size to zero, or to something else; `None` if they do not set it.
 pub(super) fn is_tiny(style: &str) -> Option<bool> {
     let style = style.get(..MAX_STYLE).unwrap_or(style);
     let declarations = style.split(';').filter_map(|one| one.split_once(':'));
@@ -43,12 +43,12 @@ fn is_zero(value: &str) -> bool {
     number.parse::<f64>().is_ok_and(|number| number == 0.0)
 }
 
-/// Classes that a page hides, wherever they are.
+/// Classes that a page hides, wherever they are used.
 #[derive(Debug, Default)]
 pub(super) struct Classes(HashSet<String>);
 
 impl Classes {
-    /// Reads a style sheet: rules outside of conditions whose selector is a class, with or without an element.
+    /// Parses a style sheet: unconditional rules whose selector is a class, with or without an element.
     pub(super) fn learn(&mut self, sheet: &str) {
         let mut depth = 0_usize;
         let mut start = 0;
@@ -78,7 +78,7 @@ impl Classes {
     }
 
     fn add(&mut self, selectors: &str) {
-        // Comments may stand before the first.
+        // Comments may precede the first.
         let selectors = selectors.rsplit("*/").next().unwrap_or_default();
         for selector in selectors.get(..MAX_STYLE).unwrap_or(selectors).split(',') {
             let Some((element, class)) = selector.trim().split_once('.') else {
@@ -94,7 +94,7 @@ impl Classes {
         }
     }
 
-    /// Whether an element with these classes is hidden.
+    /// Returns whether an element with these classes is hidden.
     pub(super) fn hide(&self, classes: &str) -> bool {
         !self.0.is_empty()
             && classes

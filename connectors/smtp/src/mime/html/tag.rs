@@ -1,11 +1,11 @@
-//! One tag and what of it matters.
+//! A tag and its relevant attributes.
 
-/// A tag. Names are in lower case, values as they are written.
+/// A tag. Names are in lower case, values as written.
 #[derive(Debug, Default)]
 pub(super) struct Tag {
     pub(super) name: String,
     pub(super) closing: bool,
-    /// Whether it ends itself, `<br/>`.
+    /// Whether it closes itself, `<br/>`.
     pub(super) empty: bool,
     pub(super) hidden: bool,
     pub(super) style: String,
@@ -14,18 +14,18 @@ pub(super) struct Tag {
     pub(super) alt: String,
 }
 
-/// Longest name that matters.
+/// Maximum length of a relevant name.
 const MAX_NAME: usize = 32;
 
 impl Tag {
-    /// Whether a tag begins here.
+    /// Returns whether a tag begins here.
     pub(super) fn begins(text: &str) -> bool {
         let inner = text.get(1..).unwrap_or_default();
         let inner = inner.strip_prefix('/').unwrap_or(inner);
         inner.starts_with(|c: char| c.is_ascii_alphabetic())
     }
 
-    /// Reads the tag that begins here, and says how long it is; none if there is none or it does not end.
+    /// Parses the tag that begins here, and returns its length; `None` if there is none or it does not end.
     pub(super) fn read(text: &str) -> Option<(Self, usize)> {
         if !Self::begins(text) {
             return None;
@@ -96,7 +96,7 @@ impl<'a> Scan<'a> {
         word
     }
 
-    /// A value, quoted or not; none if its quotes do not end.
+    /// A value, quoted or not; `None` if its quotes do not end.
     fn value(&mut self) -> Option<&'a str> {
         self.word(|c| !c.is_whitespace());
         for quote in ['"', '\''] {

@@ -12,7 +12,7 @@ fn borders_hidden_things_and_links() {
             "<table><tr><td>Total</td><td>5 EUR</td></tr><tr><td>Tax</td><td>1</td></tr></table>",
             "Total 5 EUR\nTax 1",
         ),
-        // As Outlook and newsletters write it.
+        // As written by Outlook and newsletters.
         (
             "a<table><tr><td><p>Total</p></td>\n<td><p>5 EUR</p></td></tr>\n<tr><td><div>Tax</div></td><td><p>1</p></td></tr></table>b",
             "a\nTotal 5 EUR\nTax 1\nb",

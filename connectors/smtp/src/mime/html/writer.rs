@@ -1,6 +1,6 @@
-//! Text with borders that are written only once something follows.
+//! Text with separators that are written only once something follows.
 
-/// Longest text that is made, bytes; more is not shown anyway.
+/// Maximum length of the text produced, in bytes; more is not shown anyway.
 const MAX_TEXT: usize = 4 * protocol::MAX_MAIL_TEXT;
 
 #[derive(Debug, Default)]
@@ -9,13 +9,13 @@ pub(super) struct Writer {
     lines: usize,
     space: bool,
     bullet: bool,
-    /// Whether the lines that are to come end a row.
+    /// Whether the pending line ends finish a row.
     row: bool,
-    /// Whether nothing was written in a cell yet.
+    /// Whether nothing has been written in a cell yet.
     fresh: bool,
     /// Whether a cell has several lines.
     broken: bool,
-    /// What joins the last letter with the next, if one follows.
+    /// A character that joins the last letter and the next, if one follows.
     joiner: Option<char>,
 }
 
@@ -24,9 +24,9 @@ impl Writer {
         self.out.len()
     }
 
-    /// At least so many line ends before what follows.
+    /// Requires at least this many line ends before what follows.
     pub(super) fn block(&mut self, lines: usize) {
-        // A cell stands in the line of its row.
+        // A cell is on its row's line.
         if self.fresh {
             return;
         }
@@ -47,10 +47,10 @@ impl Writer {
         self.row = true;
     }
 
-    /// A cell begins or ends: what it has in one line stays in the line of the row.
+    /// A cell begins or ends: a one-line cell stays on its row's line.
     pub(super) fn cell(&mut self) {
         if !self.row && !self.fresh {
-            // After several lines the next cell is not in the last of them.
+            // After several lines, the next cell does not continue the last of them.
             self.lines = usize::from(self.broken);
             self.broken = false;
         }
@@ -77,9 +77,9 @@ impl Writer {
                     self.borders();
                     self.out.push(c);
                 }
-                // Fillers that keep the first line short in a list of mails.
+                // Fillers that shorten the preview in a list of mails.
                 '\u{34f}' | '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' => {}
-                // Between letters they matter, elsewhere they are fillers too.
+                // Between letters they are significant, elsewhere they are fillers too.
                 '\u{200c}' | '\u{200d}' => self.joiner = Some(c),
                 c if c.is_whitespace() => self.space = true,
                 c => {
@@ -115,7 +115,7 @@ impl Writer {
         (self.row, self.fresh) = (false, false);
     }
 
-    /// Where a link leads whose text began at a place, unless the text says so.
+    /// Shows the URL of a link whose text began at a position, unless the text contains it.
     pub(super) fn address(&mut self, address: &str, start: usize) {
         let said = self.out.get(start..).unwrap_or_default();
         if self.out.len() + address.len() >= MAX_TEXT || said.contains(bare(address)) {
@@ -133,7 +133,7 @@ impl Writer {
     }
 }
 
-/// An address as people write it.
+/// A URL as people write it.
 fn bare(address: &str) -> &str {
     let address = address.split_once("://").map_or(address, |(_, rest)| rest);
     address

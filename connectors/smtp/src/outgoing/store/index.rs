@@ -1,34 +1,34 @@
-//! What is in the folder, in memory: how much waits, and of which mails it is known what became of them.
+//! The in-memory index of the folder: the waiting mails, and the mails whose outcome is known.
 
 use std::collections::{HashMap, HashSet};
 
 use protocol::Timestamp;
 
-/// Milliseconds of a day.
+/// Milliseconds per day.
 pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// How long it is remembered if the functions do not take it.
+/// How long outcomes that the functions do not accept are remembered.
 const UNTOLD_MS: i64 = 60 * DAY_MS;
 
-/// See the module.
+/// The index.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// How large each is that waits, bytes.
+    /// Size of each waiting mail, in bytes.
     pub(super) waiting: HashMap<String, u64>,
-    /// How large they are together.
+    /// Their total size.
     pub(super) bytes: u64,
-    /// Mails of which it is known what became of them.
+    /// Mails whose outcome is known.
     pub(super) noted: HashMap<String, Noted>,
-    /// How many were noted so far.
+    /// How many outcomes were noted so far.
     pub(super) count: u64,
-    /// Those that were noted before the functions' whole queue was looked through: of these they have no task any more.
+    /// Outcomes noted before the functions' whole queue was read: no tasks exist for them any longer.
     pub(super) off_queue: u64,
-    /// Whose bounce address it is.
+    /// The mail of each bounce address.
     pub(super) bounces: HashMap<String, String>,
-    /// Those that could not be read, or whose outcome could not, when they were looked at last.
+    /// Mails that could not be read, or whose outcome could not, at the last attempt.
     pub(super) unread: HashSet<String>,
 }
 
-/// What of a note is needed to forget it.
+/// The part of an outcome needed to forget it.
 #[derive(Debug)]
 pub(super) struct Noted {
     at: Timestamp,
@@ -68,7 +68,7 @@ impl Index {
         self.noted.len() + self.waiting.len() >= most
     }
 
-    /// Ids that may be forgotten if that takes so long for those that the functions know of, oldest first.
+    /// Ids that may be forgotten, if `keep` has passed for those the functions know, oldest first.
     pub(super) fn forgettable(&self, now: Timestamp, keep: i64) -> Vec<String> {
         let is_old = |noted: &Noted| {
             let keep = if noted.told { keep } else { UNTOLD_MS };
@@ -84,6 +84,6 @@ impl Index {
     }
 }
 
-/// What was noted before somebody began to look through the functions' queue.
+/// The outcomes noted before a pass over the functions' queue started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Looking(pub(super) u64);

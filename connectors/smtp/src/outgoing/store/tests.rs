@@ -1,4 +1,4 @@
-//! The queue of mails that leave, on disks that fail.
+//! The queue of outgoing mails, on disks that fail.
 
 use durable::Refusal;
 use durable::contract::{self, Keeper, Newest};
@@ -29,13 +29,13 @@ fn done(id: &str, result: MailResult) -> Done {
     }
 }
 
-/// The functions' queue was looked through.
+/// The functions' whole queue was read.
 fn look_through(store: &Store) {
     let looking = store.begin_to_look();
     store.looked_through(looking);
 }
 
-/// Notes that a mail was sent so many milliseconds ago.
+/// Notes that a mail was sent `ago` milliseconds ago.
 fn sent(store: &Store, id: &str, ago: i64) {
     let at = now().plus_millis(-ago);
     let done = Done {
@@ -162,7 +162,7 @@ fn what_waits_has_a_bound_in_bytes_and_leaves_the_reserve() {
         store.accept(&envelope("c"), &[b'x'; 100]).unwrap(),
         Kept::New
     );
-    // What was there counts after a start.
+    // Existing files count after a start.
     let store = open();
     assert_eq!(
         store.accept(&envelope("b"), &[b'x'; 900]).unwrap(),
@@ -177,7 +177,7 @@ fn what_waits_has_a_bound_in_bytes_and_leaves_the_reserve() {
     store.finish(&done("b", MailResult::Sent)).unwrap();
     store.finish(&done("c", MailResult::Sent)).unwrap();
     assert_eq!(store.index().bytes, 0);
-    // The disk is full but for what is left to what must go on.
+    // The disk is full except for the space reserved for essential work.
     let size = 1_000_000;
     let full = durable::Space {
         size,
@@ -255,7 +255,7 @@ fn what_became_of_a_mail_is_forgotten_once_nobody_needs_it() {
     let looking = store.begin_to_look();
     store.clean(keep).unwrap();
     assert_eq!(known(&store).len(), 5);
-    // What was done meanwhile may be there still.
+    // What was done meanwhile may still be there.
     sent(&store, "later", 61 * DAY_MS);
     store.looked_through(looking);
     store.clean(keep).unwrap();
@@ -279,7 +279,7 @@ fn what_became_of_mails_is_bounded_in_number_and_no_mail_is_sent_twice() {
     }
     tell(&store, "a");
     tell(&store, "b");
-    // The functions may still have the tasks: what is new waits there, and no task that comes again is taken for new.
+    // The functions may still have the tasks: new ones wait there, and no repeated task is taken for a new one.
     assert_eq!(accept(&store, "d"), Kept::Full);
     assert!(!store.knows("d"));
     for id in ["a", "b", "c"] {
@@ -289,7 +289,7 @@ fn what_became_of_mails_is_bounded_in_number_and_no_mail_is_sent_twice() {
     assert_eq!(accept(&store, "d"), Kept::New);
     assert!(!store.knows("a"), "the oldest that the functions know of");
     assert_eq!(store.bounced("a"), None);
-    // One is too young, of one the functions do not know, and one waits.
+    // One is too recent, the functions do not know about one, and one is waiting.
     assert_eq!(accept(&store, "e"), Kept::Full);
     tell(&store, "c");
     assert_eq!(accept(&store, "e"), Kept::New);
@@ -298,7 +298,7 @@ fn what_became_of_mails_is_bounded_in_number_and_no_mail_is_sent_twice() {
     assert_eq!(names.count(), 1);
 }
 
-/// The name of a mail of which it is known what became of it.
+/// The name of a mail whose outcome is known.
 const SENT: &str = "sent";
 
 impl Keeper for Store {
