@@ -160,7 +160,7 @@ impl Dummy {
                 self.done(request, Err(error.to_owned())).await
             }
             kind => {
-                let error = format!("platform {} cannot do {kind}.", self.descriptor.id);
+                let error = format!("platform {} does not support {kind}.", self.descriptor.id);
                 self.done(request, Err(error)).await
             }
         }
@@ -183,7 +183,9 @@ impl Dummy {
         activity: Activity,
     ) -> Result<(), Gone> {
         let To::Room(room) = To::of(activity.target.as_ref()) else {
-            return self.done(request, Err("that is no room.".to_owned())).await;
+            return self
+                .done(request, Err("that is not a room.".to_owned()))
+                .await;
         };
         let joins = activity.kind == "join";
         let was_in = self.connection.channels.contains(&room);

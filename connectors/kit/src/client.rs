@@ -192,7 +192,7 @@ impl FunctionsClient {
         let mut assigned = Assigned::read(answer.assignments.unwrap_or_default());
         for account in answer.unclear {
             if let Some(left_out) = NOT_GIVEN.say() {
-                tracing::warn!(%account, left_out, "the functions cannot read an account's connections now; they stay as they are");
+                tracing::warn!(%account, left_out, "the functions cannot read an account's connections right now; they stay as they are");
             }
             assigned.unclear.push(account);
         }
@@ -262,7 +262,7 @@ impl FunctionsClient {
                 // Another version of this connector may understand it.
                 Err(error) => {
                     if let Some(left_out) = UNKNOWN_TASK.say() {
-                        tracing::error!(task = id, %error, left_out, "a task cannot be understood; it waits");
+                        tracing::error!(task = id, %error, left_out, "a task cannot be parsed; it stays in the queue");
                     }
                 }
             }
@@ -305,7 +305,7 @@ impl FunctionsClient {
                     tracing::warn!(
                         what,
                         error,
-                        "the functions could not maintain it; it is tried again every hour"
+                        "a maintenance task of the functions failed; it is retried every hour"
                     );
                 }
             }
@@ -313,7 +313,7 @@ impl FunctionsClient {
                 let error = error.to_string();
                 tracing::warn!(
                     error,
-                    "the functions did not say whether they maintained what is due"
+                    "the functions did not report the result of maintenance"
                 );
             }
         }
@@ -335,10 +335,7 @@ impl FunctionsClient {
                 Err(error) => {
                     let text = error.to_string();
                     if complained.as_ref() != Some(&text) {
-                        tracing::warn!(
-                            error = text,
-                            "this connector cannot register; trying again"
-                        );
+                        tracing::warn!(error = text, "this connector cannot register; retrying");
                         complained = Some(text);
                     }
                     backoff.pause()
@@ -443,7 +440,7 @@ impl Assigned {
                 (Ok(assignment), _) => assigned.assignments.push(assignment),
                 (Err(_), Some(account)) => {
                     if let Some(left_out) = UNCLEAR.say() {
-                        tracing::error!(%account, left_out, "a connection of an account cannot be understood; its connections stay as they are");
+                        tracing::error!(%account, left_out, "a connection of an account cannot be parsed; its connections stay as they are");
                     }
                     assigned.unclear.push(account);
                 }
@@ -451,7 +448,7 @@ impl Assigned {
                     if let Some(left_out) = NOBODYS.say() {
                         tracing::error!(
                             left_out,
-                            "a connection cannot be understood, nor whose it is; none is stopped"
+                            "a connection and its account cannot be parsed; no connection is stopped"
                         );
                     }
                     assigned.incomplete = true;

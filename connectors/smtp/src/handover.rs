@@ -91,7 +91,7 @@ fn tell_set_aside(id: &str, reason: &str) {
             id,
             reason,
             left_out,
-            "a mail could not be taken apart; it is kept aside in broken/"
+            "a mail could not be parsed; it is kept aside in broken/"
         );
     }
 }
@@ -163,7 +163,7 @@ impl Handover {
                         id,
                         error,
                         left_out,
-                        "a mail cannot be handed over yet; it waits in the queue"
+                        "a mail cannot be handed over yet; it stays in the queue"
                     );
                 }
                 complained = error;
@@ -178,7 +178,7 @@ impl Handover {
             tracing::warn!(
                 id,
                 left_out,
-                "the process ended while it worked on a mail; it is tried once more, alone"
+                "the process ended while processing a mail; retrying it alone"
             );
         }
         let reason = match self.take_apart(id, true).await {
@@ -186,7 +186,7 @@ impl Handover {
             Ok(Apart::Pieces(_) | Apart::Gone) => return,
             Err(error) => {
                 if let Some(left_out) = NOT_LOOKED_AT.say() {
-                    tracing::warn!(id, error, left_out, "a mail cannot be looked at yet");
+                    tracing::warn!(id, error, left_out, "a mail cannot be parsed yet");
                 }
                 return;
             }
@@ -195,7 +195,7 @@ impl Handover {
         if let Err(error) = self.blocking(id, Queue::set_aside).await
             && let Some(left_out) = NOT_SET_ASIDE.say()
         {
-            tracing::error!(id, error, left_out, "a mail cannot be put aside");
+            tracing::error!(id, error, left_out, "a mail cannot be set aside");
         }
     }
 

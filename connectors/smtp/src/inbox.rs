@@ -126,7 +126,7 @@ impl Inbox {
         let work = move || {
             mime::check(&looked_at.bytes)?;
             if trace::count(&looked_at.bytes, "received") > hops {
-                let sentence = format!("the mail goes in circles: it made more than {hops} hops");
+                let sentence = format!("mail loop: the mail has made more than {hops} hops");
                 return Err(mime::Refusal("554 5.4.6", sentence));
             }
             Ok(fingerprint(&looked_at))
@@ -191,7 +191,7 @@ impl Inbox {
             tracing::error!(
                 left_out,
                 kept,
-                "the process ended {MAX_TRIES} times while it checked the sender of a mail; it is refused, and kept aside in broken/"
+                "the process ended {MAX_TRIES} times while checking the sender of a mail; the mail is refused and kept aside in broken/"
             );
         }
         Verdict::Refused("554 5.6.0", CANNOT_BE_TAKEN_APART.to_owned())
@@ -225,7 +225,7 @@ impl Inbox {
 
 fn log_not_kept(error: &QueueError) {
     if let Some(left_out) = NOT_KEPT.say() {
-        tracing::error!(%error, left_out, "a mail could not be kept; its sender will try again");
+        tracing::error!(%error, left_out, "a mail could not be stored; its sender will retry");
     }
 }
 
@@ -240,17 +240,17 @@ fn not_kept(error: &QueueError) -> Verdict {
     let (code, sentence) = if full {
         ("452 4.3.1", "there is no room for the mail at the moment")
     } else {
-        ("451 4.3.0", "the mail cannot be kept at the moment")
+        ("451 4.3.0", "the mail cannot be stored at the moment")
     };
     Verdict::Refused(code, format!("{sentence}; try again later"))
 }
 
-const CANNOT_BE_TAKEN_APART: &str = "the mail cannot be taken apart";
+const CANNOT_BE_TAKEN_APART: &str = "the mail cannot be parsed";
 
 /// The response when parsing a mail did not complete.
 fn not_looked_at(broken: Broken) -> Verdict {
     if let Some(left_out) = NOT_LOOKED_AT.say() {
-        tracing::error!(reason = %broken, left_out, "a mail could not be looked at");
+        tracing::error!(reason = %broken, left_out, "a mail could not be parsed");
     }
     match broken {
         Broken::Busy => later(),

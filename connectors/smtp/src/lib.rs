@@ -218,11 +218,11 @@ impl Smtp {
 fn announce(outgoing: &OutgoingConfig) {
     match (&outgoing.dkim, &outgoing.route) {
         (Some(dkim), _) => {
-            tracing::info!(record = %dkim.zone_line(), "mail is signed with DKIM; its key has to be in DNS");
+            tracing::info!(record = %dkim.zone_line(), "mail is signed with DKIM; its key must be in DNS");
         }
         (None, Route::Direct { .. }) => {
             tracing::warn!(
-                "mail-out is direct without mail-dkim-key: many servers take such mail for spam"
+                "mail-out is direct without mail-dkim-key: many servers treat such mail as spam"
             );
         }
         (None, Route::Smarthost(_)) => {}

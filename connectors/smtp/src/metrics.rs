@@ -58,7 +58,7 @@ fn text(numbers: &Numbers<'_>) -> String {
     );
     text.gauge(
         "incoming_broken",
-        "Mails kept aside in incoming/broken because work on them had no end.",
+        "Mails kept aside in incoming/broken because processing them did not complete.",
         numbers.broken,
     );
     text.gauge(
@@ -71,23 +71,23 @@ fn text(numbers: &Numbers<'_>) -> String {
     };
     text.gauge(
         "outgoing_broken",
-        "Mails kept aside in outgoing/broken because work on them had no end.",
+        "Mails kept aside in outgoing/broken because processing them did not complete.",
         outgoing.broken,
     );
     text.gauge(
         "outgoing_damaged",
-        "Mails in outgoing that cannot be read, or of which it cannot be read what became of them.",
+        "Mails in outgoing that cannot be read, or whose outcome cannot be read.",
         outgoing.damaged,
     );
     text.gauge(
         "outgoing_waiting",
-        "Mails that wait to be sent.",
+        "Mails waiting to be sent.",
         outgoing.waiting,
     );
     let counts = outgoing.counts;
     text.counter(
         "outgoing_sent_total",
-        "Mails that another server took.",
+        "Mails that another server accepted.",
         counts.sent.load(Relaxed),
     );
     text.counter(

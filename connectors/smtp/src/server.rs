@@ -93,7 +93,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 fn refused(address: IpAddr) {
     if let Some(left_out) = REFUSED.say() {
-        tracing::warn!(%address, left_out, "a connection is refused: there are too many, of this address or of all");
+        tracing::warn!(%address, left_out, "refused a connection: there are too many, from this address or in total");
     }
 }
 
@@ -211,10 +211,10 @@ impl Run<'_> {
                             }
                         },
                         () = tokio::time::sleep_until(idle) => {
-                            session.end("421 4.4.2", "it took too long; good bye");
+                            session.end("421 4.4.2", "that took too long; goodbye");
                         }
                         () = stopped(stop) => {
-                            session.end("421 4.3.2", "this server stops; try again later");
+                            session.end("421 4.3.2", "this server is shutting down; try again later");
                         }
                     }
                 }

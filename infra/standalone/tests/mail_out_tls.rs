@@ -178,7 +178,7 @@ fn who_cannot_prove_to_be_the_smarthost_gets_neither_mail_nor_password() {
     let host = Postfix::start(&at, &target, unknown);
     let said = with(&["--mail-out-ca", &text(&host.certificate())]);
     assert!(
-        said.contains("localhost takes passwords neither by PLAIN nor by LOGIN"),
+        said.contains("localhost accepts passwords with neither PLAIN nor LOGIN"),
         "{said}"
     );
     drop(host);

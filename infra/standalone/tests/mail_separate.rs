@@ -146,7 +146,7 @@ fn it_takes_and_sends_mail_and_counts() {
     let log = process.log.lock().unwrap().clone();
     let line = log
         .lines()
-        .find(|line| line.contains("its key has to be in DNS"))
+        .find(|line| line.contains("its key must be in DNS"))
         .unwrap();
     let (name, rest) = line.split_once(". TXT ").unwrap();
     assert!(

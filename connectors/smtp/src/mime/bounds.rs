@@ -42,7 +42,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Refusal> {
         } else {
             "554 5.6.0"
         };
-        Refusal(code, format!("the mail cannot be taken: {excess}"))
+        Refusal(code, format!("the mail cannot be accepted: {excess}"))
     };
     let tree = Tree::of(bytes).map_err(excess)?;
     let Some(root) = tree.parts.first() else {

@@ -17,7 +17,7 @@ pub(crate) fn compose(
     domain: &str,
 ) -> Result<Vec<u8>, String> {
     if mail.text.len() > OutgoingMail::MAX_TEXT || mail.subject.len() > OutgoingMail::MAX_SUBJECT {
-        return Err("the mail is longer than what is sent".to_owned());
+        return Err("the mail is too long to be sent".to_owned());
     }
     let mailbox = |name: Option<String>, address: &EmailAddress| {
         let address = address
@@ -41,7 +41,7 @@ pub(crate) fn compose(
     if let Some(link) = &mail.unsubscribe {
         let plain = |b: u8| b.is_ascii_graphic() && b != b'<' && b != b'>';
         if !link.bytes().all(plain) {
-            return Err("the address that ends such mails is none".to_owned());
+            return Err("the unsubscribe address is not valid".to_owned());
         }
         builder = builder
             .raw_header(raw("List-Unsubscribe", format!("<{link}>"))?)

@@ -154,7 +154,10 @@ fn smarthost(text: &str, options: &Options) -> Result<Smarthost, String> {
         }
     };
     if login.is_some() && tls == Protection::None {
-        return Err("mail-out-tls: off would show the password to everybody on the way; expected starttls or implicit".to_owned());
+        return Err(
+            "mail-out-tls: off would expose the password in transit; expected starttls or implicit"
+                .to_owned(),
+        );
     }
     Ok(Smarthost {
         host: host.to_owned(),

@@ -192,7 +192,7 @@ impl Outgoing {
         for id in found.suspects {
             tracing::warn!(
                 id,
-                "the process ended while it worked on a mail; it is tried once more, alone"
+                "the process ended while processing a mail; retrying it alone"
             );
             match self.prepare(&id, true).await {
                 Ok(Prepared::Gone) => {}
@@ -223,7 +223,7 @@ impl Outgoing {
                     let store = Arc::clone(&self.store);
                     let keep = self.limits.keep_refused;
                     if let Err(error) = blocking(move || store.clean(keep)).await {
-                        tracing::warn!(%error, "what became of old mails cannot be forgotten");
+                        tracing::warn!(%error, "outcomes of old mails cannot be removed");
                     }
                 }
             }
@@ -252,7 +252,7 @@ impl Outgoing {
                 Err(error) => {
                     let text = error.to_string();
                     if complained.as_ref() != Some(&text) {
-                        tracing::warn!(error = text, "no mail can be fetched to be sent");
+                        tracing::warn!(error = text, "queued mail cannot be fetched");
                         complained = Some(text);
                     }
                     backoff.pause()
@@ -308,11 +308,11 @@ impl Outgoing {
     async fn take(&self, item: OutboxItem) -> Result<Kept, String> {
         let OutboxItem { id, task } = item;
         let OutboxTask::Mail(mail) = task else {
-            return Err("this connector cannot do that".to_owned());
+            return Err("this connector does not support that".to_owned());
         };
         // It becomes part of a file name.
         if id.len() > 100 || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err("the task's id is none".to_owned());
+            return Err("the task's id is not valid".to_owned());
         }
         if self.store.knows(&id) {
             return Ok(Kept::Known);
@@ -344,14 +344,14 @@ impl Outgoing {
                 let waiting = self.waiting();
                 tracing::warn!(
                     waiting,
-                    "mails that wait to be sent, or what became of mails, take all the room they may; further ones wait at the functions"
+                    "waiting mails or outcomes of mails use all the room they may; further mails wait at the functions"
                 );
             }
             _ => {}
         }
         Ok(kept.unwrap_or_else(|error| {
             if let Some(left_out) = NOT_KEPT.say() {
-                tracing::error!(%error, left_out, "a mail cannot be kept; it waits at the functions");
+                tracing::error!(%error, left_out, "a mail cannot be stored; it waits at the functions");
             }
             Kept::Full
         }))
@@ -436,7 +436,7 @@ impl Outgoing {
                 Ok(()) => break,
                 Err(error) => {
                     if let Some(left_out) = NOT_NOTED.say() {
-                        tracing::error!(id, %error, left_out, "what became of a mail cannot be noted");
+                        tracing::error!(id, %error, left_out, "the outcome of a mail cannot be noted");
                     }
                     tokio::time::sleep(backoff.pause()).await;
                 }
@@ -452,7 +452,7 @@ impl Outgoing {
         loop {
             match self.tell(id).await {
                 Ok(()) => return,
-                Err(reason) => tracing::debug!(id, reason, "an outcome cannot be told yet"),
+                Err(reason) => tracing::debug!(id, reason, "an outcome cannot be reported yet"),
             }
             tokio::time::sleep(backoff.pause()).await;
         }
@@ -480,7 +480,7 @@ impl Outgoing {
                         id,
                         detail,
                         left_out,
-                        "the functions refuse to hear of a mail"
+                        "the functions refuse the outcome of a mail"
                     );
                 }
             }

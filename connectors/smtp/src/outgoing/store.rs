@@ -162,7 +162,7 @@ impl Store {
                 }
                 // The details are lost, but the fact that the mail is done is not.
                 Err(error) => {
-                    tracing::error!(id, %error, "what became of a mail cannot be read");
+                    tracing::error!(id, %error, "the outcome of a mail cannot be read");
                     store.index().unread.insert(id.clone());
                     store.index().note(&id, now(), true, None);
                 }
@@ -194,7 +194,7 @@ impl Store {
                     Ok(()) => found.untold.push(id),
                     // A single mail's outcome must not prevent the start.
                     Err(error) => {
-                        tracing::error!(id, %error, "what became of a mail cannot be noted")
+                        tracing::error!(id, %error, "the outcome of a mail cannot be noted")
                     }
                 },
                 Err(error) => {

@@ -69,7 +69,7 @@ impl Transport {
     /// Makes one attempt.
     pub(crate) async fn send(&self, envelope: &Envelope, bytes: &[u8]) -> Attempt {
         let Some(letter) = Letter::new(envelope, bytes) else {
-            return Attempt::Failed("the addresses cannot be said in SMTP".to_owned());
+            return Attempt::Failed("the addresses cannot be expressed in SMTP".to_owned());
         };
         match &self.route {
             Route::Smarthost(server) => {
@@ -123,7 +123,7 @@ impl Transport {
             if offered.get_auth_mechanism(&mechanisms).is_none() {
                 connection.abort().await;
                 return Attempt::Later(format!(
-                    "{host} takes passwords neither by PLAIN nor by LOGIN, and we have no other way"
+                    "{host} accepts passwords with neither PLAIN nor LOGIN, and no other mechanism is supported"
                 ));
             }
             if let Err(error) = connection.auth(&mechanisms, &credentials).await {
@@ -154,7 +154,7 @@ impl Transport {
                 Ok(addresses) => addresses,
                 Err(error) => {
                     found = true;
-                    problem = format!("{server} cannot be found now: {error}");
+                    problem = format!("{server} cannot be resolved right now: {error}");
                     continue;
                 }
             };
@@ -232,7 +232,7 @@ impl Transport {
                     .collect();
                 // RFC 7505: a single dot means that the domain accepts no mail.
                 if servers.iter().all(String::is_empty) && !servers.is_empty() {
-                    let reason = format!("{domain} takes no mail");
+                    let reason = format!("{domain} accepts no mail");
                     return Err(Attempt::Undeliverable(reason));
                 }
                 if servers.is_empty() {
@@ -248,7 +248,7 @@ impl Transport {
             }
             Err(error) if is_absence(&error) => Ok(vec![domain.to_owned()]),
             Err(error) => Err(Attempt::Later(format!(
-                "the mail servers of {domain} cannot be found now: {error}"
+                "the mail servers of {domain} cannot be looked up right now: {error}"
             ))),
         }
     }
@@ -336,7 +336,7 @@ impl<'a> Letter<'a> {
                 },
             },
         };
-        // At this point it is decided whose mail it is, whatever the result of this.
+        // Responsibility for the mail is already settled, whatever the result of this.
         drop(timeout(QUIT, connection.abort()).await);
         attempt
     }

@@ -81,7 +81,7 @@ impl Session {
         let most = self.config.limits.size;
         let held = self.chunks.as_ref().map_or(0, |chunks| chunks.held());
         let refused = match &self.envelope {
-            None => Some(("503 5.5.1", "say MAIL FROM first".to_owned())),
+            None => Some(("503 5.5.1", "send MAIL FROM first".to_owned())),
             Some(envelope) if envelope.to.is_empty() => {
                 Some(("554 5.5.1", "there is no valid recipient".to_owned()))
             }

@@ -17,7 +17,7 @@ impl Session {
     pub(super) fn command(&mut self, line: &[u8]) {
         self.commands += 1;
         if self.commands > self.config.limits.commands {
-            self.end("421 4.7.0", "too many commands; good bye");
+            self.end("421 4.7.0", "too many commands; goodbye");
             return;
         }
         if is_bdat(line) {
@@ -43,19 +43,19 @@ impl Session {
         match error {
             Error::UnknownCommand => self.refuse("500 5.5.1", "there is no such command"),
             Error::InvalidSenderAddress => {
-                self.refuse("501 5.1.7", "the sender's address is not one");
+                self.refuse("501 5.1.7", "the sender's address is not valid");
             }
             Error::InvalidRecipientAddress => {
-                self.refuse("501 5.1.3", "the recipient's address is not one");
+                self.refuse("501 5.1.3", "the recipient's address is not valid");
             }
             Error::SyntaxError { syntax } => {
                 self.refuse("501 5.5.4", &format!("expected: {syntax}"));
             }
             Error::InvalidParameter { param } => {
-                self.refuse("501 5.5.4", &format!("the value of {param} is wrong"));
+                self.refuse("501 5.5.4", &format!("the value of {param} is not valid"));
             }
             Error::UnsupportedParameter { param } => {
-                let sentence = format!("the parameter {} is not known here", shown(param));
+                let sentence = format!("the parameter {} is not supported", shown(param));
                 self.refuse("555 5.5.4", &sentence);
             }
             Error::NeedsMoreData { .. }
@@ -153,22 +153,25 @@ impl Session {
         } == MailFrom::default();
         let utf8 = from.flags & MAIL_SMTPUTF8 != 0;
         if self.helo.is_none() {
-            self.refuse("503 5.5.1", "say EHLO first");
+            self.refuse("503 5.5.1", "send EHLO first");
         } else if self.envelope.is_some() {
-            self.refuse("503 5.5.1", "there is a sender already; RSET forgets it");
+            self.refuse(
+                "503 5.5.1",
+                "a sender was already given; use RSET to start over",
+            );
         } else if self.mails >= limits.mails {
             self.end(
                 "421 4.7.0",
-                "enough mails for one connection; connect again",
+                "too many mails on this connection; connect again",
             );
         } else if !plain || from.flags & !KNOWN != 0 || (!self.extended && from.flags != 0) {
-            self.refuse("555 5.5.4", "a parameter of MAIL is not offered here");
+            self.refuse("555 5.5.4", "a parameter of MAIL is not supported");
         } else if from.size > limits.size {
             self.refuse("552 5.3.4", &too_large(limits.size));
         } else if !utf8 && !from.address.is_ascii() {
             self.refuse(
                 "553 5.6.7",
-                "an address with such characters takes SMTPUTF8",
+                "an address with such characters requires SMTPUTF8",
             );
         } else {
             self.envelope = Some(Envelope {
@@ -185,21 +188,21 @@ impl Session {
         let most = self.config.limits.recipients;
         let plain = to.orcpt.is_none() && to.rrvs == 0 && to.flags == 0;
         let Some(envelope) = &self.envelope else {
-            self.refuse("503 5.5.1", "say MAIL FROM first");
+            self.refuse("503 5.5.1", "send MAIL FROM first");
             return;
         };
         if self.chunks.is_some() {
-            self.refuse("503 5.5.1", "the mail has begun");
+            self.refuse("503 5.5.1", "the mail has already begun");
             return;
         }
         if !plain {
-            self.refuse("555 5.5.4", "a parameter of RCPT is not offered here");
+            self.refuse("555 5.5.4", "a parameter of RCPT is not supported");
             return;
         }
         if envelope.to.len() >= most {
             self.refuse(
                 "452 4.5.3",
-                &format!("a mail takes at most {most} recipients"),
+                &format!("a mail may have at most {most} recipients"),
             );
             return;
         }
@@ -210,7 +213,7 @@ impl Session {
                 (POSTMASTER, self.config.mail_domain.as_str())
             }
             None => {
-                self.refuse("550 5.1.1", "an address takes a domain");
+                self.refuse("550 5.1.1", "an address needs a domain");
                 return;
             }
         };
@@ -230,9 +233,12 @@ impl Session {
 
     fn begin_data(&mut self) {
         match &self.envelope {
-            None => self.refuse("503 5.5.1", "say MAIL FROM first"),
+            None => self.refuse("503 5.5.1", "send MAIL FROM first"),
             Some(_) if self.chunks.is_some() => {
-                self.refuse("503 5.5.1", "the mail has begun in chunks; go on with BDAT");
+                self.refuse(
+                    "503 5.5.1",
+                    "the mail was started in chunks; continue with BDAT",
+                );
             }
             Some(envelope) if envelope.to.is_empty() => {
                 self.refuse("554 5.5.1", "there is no valid recipient");

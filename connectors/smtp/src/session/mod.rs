@@ -255,7 +255,7 @@ impl Session {
             }
             Recipient::Busy => self.refuse(
                 "450 4.2.1",
-                &format!("<{shown}>: too much mail came for this address; try again later"),
+                &format!("<{shown}>: this address received too much mail; try again later"),
             ),
             Recipient::Unavailable => self.reply(
                 "451 4.3.0",
@@ -336,7 +336,7 @@ impl Session {
             Progress::End => self.complete(),
             Progress::Bare => self.end(
                 "550 5.6.0",
-                "the mail has a CR or LF that is no line end; lines end with CRLF and nothing else",
+                "the mail has a CR or LF that is not a line end; lines end with CRLF and nothing else",
             ),
             Progress::Flood => self.end("552 5.3.4", &too_large(size)),
         }
@@ -395,7 +395,7 @@ impl Session {
         self.bad += 1;
         self.reply(code, sentence);
         if self.bad >= self.config.limits.bad_commands {
-            self.end("421 4.7.0", "too many commands were refused; good bye");
+            self.end("421 4.7.0", "too many commands were refused; goodbye");
         }
     }
 }
