@@ -1,4 +1,4 @@
-//! Time as it is handed to the core.
+//! The time passed to the core.
 
 use std::ops::Add;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Time(u64);
 
 impl Time {
-    /// A time by its milliseconds since 1970.
+    /// Creates a time from milliseconds since 1970.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -26,7 +26,7 @@ impl Time {
         self.0 / 1000
     }
 
-    /// What has passed since an earlier time, in milliseconds; 0 if it is a later one.
+    /// Milliseconds since an earlier time; 0 if that time is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)

@@ -1,4 +1,4 @@
-//! What a server is started with.
+//! The configuration of a server.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ use crate::credentials::{MIN_SECRET, Secrets};
 use crate::peers::Network;
 use crate::relay::RelayAddress;
 
-/// Listeners that a server may have.
+/// Maximum number of listeners.
 const MAX_LISTENERS: usize = 64;
 
 /// Configuration of a server.
@@ -26,80 +26,80 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// The realm of the credentials.
     pub realm: String,
-    /// Secrets that credentials are made with.
+    /// Secrets from which credentials are derived.
     pub secrets: Secrets,
-    /// Addresses that are relayed on, at most one of each family; if empty, those of the listeners.
+    /// Relay addresses, at most one per family; if empty, those of the listeners.
     pub relays: Vec<RelayAddress>,
-    /// Ports that are relayed on.
+    /// Relay ports.
     pub ports: RangeInclusive<u16>,
-    /// Peers that may be reached although they are not on the public internet.
+    /// Peers that may be reached even though they are not on the public internet.
     pub allow: Vec<Network>,
-    /// Peers that may not be reached although they are.
+    /// Peers that may not be reached even though they are on the public internet.
     pub deny: Vec<Network>,
-    /// Allocations at once.
+    /// Concurrent allocations.
     pub max_allocations: usize,
-    /// Allocations at once of one user.
+    /// Concurrent allocations per user.
     pub max_user_allocations: usize,
-    /// The longest lifetime of an allocation between two refreshes.
+    /// Maximum lifetime of an allocation between two refreshes.
     pub max_lifetime: Duration,
-    /// Bytes a second of one allocation in each direction; 0 means no limit.
+    /// Bytes per second per allocation in each direction; 0 means no limit.
     pub max_rate: u64,
-    /// Answers a second to one address (IPv6: /64) that has shown no credentials, all threads together; 0 means no limit.
+    /// Responses per second to one address (IPv6: /64) without credentials, across all threads; 0 means no limit.
     pub max_unauthorized: u32,
-    /// TCP and TLS connections at once.
+    /// Concurrent TCP and TLS connections.
     pub max_connections: usize,
-    /// TCP and TLS connections at once of one address.
+    /// Concurrent TCP and TLS connections per address.
     pub max_address_connections: usize,
-    /// Threads; 0 means one for each processor.
+    /// Threads; 0 means one per processor.
     pub threads: usize,
     /// Address of `/metrics` and `/healthz`.
     pub metrics: Option<SocketAddr>,
 }
 
-/// Where certificate and key are.
+/// The certificate's files.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
-    /// PEM file with the certificate, and those up to the root.
+    /// PEM file with the certificate chain.
     pub certificate: PathBuf,
     /// PEM file with the key.
     pub key: PathBuf,
 }
 
-/// A configuration that cannot work.
+/// An invalid configuration.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ConfigError {
-    /// Nothing to listen on.
+    /// No listener.
     #[error("listen: found nothing, expected an address like 0.0.0.0:3478")]
     NoListener,
-    /// Too much to listen on.
+    /// Too many listeners.
     #[error("listen: found {0} addresses, expected at most {MAX_LISTENERS}")]
     TooManyListeners(usize),
     /// TLS without a certificate.
     #[error("tls-listen: found an address, but tls-certificate and tls-key are not given")]
     NoCertificate,
-    /// No secret, or one that can be guessed.
+    /// No secret, or one that is too short.
     #[error(
         "secret: found {0} bytes, expected at least {MIN_SECRET}; openssl rand -hex 32 makes one"
     )]
     Secret(usize),
-    /// A realm that does not fit an attribute.
+    /// A realm that does not fit into an attribute.
     #[error("realm: found {0:?}, expected 1 to 127 bytes on one line")]
     Realm(String),
-    /// Ports that cannot be relayed on.
+    /// Invalid relay ports.
     #[error(
         "relay-ports: found {0}-{1}, expected a range like 49152-65535 above 1023 with at least two ports"
     )]
     Ports(u16, u16),
-    /// Two relay addresses of one family.
+    /// Two relay addresses of the same family.
     #[error("relay-ip: found two addresses of one family, {0} and {1}, expected one at most")]
     Relays(IpAddr, IpAddr),
-    /// A relay address that cannot be one.
+    /// An invalid relay address.
     #[error("relay-ip: found {0}, expected an address of this machine")]
     Relay(IpAddr),
-    /// The public address of a relay is of the other family.
+    /// The public address of a relay address is of the other family.
     #[error("public-ip: found {0}, expected an address of the same family as relay-ip {1}")]
     Public(IpAddr, IpAddr),
-    /// It is not known what to relay on.
+    /// The relay address is unknown.
     #[error(
         "relay-ip: found nothing, and the address of this machine could not be found out; name it"
     )]
@@ -112,7 +112,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Defaults for everything but the listeners and the secrets.
+    /// Defaults for everything except listeners and secrets.
     #[must_use]
     pub fn new(listen: Vec<SocketAddr>, secrets: Secrets) -> Self {
         let options: Options = options::defaults();
@@ -138,7 +138,8 @@ impl Config {
         }
     }
 
-    /// The connections that are allowed, and the sockets of relays, one of each allocation: of a user, not of an address.
+    /// The maximum number of connections, and of relay sockets, one per allocation; the latter are limited per user,
+    /// not per address.
     #[must_use]
     pub const fn shares(&self) -> [Share; 2] {
         [
@@ -153,7 +154,7 @@ impl Config {
         ]
     }
 
-    /// Allows so many.
+    /// Sets these maximums.
     pub const fn set_shares(&mut self, [connections, relays]: [Share; 2]) {
         self.max_connections = connections.all;
         self.max_address_connections = connections.of_address;
@@ -161,14 +162,14 @@ impl Config {
         self.max_user_allocations = relays.of_address;
     }
 
-    /// Whether everything is on loopback: then peers there may be reached, and nobody else can ask for it.
+    /// Returns whether everything is on loopback: then peers there may be reached, since nobody else can request it.
     #[must_use]
     pub fn is_local(&self) -> bool {
         let mut all = self.listen.iter().chain(&self.tls_listen);
         all.all(|address| address.ip().is_loopback())
     }
 
-    /// Checks what can be checked without opening anything.
+    /// Checks everything that can be checked without opening sockets or files.
     ///
     /// # Errors
     /// One sentence: which key, what was found, what is expected.

@@ -1,6 +1,7 @@
-//! Time-limited credentials over a shared secret: user name `expiry:name`, password base64(HMAC-SHA1(secret, user name)).
+//! Time-limited credentials derived from a shared secret: user name `expiry:name`, password base64(HMAC-SHA1(secret,
+//! user name)).
 //!
-//! The form is that of draft-uberti-behave-turn-rest-00, which coturn and the services speak.
+//! The format is that of draft-uberti-behave-turn-rest-00, which coturn and common services use.
 
 use std::fmt;
 
@@ -11,12 +12,12 @@ use hmac::Mac;
 use crate::clock::Time;
 use crate::stun::{Key, Message, hmac_sha1, long_term_key};
 
-/// The longest user name in bytes, RFC 8489 section 14.3.
+/// Maximum length of a user name in bytes, RFC 8489 section 14.3.
 pub const MAX_USERNAME: usize = 508;
-/// The shortest secret in bytes.
+/// Minimum length of a secret in bytes.
 pub const MIN_SECRET: usize = 16;
 
-/// Secrets that credentials may be made with: the newest first, older ones while they are rotated.
+/// Secrets from which credentials may be derived: newest first, with older ones during rotation.
 #[derive(Clone)]
 pub struct Secrets(Vec<Vec<u8>>);
 
@@ -27,7 +28,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Takes the secrets as they are; empty ones open nothing and are left out.
+    /// Uses the secrets unchanged; empty ones are useless and left out.
     #[must_use]
     pub fn new(secrets: Vec<Vec<u8>>) -> Self {
         Self(
@@ -38,19 +39,19 @@ impl Secrets {
         )
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The shortest secret's length in bytes, 0 if there is none.
+    /// The length of the shortest secret in bytes, 0 if there is none.
     #[must_use]
     pub fn shortest(&self) -> usize {
         self.0.iter().map(Vec::len).min().unwrap_or(0)
     }
 
-    /// Returns the long-term key with which a message was signed, if one of the secrets explains it.
+    /// Returns the long-term key that a message was signed with, if it can be derived from one of the secrets.
     pub(crate) fn key_of(&self, username: &str, realm: &str, message: &Message<'_>) -> Option<Key> {
         self.0.iter().find_map(|secret| {
             let key = long_term_key(username, realm, &password(secret, username));
@@ -59,7 +60,7 @@ impl Secrets {
     }
 }
 
-/// Returns the password that belongs to a user name.
+/// Returns the password for a user name.
 #[must_use]
 pub fn password(secret: &[u8], username: &str) -> String {
     BASE64_STANDARD.encode(
@@ -74,25 +75,26 @@ pub(crate) fn group(name: &str) -> Option<&str> {
     name.rsplit_once('/').map(|(group, _)| group)
 }
 
-/// A user name, read.
+/// A parsed user name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Username<'a> {
-    /// The whole.
+    /// The whole user name.
     pub text: &'a str,
-    /// Until when an allocation may be made with it.
+    /// Until when an allocation may be created with it.
     pub expires: Time,
-    /// Who it is for: what quotas count.
+    /// The person it was issued to, by which quotas count.
     pub name: &'a str,
 }
 
 impl<'a> Username<'a> {
-    /// Whose gathering a name `group/part` is, such as that of a call's guests, which is not one person.
+    /// The group of a name `group/part`, such as a call's guests, who are several people.
     #[must_use]
     pub fn group(&self) -> Option<&'a str> {
         group(self.name)
     }
 
-    /// Reads `expiry:name`, the expiry in seconds since 1970; without a colon the name is empty.
+    /// Parses `expiry:name`, with the expiry in seconds since 1970; without a colon the name is
+    /// empty.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let (expiry, name) = text.split_once(':').unwrap_or((text, ""));

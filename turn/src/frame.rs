@@ -1,14 +1,14 @@
-//! ChannelData messages, RFC 8656 section 12.4, and where messages end in a stream.
+//! ChannelData messages, RFC 8656 section 12.4, and message boundaries in a stream.
 
 use crate::stun::{HEADER, padded};
 
 /// Bytes before the data of a ChannelData message.
 pub(crate) const CHANNEL_HEADER: usize = 4;
-/// Channel numbers that may be bound: those of RFC 5766 section 11, which older clients use; RFC 8656 section 12 ends
-/// at 0x4FFF, for the sake of sharing a port with other protocols, which this server does not.
+/// Channel numbers that may be bound: those of RFC 5766 section 11, which older clients use. RFC 8656 section 12 ends
+/// at 0x4FFF to allow sharing a port with other protocols, which this server does not do.
 pub(crate) const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7FFF;
 
-/// Reads a ChannelData message; bytes after its data are padding.
+/// Parses a ChannelData message; bytes after its data are padding.
 pub(crate) fn channel_data(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<CHANNEL_HEADER>()?;
     let number = u16::from_be_bytes([head[0], head[1]]);
@@ -22,12 +22,12 @@ pub(crate) const fn channel_header(number: u16, length: u16) -> [u8; CHANNEL_HEA
     [a, b, c, d]
 }
 
-/// The bytes in a stream are neither STUN nor ChannelData: the connection cannot go on.
+/// The bytes in a stream are neither STUN nor ChannelData: the connection cannot continue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct NotTurn;
 
-/// Returns how long the first message in a stream is with its padding, if enough has come to tell. `.1` is its
-/// length without padding.
+/// Returns the length of the first message in a stream including its padding, if enough bytes have arrived. `.1` is
+/// its length without padding.
 pub(crate) fn first_message(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotTurn> {
     let Some(head) = bytes.first_chunk::<4>() else {
         return match bytes.first() {

@@ -1,8 +1,8 @@
 //! TURN server (RFC 8656, STUN RFC 8489): a core without I/O and a thin socket shell.
 //!
-//! [`relay`] is the core: it is handed datagrams, a time and something that sends and opens sockets, and keeps
-//! allocations, permissions and channels. [`start`] runs it over real sockets, one thread a core. It knows no accounts:
-//! credentials are HMACs over a shared secret, see [`credentials`].
+//! [`relay`] is the core: it takes datagrams, a time and an interface for sending and opening sockets, and keeps
+//! allocations, permissions and channels. [`start`] runs it over real sockets, one thread per core. It has no
+//! accounts: credentials are HMACs over a shared secret, see [`credentials`].
 
 mod clock;
 mod config;

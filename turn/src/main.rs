@@ -1,4 +1,4 @@
-//! `subspace-turn`: the TURN server alone.
+//! `subspace-turn`: the TURN server as a program of its own.
 
 use std::process::ExitCode;
 

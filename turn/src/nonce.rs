@@ -1,5 +1,4 @@
-//! Nonces that nothing has to be remembered for, and that are short: they are in answers to whoever asks, whose address may
-//! be forged.
+//! Stateless nonces, which are short: they are included in responses to anyone who asks, whose address may be forged.
 
 use std::net::IpAddr;
 
@@ -11,17 +10,18 @@ use subtle::ConstantTimeEq;
 
 use crate::clock::Time;
 
-/// How long a nonce may be used, in seconds: RFC 8656 section 5 wants one hour at most.
+/// How long a nonce may be used, in seconds: RFC 8656 section 5 recommends one hour at most.
 const LIFETIME: u64 = 3600;
-/// Bytes of the expiry: the last of its seconds, which come again after half a year.
+/// Bytes of the expiry: the low bytes of its seconds, which repeat after half a year.
 const EXPIRY: usize = 3;
-/// Bytes of the MAC. Nobody can try more than the limits on answers without credentials let through, and a nonce that was
-/// guessed proves no credentials, so 48 bits are enough.
+/// Bytes of the MAC. Nobody can make more attempts than the limits on responses without credentials permit, and a
+/// guessed nonce proves no credentials, so 48 bits are enough.
 const MAC: usize = 6;
-/// Characters of a nonce: base64, without padding.
+/// Characters of a nonce: base64 without padding.
 const LENGTH: usize = (EXPIRY + MAC) * 4 / 3;
 
-/// Makes and checks nonces: an expiry, and a MAC over it and the client's address. The key lives as long as the process.
+/// Creates and checks nonces: an expiry, and a MAC over it and the client's address. The key lives as long as the
+/// process.
 #[derive(Clone)]
 pub(crate) struct Nonces {
     key: [u8; 32],
@@ -55,7 +55,7 @@ impl Nonces {
         let [high, middle, low, ..] = bytes.as_slice() else {
             return false;
         };
-        // The MAC is over the whole time, so one of half a year ago is none.
+        // The MAC covers the whole time, so one from half a year ago does not match.
         let last = u64::from(u32::from_be_bytes([0, *high, *middle, *low]));
         let left = last.wrapping_sub(now.seconds()) & ((1 << (8 * EXPIRY)) - 1);
         if !(1..=LIFETIME).contains(&left) {
@@ -91,7 +91,7 @@ mod tests {
     fn a_nonce_is_for_one_client_and_one_hour() {
         let nonces = Nonces::new([7; 32]);
         let (alice, bob) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
-        // The last seconds before the expiry's three bytes begin anew, too.
+        // Also in the last seconds before the expiry's three bytes wrap around.
         for begin in [1_700_000_000, (102 << 24) - 1_800] {
             let now = Time::from_millis(begin * 1_000);
             let nonce = nonces.make(alice, now);
@@ -105,7 +105,7 @@ mod tests {
             };
             assert!(check(alice, 0, &nonce) && check(alice, 3_599_000, &nonce));
             assert!(!check(alice, 3_600_000, &nonce));
-            // When the same three bytes come again.
+            // When the same three bytes occur again.
             assert!(!check(alice, (1 << 24) * 1_000, &nonce));
             assert!(!check(bob, 0, &nonce));
             assert!(!check(alice, 0, &nonce[1..]) && !check(alice, 0, ""));

@@ -1,4 +1,4 @@
-//! What an operator can set, declared once: for the program alone, and for whoever has the server inside.
+//! The operator's options, declared once: for the program on its own, and for programs that embed the server.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -77,7 +77,7 @@ impl settings::Program for ProgramOptions {
     const OWN: &'static str = "turn";
 }
 
-/// Two options that do not belong together: one sentence with the keys' names.
+/// Two options that contradict each other: one sentence with the names of the keys.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct Contradiction(String);
@@ -96,10 +96,10 @@ impl Value for Ports {
 }
 
 impl Options {
-    /// Makes the server's configuration, without secrets. What keys are called here begins with `prefix`.
+    /// Creates the server's configuration, without secrets. Key names in errors begin with `prefix`.
     ///
     /// # Errors
-    /// Two options do not belong together.
+    /// Two options contradict each other.
     pub fn config(&self, prefix: &str) -> Result<Config, Contradiction> {
         let tls = match (&self.tls_certificate, &self.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles {
@@ -163,10 +163,10 @@ impl Options {
 }
 
 impl ProgramOptions {
-    /// Makes the configuration of the server alone.
+    /// Creates the configuration of a server that runs on its own.
     ///
     /// # Errors
-    /// Two options do not belong together, or there is no secret.
+    /// Two options contradict each other, or there is no secret.
     pub fn config(&self) -> Result<Config, Contradiction> {
         let mut config = self.turn.config("")?;
         let Some(secret) = &self.turn.secret else {
@@ -180,7 +180,7 @@ impl ProgramOptions {
         Ok(config)
     }
 
-    /// Returns for how long calls may go on.
+    /// Returns how long calls may continue.
     #[must_use]
     pub const fn drain(&self) -> Duration {
         Duration::from_secs(self.turn_drain_seconds)

@@ -1,17 +1,17 @@
-//! Which addresses may be relayed to.
+//! The addresses that data may be relayed to.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Addresses with a common start: `10.0.0.0/8`, `fe80::/10`, or one address.
+/// Addresses with a common prefix: `10.0.0.0/8`, `fe80::/10`, or a single address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Network {
     address: IpAddr,
     prefix: u8,
 }
 
-/// A network that cannot be read.
+/// An invalid network.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("found \"{0}\", expected an address or a network like 10.0.0.0/8")]
 pub struct NetworkError(String);
@@ -66,8 +66,8 @@ pub struct PeerPolicy {
 }
 
 impl PeerPolicy {
-    /// The public internet ([`protocol::is_public_address`]), without `denied`, and with `allowed`, which wins over
-    /// everything.
+    /// The public internet ([`protocol::is_public_address`]) except `denied`, plus `allowed`, which takes precedence
+    /// over everything.
     #[must_use]
     pub fn public(allowed: Vec<Network>, denied: Vec<Network>) -> Self {
         Self {
@@ -77,7 +77,8 @@ impl PeerPolicy {
         }
     }
 
-    /// Names the server's own addresses: nothing of it may be reached but other relayed addresses.
+    /// Sets the server's own addresses: nothing there may be reached except other relayed
+    /// addresses.
     #[must_use]
     pub fn with_own(
         mut self,
@@ -89,7 +90,7 @@ impl PeerPolicy {
         self
     }
 
-    /// Returns whether a permission for this address may be made.
+    /// Returns whether a permission for this address may be created.
     #[must_use]
     pub fn permits(&self, ip: IpAddr) -> bool {
         if self.is_allowed(ip) || self.relays.contains(&ip) {
@@ -126,14 +127,14 @@ impl PeerPolicy {
             !protocol::is_public_address(ip)
                 || self.denied.iter().any(|network| network.contains(ip))
         };
-        // An IPv6 address may stand for an IPv4 address that is denied.
+        // An IPv6 address may represent a denied IPv4 address.
         !denied(ip)
             && embedded(ip)
                 .is_none_or(|inner| !denied(IpAddr::V4(inner)) && !self.own.contains(&inner.into()))
     }
 }
 
-/// The IPv4 address that an IPv6 address leads to.
+/// The IPv4 address embedded in an IPv6 address.
 fn embedded(ip: IpAddr) -> Option<Ipv4Addr> {
     match ip {
         IpAddr::V6(ip) => protocol::wrapped_v4(ip),

@@ -1,11 +1,12 @@
-//! Conformance: the client tools of coturn in every mode that this server claims, over real sockets.
+//! Conformance: coturn's client tools in every mode that this server supports, over real sockets.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
 use common::{LIMIT, Peer, SECRET, Server, uclient, username};
 
-/// Two clients talk to each other, and one to an external peer, in each mode; nothing may be lost.
+/// Two clients exchange data with each other, and one with an external peer, in each mode; nothing
+/// may be lost.
 const LOAD: [&str; 8] = ["-n", "20", "-m", "4", "-l", "170", "-z", "10"];
 
 fn conforms(server: &Server, flags: &[&str]) {
@@ -87,8 +88,8 @@ fn ipv6_relays_are_refused_without_an_address() {
 fn disconnects_and_negative_tests() {
     let server = Server::start(&[]);
     conforms(&server, &["-X", "-c", "-N", "-y"]);
-    // These lose some by their nature: a client that goes away at random (-B) does not get what is on its way to it,
-    // and -R sends what is refused. The server lives, and an ordinary run passes afterwards.
+    // These lose some by design: a client that disappears at random (-B) does not receive what is in flight to it,
+    // and -R sends what is refused. The server survives, and an ordinary run passes afterwards.
     for mode in ["-B", "-R"] {
         let flags = [&LOAD[..], &["-X", "-c", mode, "-y"]].concat();
         let account = ["-u", "alice", "-W", SECRET];
@@ -161,7 +162,7 @@ fn wrong_credentials_are_refused() {
 
 #[test]
 fn peers_on_loopback_are_denied_unless_everything_is() {
-    // The same clients and peer; only that the server can be reached from elsewhere makes the difference.
+    // The same clients and peer; the only difference is that the server can be reached from elsewhere.
     let server = Server::start(&["--listen", "127.0.0.1:0,0.0.0.0:0"]);
     let peer = Peer::start();
     let port = peer.port.to_string();

@@ -1,4 +1,4 @@
-//! The server as an operator meets it: refusals, metrics, STUN, draining.
+//! The server from an operator's perspective: refusals, metrics, STUN, draining.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -127,7 +127,7 @@ fn stun_is_answered_over_udp_and_tcp_in_pieces() {
         mapped(&answers[answer.len()..]),
         stream.local_addr().unwrap()
     );
-    // What is no TURN ends the connection.
+    // Anything that is not TURN ends the connection.
     stream.write_all(b"\xFFGET / HTTP/1.1\r\n\r\n").unwrap();
     assert_eq!(stream.read(&mut [0; 10]).unwrap_or(0), 0);
     server.wait_for("connections", |count| count == 0);
@@ -214,7 +214,7 @@ fn what_the_system_drops_or_refuses_is_counted() {
     let own = nonce(&socket, address);
     let allocate = request(method::ALLOCATE, Some(&own), None, 2);
     assert_eq!(code(&exchange(&socket, address, &allocate)), 0);
-    // From a relay on loopback there is no way to this peer: the system refuses every datagram.
+    // From a relay on loopback there is no route to this peer: the system refuses every datagram.
     let peer = [
         0,
         1,
@@ -252,14 +252,15 @@ fn what_the_system_drops_or_refuses_is_counted() {
     server.wait_for("unsent_total", |count| count == 3);
     assert_eq!(server.metric("overflowed_total"), 0);
 
-    // While the server does not run, its buffer fills up; 32 MiB fit into none.
+    // While the server is suspended its buffer fills up; no buffer holds 32 MiB.
     server.halt(true);
     for _ in 0..32 << 10 {
         socket.send_to(&[0xFF; 1024], address).unwrap();
     }
     server.halt(false);
     server.wait_for("overflowed_total", |count| count > 0);
-    // What is dropped and what is read is all there was: nothing is lost without being counted.
+    // What was dropped and what was read add up to everything: nothing is lost without being
+    // counted.
     let begun = std::time::Instant::now();
     while server.metric("overflowed_total") + server.metric("malformed_total") < 32 << 10 {
         assert!(begun.elapsed() < LIMIT, "some are neither read nor counted");

@@ -11,14 +11,14 @@ use super::{BindError, Family, Io, RelayId, SOFTWARE, Server};
 use crate::clock::Time;
 use crate::stun::{Class, Message, Writer, attribute};
 
-/// The lifetime unless asked otherwise, RFC 8656 section 3.2; shorter ones are given only where the credentials end sooner.
+/// The default lifetime, RFC 8656 section 3.2; shorter ones are given only if the credentials expire sooner.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
-/// Ports that are tried if other programs have some of the range.
+/// Ports tried if other programs use some of the range.
 const MAX_TRIES: usize = 32;
 /// UDP, in REQUESTED-TRANSPORT.
 const UDP: u8 = 17;
 
-/// What an Allocate request asks for.
+/// The content of an Allocate request.
 #[derive(Clone, Copy, Debug)]
 struct Asked<'a> {
     families: [bool; 2],
@@ -29,7 +29,7 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// Reads what is asked, RFC 8656 section 7.2.
+    /// Parses the request, RFC 8656 section 7.2.
     fn parse(request: &Message<'a>) -> Result<Self, Refusal> {
         use attribute::{
             EVEN_PORT, REQUESTED_ADDRESS_FAMILY, REQUESTED_TRANSPORT, RESERVATION_TOKEN,
@@ -75,7 +75,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The family asked for besides the usual one.
+/// The family requested in addition to the default one.
 fn additional<'a>(request: &Message<'a>) -> Option<&'a [u8]> {
     request
         .get(attribute::ADDITIONAL_ADDRESS_FAMILY)
@@ -83,7 +83,7 @@ fn additional<'a>(request: &Message<'a>) -> Option<&'a [u8]> {
 }
 
 impl Server {
-    /// Answers an Allocate request.
+    /// Responds to an Allocate request.
     pub(super) fn allocate(
         &mut self,
         request: &Request<'_, '_>,
@@ -97,7 +97,7 @@ impl Server {
             if own.transaction != message.transaction() {
                 return Err(Refusal::MISMATCH);
             }
-            // The answer was lost: it is given again.
+            // The response was lost: it is sent again.
             let missing = additional(message).is_some() && own.relayed[1].is_none();
             self.answer_allocate(request, index, missing, io);
             return Ok(());
@@ -135,7 +135,7 @@ impl Server {
         }
     }
 
-    /// Opens the relays and makes the allocation; says whether the additional family could not be had.
+    /// Opens the relays and creates the allocation; returns whether the additional family is unavailable.
     fn open(
         &mut self,
         request: &Request<'_, '_>,
@@ -221,7 +221,7 @@ impl Server {
             .ok_or(Refusal::FAMILY)?;
         let mut random = [0; 2];
         io.random(&mut random);
-        // Ports that other programs have stay taken until a free one is found, so that each is tried once.
+        // Ports used by other programs stay marked as taken until a free one is found, so that each is tried once.
         let mut foreign = Vec::new();
         let mut found = Err(Refusal::CAPACITY);
         for _ in 0..MAX_TRIES {
@@ -271,7 +271,7 @@ impl Server {
         .map_err(|_| Refusal::CAPACITY)
     }
 
-    /// Keeps the port after an even one for the allocation that shows the token.
+    /// Reserves the port after an even one for the allocation that presents the token.
     fn reserve_next(
         &self,
         now: Time,
@@ -325,7 +325,7 @@ impl Server {
         );
     }
 
-    /// Answers a Refresh request.
+    /// Responds to a Refresh request.
     pub(super) fn refresh(
         &mut self,
         request: &Request<'_, '_>,
@@ -341,7 +341,7 @@ impl Server {
             .own
             .and_then(|index| Some((index, self.allocation(index)?)));
         let Some((index, own)) = own else {
-            // RFC 8656 section 8.2: ending what is not there is a success.
+            // RFC 8656 section 8.2: ending an allocation that does not exist is a success.
             if wanted == Some(0) {
                 self.succeed(request, Some(0), io);
                 return Ok(());
@@ -390,7 +390,7 @@ impl Server {
         self.shared.release_port(address);
     }
 
-    /// Sends a success without further content.
+    /// Sends a success response without further content.
     pub(super) fn succeed(
         &mut self,
         request: &Request<'_, '_>,
@@ -410,8 +410,8 @@ impl Server {
         );
     }
 
-    /// Returns for how long an allocation lasts unless it is refreshed: as long as wanted, within bounds, and never longer
-    /// than the milliseconds that are `left` of it, as RFC 7635 has it for tokens that expire.
+    /// Returns how long an allocation lasts unless it is refreshed: as long as requested, within limits, and never
+    /// longer than the `left` milliseconds remaining, as RFC 7635 specifies for expiring tokens.
     fn lifetime(&self, wanted: Option<u32>, left: u64) -> Duration {
         let longest = self.shared.options.max_lifetime.max(DEFAULT_LIFETIME);
         let lifetime = wanted.map_or(DEFAULT_LIFETIME, |seconds| {

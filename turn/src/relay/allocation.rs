@@ -1,4 +1,4 @@
-//! One allocation: RFC 8656 section 2.2, with its permissions and channels.
+//! An allocation: RFC 8656 section 2.2, with its permissions and channels.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::stun::{Key, TransactionId};
 pub(super) const PERMISSION: Duration = Duration::from_secs(300);
 /// How long a channel lasts, RFC 8656 section 12.
 pub(super) const CHANNEL: Duration = Duration::from_secs(600);
-/// Peers that one allocation may have permissions for at once.
+/// Concurrent permissions per allocation.
 pub(super) const MAX_PERMISSIONS: usize = 64;
-/// Channels that one allocation may have at once.
+/// Concurrent channels per allocation.
 pub(super) const MAX_CHANNELS: usize = 64;
 
-/// A place for an allocation. The time of its end stands outside so that looking through all is cheap.
+/// A slot for an allocation. The time of its end is stored outside, so that scanning all slots is cheap.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) expires: Time,
@@ -30,9 +30,9 @@ pub(super) struct Allocation {
     pub(super) client: Client,
     pub(super) username: Box<str>,
     pub(super) key: Key,
-    /// When it ends for good, however often it is refreshed.
+    /// When it ends for good, even if refreshed.
     pub(super) until: Time,
-    /// The request that made it, for its repeats.
+    /// The request that created it, to recognise retransmissions.
     pub(super) transaction: TransactionId,
     pub(super) reservation: Option<[u8; 8]>,
     /// Public relayed addresses, by family.
@@ -63,12 +63,12 @@ pub(super) struct Channel {
 pub(super) enum Full {
     /// There are too many.
     TooMany,
-    /// The number or the peer is bound otherwise.
+    /// The number or the peer is already bound to another.
     Conflict,
 }
 
 impl Allocation {
-    /// Who it belongs to, for quotas.
+    /// Its owner, for quotas.
     pub(super) fn user(&self) -> &str {
         Username::parse(&self.username).map_or("", |user| user.name)
     }
@@ -92,7 +92,7 @@ impl Allocation {
         (channel.expires > now).then_some(channel.number)
     }
 
-    /// Whether so many more permissions have room, not counting those that are there or have ended.
+    /// Returns whether there is room for these permissions, not counting existing or expired ones.
     pub(super) fn has_room_for(&mut self, ips: &[IpAddr], now: Time) -> bool {
         self.permissions
             .retain(|permission| permission.expires > now);
@@ -106,7 +106,7 @@ impl Allocation {
         self.permissions.len() + more.count() <= MAX_PERMISSIONS
     }
 
-    /// Makes or renews a permission.
+    /// Creates or renews a permission.
     pub(super) fn permit(&mut self, ip: IpAddr, now: Time) {
         let expires = now + PERMISSION;
         match self
@@ -122,7 +122,7 @@ impl Allocation {
         }
     }
 
-    /// Makes or renews a channel and its permission, RFC 8656 section 12.2.
+    /// Creates or renews a channel and its permission, RFC 8656 section 12.2.
     pub(super) fn bind(&mut self, number: u16, peer: SocketAddr, now: Time) -> Result<(), Full> {
         self.channels.retain(|channel| channel.expires > now);
         let expires = now + CHANNEL;
@@ -154,7 +154,7 @@ impl Allocation {
     }
 }
 
-/// A bound on bytes a second, with one second's worth at a stretch.
+/// A limit on bytes per second, with a burst of one second's worth.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bucket {
     spent: u64,
@@ -162,7 +162,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Takes so many bytes, or says that there are too many. A rate of 0 is no bound.
+    /// Takes this many bytes, or returns false if there are too many. A rate of 0 means no limit.
     pub(super) fn take(&mut self, bytes: usize, rate: u64, now: Time) -> bool {
         if rate == 0 {
             return true;

@@ -1,4 +1,4 @@
-//! Who may: long-term credentials (RFC 8489 section 9.2) that are time-limited; and how requests are refused.
+//! Authentication with long-term credentials (RFC 8489 section 9.2) that are time-limited, and refusals of requests.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::clock::Time;
 use crate::credentials::Username;
 use crate::stun::{Class, Key, Message, Writer, attribute};
 
-/// How long an allocation may outlast its credentials: a call goes on while new ones cannot be had. Whoever has them uses
-/// another allocation.
+/// How long an allocation may outlast its credentials, so that a call continues while new ones cannot be obtained.
+/// Once they can, another allocation is used.
 const OVERTIME: Duration = Duration::from_secs(30 * 60);
 
-/// Returns when an allocation ends for good. That of a person has [`OVERTIME`]; those of a gathering, such as the guests of a
-/// call, are for as long as its credentials say.
+/// Returns when an allocation ends for good. A person's has [`OVERTIME`]; a group's, such as that of a call's guests,
+/// ends with its credentials.
 pub(super) fn until(user: &Username<'_>) -> Time {
     match user.group() {
         None => user.expires + OVERTIME,
@@ -25,7 +25,7 @@ pub(super) fn until(user: &Username<'_>) -> Time {
 pub(super) struct Refusal {
     pub(super) code: u16,
     pub(super) reason: &'static str,
-    /// With what the answer is signed.
+    /// The key for signing the response.
     pub(super) key: Option<Key>,
     /// Attributes that were not understood.
     pub(super) unknown: Vec<u16>,
@@ -33,7 +33,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) const BAD_REQUEST: Self = Self::new(400, "Bad Request");
-    // The code says it; whoever has shown nothing gets no more bytes than are needed.
+    // The code is sufficient; a client without credentials gets no more bytes than necessary.
     pub(super) const UNAUTHORIZED: Self = Self::new(401, "");
     pub(super) const FORBIDDEN: Self = Self::new(403, "Forbidden Peer Address");
     pub(super) const MISMATCH: Self = Self::new(437, "Allocation Mismatch");
@@ -60,14 +60,14 @@ impl Refusal {
     }
 }
 
-/// Somebody whose credentials are right.
+/// A client with valid credentials.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known<'a> {
     pub(super) user: Username<'a>,
     pub(super) key: Key,
 }
 
-/// A request of somebody whose credentials are right.
+/// A request with valid credentials.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a, 'm> {
     pub(super) now: Time,
@@ -78,7 +78,7 @@ pub(super) struct Request<'a, 'm> {
     pub(super) own: Option<u32>,
 }
 
-/// Refuses a request with attributes that have to be understood and are not, RFC 8489 section 6.3.1.
+/// Refuses a request with unknown comprehension-required attributes, RFC 8489 section 6.3.1.
 pub(super) fn understood(request: &Message<'_>, also: &[u16]) -> Result<(), Refusal> {
     const ALWAYS: [u16; 4] = [
         attribute::USERNAME,
@@ -86,7 +86,7 @@ pub(super) fn understood(request: &Message<'_>, also: &[u16]) -> Result<(), Refu
         attribute::NONCE,
         attribute::MESSAGE_INTEGRITY,
     ];
-    // More would not help anybody.
+    // Listing more would not help anyone.
     const MOST: usize = 16;
     let mut unknown = Vec::new();
     for attribute in request.attributes() {
@@ -106,7 +106,7 @@ pub(super) fn understood(request: &Message<'_>, also: &[u16]) -> Result<(), Refu
 }
 
 impl Server {
-    /// Checks the credentials of a request and hands it on; a refusal from then on is signed.
+    /// Checks the credentials of a request and passes it on; refusals from then on are signed.
     pub(super) fn authorized<I: Io>(
         &mut self,
         now: Time,
@@ -154,7 +154,7 @@ impl Server {
             .filter(|_| realm == options.realm.as_bytes())
             .ok_or(Refusal::UNAUTHORIZED)?;
         if let Some(own) = own {
-            // RFC 8656 section 5: an allocation belongs to the credentials that made it.
+            // RFC 8656 section 5: an allocation belongs to the credentials that created it.
             if *own.username == *user.text {
                 let right = now < own.until && request.verify(&own.key);
                 return right
@@ -176,7 +176,7 @@ impl Server {
         Ok(Known { user, key })
     }
 
-    /// Sends the answer that refuses a request.
+    /// Sends the response that refuses a request.
     pub(super) fn refuse(
         &mut self,
         now: Time,

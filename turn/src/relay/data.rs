@@ -1,4 +1,4 @@
-//! The path of data: ChannelData and Send indications out, ChannelData and Data indications back. Nothing is copied or
+//! The data path: ChannelData and Send indications out, ChannelData and Data indications back. Nothing is copied or
 //! allocated here.
 
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::stun::{
 };
 
 impl Server {
-    /// Relays ChannelData of a client, RFC 8656 section 12.6.
+    /// Relays a client's ChannelData, RFC 8656 section 12.6.
     #[inline]
     pub(super) fn channel_data(
         &mut self,
@@ -108,8 +108,8 @@ impl Server {
         );
     }
 
-    /// Takes what a peer has sent to a relay: `size` bytes in `buffer` after [`HEADROOM`], with [`PADDING`] free bytes
-    /// after them. Returns which bytes of the buffer go to which client, if any.
+    /// Handles data that a peer sent to a relay: `size` bytes in `buffer` after [`HEADROOM`], followed by [`PADDING`]
+    /// free bytes. Returns which bytes of the buffer go to which client, if any.
     #[inline]
     pub fn from_peer(
         &mut self,
@@ -149,7 +149,7 @@ impl Server {
         if let Some(number) = own.channel_to(peer, now) {
             let start = HEADROOM - CHANNEL_HEADER;
             buffer[start..HEADROOM].copy_from_slice(&channel_header(number, length));
-            // Over UDP padding is not needed (RFC 8656 section 12.5).
+            // Over UDP, padding is not required (RFC 8656 section 12.5).
             let end = if matches!(client.link, Link::Stream(_)) {
                 padded_end
             } else {
@@ -182,7 +182,8 @@ impl Server {
     }
 }
 
-/// A public relayed address of ours, as it is reached from this machine: the NAT need not know the way back.
+/// Translates one of our public relayed addresses to the one reachable from this machine: the NAT may not support
+/// hairpinning.
 fn inward(options: &Options, mut peer: SocketAddr) -> SocketAddr {
     for relay in &options.relays {
         if relay.local != relay.public
@@ -195,7 +196,7 @@ fn inward(options: &Options, mut peer: SocketAddr) -> SocketAddr {
     peer
 }
 
-/// The reverse: data from another relay of ours comes from its public address.
+/// The reverse: data from another of our relays appears to come from its public address.
 fn outward(options: &Options, mut peer: SocketAddr) -> SocketAddr {
     for relay in &options.relays {
         if relay.local != relay.public

@@ -1,5 +1,5 @@
-//! How often an address that has shown no credentials is answered: such answers are longer than the questions, whose
-//! sender may be forged.
+//! Limits responses to addresses without credentials: these responses are longer than the requests, whose sender may
+//! be forged.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -9,17 +9,17 @@ use program::network;
 
 use crate::clock::Time;
 
-/// Counters; addresses that fall on the same one share it.
+/// Counters; addresses with the same hash share one.
 const COUNTERS: usize = 4096;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counter {
-    /// Thousandths of answers.
+    /// Thousandths of responses.
     spent: u64,
     last: Time,
 }
 
-/// Counts answers by address, in constant memory.
+/// Counts responses by address, in constant memory.
 #[derive(Debug)]
 pub(super) struct Limiter {
     counters: Box<[Counter]>,
@@ -28,7 +28,7 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    /// Allows so many answers a second, at a stretch as well; 0 means that there is no limit.
+    /// Allows this many responses per second, which is also the burst; 0 means no limit.
     pub(super) fn new(rate: u32) -> Self {
         Self {
             counters: vec![Counter::default(); COUNTERS].into(),
@@ -37,7 +37,7 @@ impl Limiter {
         }
     }
 
-    /// Counts one answer if it may be given.
+    /// Counts a response if it may be sent.
     pub(super) fn allows(&mut self, ip: IpAddr, now: Time) -> bool {
         if self.rate == 0 {
             return true;

@@ -1,4 +1,5 @@
-//! The core: what a client or a peer sends goes in, with the time; what is to be sent and opened comes out through [`Io`].
+//! The core: messages of clients and peers go in, with the time; messages to send and sockets to open come out
+//! through [`Io`].
 
 mod allocate;
 mod allocation;
@@ -27,59 +28,59 @@ use crate::stun::{Class, Message, Writer, attribute, method};
 
 pub use shared::Shared;
 
-/// Bytes that have to be free before a peer's data, for what goes in front of it; `PADDING` have to be free after it.
+/// Bytes that must be free before a peer's data, for the header; `PADDING` bytes must be free after it.
 pub const HEADROOM: usize = 48;
-/// Bytes that have to be free after a peer's data.
+/// Bytes that must be free after a peer's data.
 pub const PADDING: usize = 3;
-/// How often allocations are looked through for those that have ended.
+/// How often allocations are checked for expiry.
 const SWEEP: Duration = Duration::from_secs(1);
-/// The name in SOFTWARE.
+/// The value of SOFTWARE.
 const SOFTWARE: &[u8] = b"Subspace";
 
-/// What an operator decides.
+/// The operator's settings.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The realm of the credentials.
     pub realm: String,
-    /// Secrets that credentials are made with.
+    /// Secrets from which credentials are derived.
     pub secrets: Secrets,
     /// Which peers may be reached.
     pub peers: PeerPolicy,
-    /// Addresses that are relayed on, at most one of each family.
+    /// Relay addresses, at most one per family.
     pub relays: Vec<RelayAddress>,
-    /// Ports that are relayed on.
+    /// Relay ports.
     pub ports: RangeInclusive<u16>,
-    /// Allocations at once.
+    /// Concurrent allocations.
     pub max_allocations: usize,
-    /// Allocations at once of one user.
+    /// Concurrent allocations per user.
     pub max_user_allocations: usize,
-    /// The longest lifetime of an allocation between two refreshes.
+    /// Maximum lifetime of an allocation between two refreshes.
     pub max_lifetime: Duration,
-    /// Bytes a second of one allocation in each direction; 0 means no limit.
+    /// Bytes per second per allocation in each direction; 0 means no limit.
     pub max_rate: u64,
-    /// Answers a second to one address that has shown no credentials.
+    /// Responses per second to one address without credentials.
     pub max_unauthorized: u32,
 }
 
-/// An address that is relayed on.
+/// A relay address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RelayAddress {
     /// The address of this machine that sockets are bound to.
     pub local: IpAddr,
-    /// The address under which peers reach it: another one behind a NAT.
+    /// The address at which peers reach it: a different one behind a NAT.
     pub public: IpAddr,
 }
 
-/// Where a client's messages come from: with the address of the listener, RFC 8656's 5-tuple.
+/// The origin of a client's messages: together with the listener's address, RFC 8656's 5-tuple.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Client {
-    /// The socket of the server.
+    /// The server's socket.
     pub link: Link,
-    /// The address of the client.
+    /// The client's address.
     pub address: SocketAddr,
 }
 
-/// A socket of the server on the side of the clients.
+/// One of the server's sockets for clients.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Link {
     /// The UDP listener with this index.
@@ -88,7 +89,7 @@ pub enum Link {
     Stream(u32),
 }
 
-/// A relayed socket: an allocation's index and the family.
+/// A relay socket: an allocation's index and the family.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct RelayId(u32);
 
@@ -101,7 +102,7 @@ impl RelayId {
         (self.0 >> 1) as usize
     }
 
-    /// A small number that no other open relay has.
+    /// A small number, unique among open relays.
     #[must_use]
     pub const fn index(self) -> u32 {
         self.0
@@ -130,64 +131,64 @@ impl Family {
     }
 }
 
-/// Why a relayed socket could not be opened.
+/// Why a relay socket could not be opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BindError {
     /// Another program has the port.
     InUse,
-    /// The system has no more sockets, or the address is not there.
+    /// The system has no more sockets, or the address does not exist.
     Failed,
 }
 
-/// What the core needs from outside.
+/// The core's interface to the outside.
 pub trait Io {
-    /// Opens the socket of a relay.
+    /// Opens a relay's socket.
     ///
     /// # Errors
-    /// The port is taken, or no socket can be had.
+    /// The port is taken, or no socket is available.
     fn bind(&mut self, relay: RelayId, address: SocketAddr) -> Result<(), BindError>;
-    /// Closes the socket of a relay.
+    /// Closes a relay's socket.
     fn close(&mut self, relay: RelayId);
-    /// Sends a whole message to a client.
+    /// Sends a complete message to a client.
     fn to_client(&mut self, client: Client, message: &[u8]);
-    /// Sends data from a relay to a peer, in one piece or not at all if `whole`.
+    /// Sends data from a relay to a peer; if `whole`, unfragmented or not at all.
     fn to_peer(&mut self, relay: RelayId, peer: SocketAddr, data: &[u8], whole: bool);
     /// Fills a buffer with random bytes.
     fn random(&mut self, bytes: &mut [u8]);
 }
 
-/// What has happened, in numbers that only grow.
+/// Counters, which only grow.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counters {
     /// Messages relayed from clients to peers.
     pub messages_out: u64,
-    /// Bytes of those.
+    /// Bytes of these messages.
     pub bytes_out: u64,
     /// Messages relayed from peers to clients.
     pub messages_in: u64,
-    /// Bytes of those.
+    /// Bytes of these messages.
     pub bytes_in: u64,
     /// Data dropped: no allocation, permission or channel, or a peer that may not be reached.
     pub dropped: u64,
-    /// Messages that the sockets did not take; counted by whoever owns them.
+    /// Messages that the sockets did not accept; counted by their owner.
     pub unsent: u64,
-    /// Data dropped because an allocation was faster than it may be.
+    /// Data dropped because an allocation exceeded its rate.
     pub throttled: u64,
-    /// Bytes from clients that are no message.
+    /// Bytes from clients that are not a message.
     pub malformed: u64,
     /// Requests.
     pub requests: u64,
-    /// Requests refused, but for those without credentials.
+    /// Refused requests, except those without credentials.
     pub refused: u64,
-    /// Requests without or with wrong credentials.
+    /// Requests without credentials or with wrong ones.
     pub unauthorized: u64,
-    /// Answers withheld because an address had too many without credentials.
+    /// Responses withheld because an address made too many requests without credentials.
     pub withheld: u64,
-    /// Allocations made.
+    /// Allocations created.
     pub allocations: u64,
 }
 
-/// The relay of one thread. What holds across threads is in [`Shared`].
+/// The relay of one thread. State shared across threads is in [`Shared`].
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
@@ -202,7 +203,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes a relay without allocations.
+    /// Creates a relay without allocations.
     #[must_use]
     pub fn new(shared: Arc<Shared>, now: Time) -> Self {
         let limiter = Limiter::new(shared.options.max_unauthorized);
@@ -219,31 +220,31 @@ impl Server {
         }
     }
 
-    /// What has happened so far.
+    /// The counters so far.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// How many allocations there are.
+    /// The number of allocations.
     #[must_use]
     pub fn allocations(&self) -> usize {
         self.by_client.len()
     }
 
-    /// Whether a client has an allocation.
+    /// Returns whether a client has an allocation.
     #[must_use]
     pub fn has_allocation(&self, client: Client) -> bool {
         self.by_client.contains_key(&client)
     }
 
-    /// When [`tick`](Self::tick) is to be called next.
+    /// When [`tick`](Self::tick) must be called next.
     #[must_use]
     pub const fn next_tick(&self) -> Time {
         self.next_sweep
     }
 
-    /// Takes one whole message of a client.
+    /// Handles a complete message from a client.
     pub fn from_client(&mut self, now: Time, client: Client, bytes: &[u8], io: &mut impl Io) {
         match bytes.first() {
             Some(0x40..=0x7F) => self.channel_data(now, client, bytes, io),
@@ -255,14 +256,14 @@ impl Server {
         }
     }
 
-    /// Takes the end of a client's connection.
+    /// Handles the end of a client's connection.
     pub fn client_gone(&mut self, client: Client, io: &mut impl Io) {
         if let Some(&index) = self.by_client.get(&client) {
             self.remove(index, io);
         }
     }
 
-    /// Ends what has lasted long enough.
+    /// Ends what has expired.
     pub fn tick(&mut self, now: Time, io: &mut impl Io) {
         if now < self.next_sweep {
             return;
@@ -299,12 +300,13 @@ impl Server {
                     self.refuse(now, client, message, &refusal, io);
                 }
             }
-            // Binding indications keep a mapping of a NAT alive; answers answer nothing of ours.
+            // Binding indications keep NAT mappings alive; responses do not belong to requests of
+            // ours.
             _ => {}
         }
     }
 
-    /// Answers a Binding request, RFC 8489 section 6.3.1.
+    /// Responds to a Binding request, RFC 8489 section 6.3.1.
     fn binding(
         &mut self,
         now: Time,

@@ -9,7 +9,7 @@ use crate::frame::CHANNELS;
 use crate::peers::PeerPolicy;
 use crate::stun::attribute;
 
-/// Whether the allocation has a relay of this peer's family, and the peer may be reached.
+/// Checks whether the allocation has a relay of this peer's family, and the peer may be reached.
 fn check(own: &Allocation, peer: SocketAddr, policy: &PeerPolicy) -> Result<(), Refusal> {
     if own.relayed[Family::of(peer.ip()) as usize].is_none() {
         return Err(Refusal::PEER_FAMILY);
@@ -21,7 +21,7 @@ fn check(own: &Allocation, peer: SocketAddr, policy: &PeerPolicy) -> Result<(), 
 }
 
 impl Server {
-    /// Answers a CreatePermission request: all of its peers, or none.
+    /// Responds to a CreatePermission request: all of its peers, or none.
     pub(super) fn create_permission(
         &mut self,
         request: &Request<'_, '_>,
@@ -58,7 +58,7 @@ impl Server {
         Ok(())
     }
 
-    /// Answers a ChannelBind request.
+    /// Responds to a ChannelBind request.
     pub(super) fn channel_bind(
         &mut self,
         request: &Request<'_, '_>,
@@ -95,7 +95,7 @@ impl Server {
         Ok(())
     }
 
-    /// The allocation that a request needs.
+    /// The allocation that a request requires.
     fn own(&self, request: &Request<'_, '_>) -> Result<&Allocation, Refusal> {
         let own = request.own.and_then(|index| self.allocation(index));
         own.ok_or(Refusal::MISMATCH)

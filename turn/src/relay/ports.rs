@@ -1,22 +1,22 @@
-//! Which ports of a relay address are taken.
+//! Which ports of a relay address are in use.
 
 use std::ops::RangeInclusive;
 
-/// Ports of one address.
+/// The ports of an address.
 #[derive(Debug)]
 pub(super) struct Ports {
     range: RangeInclusive<u16>,
     taken: Vec<u64>,
 }
 
-/// What a port has to be.
+/// The port that is required.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Wanted {
     /// Any.
     Any,
     /// Even.
     Even,
-    /// Even, and the next one is taken too.
+    /// Even, with the next one taken as well.
     Pair,
 }
 
@@ -29,7 +29,7 @@ impl Ports {
         }
     }
 
-    /// Takes the first fitting free port from `random` on, round the range.
+    /// Takes the first suitable free port from `random` on, wrapping around.
     pub(super) fn take(&mut self, random: u16, wanted: Wanted) -> Option<u16> {
         let count = self.range.len();
         let start = usize::from(random) % count.max(1);
@@ -52,7 +52,7 @@ impl Ports {
         Some(port)
     }
 
-    /// Gives a port back.
+    /// Releases a port.
     pub(super) fn release(&mut self, port: u16) {
         self.set(port, false);
     }

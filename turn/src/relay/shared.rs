@@ -1,4 +1,4 @@
-//! What holds across the threads of a server: quotas, ports, reservations, and whether it is being stopped.
+//! State shared across a server's threads: quotas, ports, reservations, and whether it is being stopped.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,25 +14,25 @@ use crate::nonce::Nonces;
 
 /// How long a reserved port is kept, RFC 8656 section 7.2.
 const RESERVATION: Duration = Duration::from_secs(30);
-/// Reserved ports at once.
+/// Concurrently reserved ports.
 const MAX_RESERVATIONS: usize = 1000;
 
-/// Returns under which names an allocation counts, and how many times a user's quota is theirs. A name `group/part` is
-/// not one person, but one gathering of a group, such as the guests of a call: they share the quota of two,
-/// and all gatherings of the group that of four, but no more than [`of_guests`].
+/// Returns the names an allocation counts under, each with a multiple of a user's quota. A name `group/part` is not
+/// one person, but one group, such as a call's guests: they share a quota of two users, and all groups with the same
+/// first part share that of four, but no more than [`of_guests`].
 fn counted(user: &str) -> impl Iterator<Item = (&str, usize)> {
     let group = group(user).map(|group| (group, 4));
     let own = (user, if group.is_some() { 2 } else { 1 });
     std::iter::once(own).chain(group)
 }
 
-/// How many of `all` allocations those who share a quota may have together: where there are few, another quarter is for
-/// everybody else.
+/// How many of `all` allocations those who share a quota may have together: if there are few, a quarter remains for
+/// everyone else.
 fn of_guests(all: usize) -> usize {
     (all - all / 4).max(1)
 }
 
-/// State that all threads share.
+/// State shared by all threads.
 #[derive(Debug)]
 pub struct Shared {
     pub(super) options: Options,
@@ -44,7 +44,7 @@ pub struct Shared {
     draining: AtomicBool,
 }
 
-/// A port kept for a second allocation.
+/// A port reserved for a second allocation.
 #[derive(Clone, Debug)]
 struct Reservation {
     token: [u8; 8],
@@ -53,7 +53,7 @@ struct Reservation {
     expires: Time,
 }
 
-/// Which quota is used up.
+/// The exhausted quota.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Quota {
     User,
@@ -61,7 +61,7 @@ pub(super) enum Quota {
 }
 
 impl Shared {
-    /// Makes the state; `key` is a random key that lives as long as the process.
+    /// Creates the state; `key` is a random key that lives as long as the process.
     #[must_use]
     pub fn new(options: Options, key: [u8; 32]) -> Self {
         let ports = options
@@ -85,28 +85,28 @@ impl Shared {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether nothing new is allocated.
+    /// Returns whether nothing new is allocated.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// How many allocations all threads have.
+    /// The number of allocations across all threads.
     #[must_use]
     pub fn allocations(&self) -> usize {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// How many users have allocations.
+    /// The number of users with allocations.
     #[must_use]
     pub fn users(&self) -> usize {
         lock(&self.users).len()
     }
 
-    /// Counts one more allocation of a user, if both quotas allow it.
+    /// Counts another allocation of a user, if both quotas allow it.
     pub(super) fn enter(&self, user: &str) -> Result<(), Quota> {
         let mut users = lock(&self.users);
-        // Only changed while the lock is held.
+        // Changed only while the lock is held.
         if self.total.load(Ordering::Relaxed) >= self.options.max_allocations {
             return Err(Quota::All);
         }
@@ -154,14 +154,14 @@ impl Shared {
         lock(ports).take(random, wanted)
     }
 
-    /// Gives a port back.
+    /// Releases a port.
     pub(super) fn release_port(&self, address: SocketAddr) {
         if let Some((_, ports)) = self.ports.iter().find(|(own, _)| *own == address.ip()) {
             lock(ports).release(address.port());
         }
     }
 
-    /// Keeps a taken port for the user that shows the token.
+    /// Reserves a taken port for the user who presents the token.
     pub(super) fn reserve(
         &self,
         token: [u8; 8],
@@ -184,7 +184,7 @@ impl Shared {
         fits
     }
 
-    /// Returns the port that a token stands for; it is taken, and no longer reserved.
+    /// Returns the port reserved under a token; it is taken, and no longer reserved.
     pub(super) fn claim(&self, token: &[u8], user: &str, now: Time) -> Option<SocketAddr> {
         self.end_reservations(now);
         let mut reservations = lock(&self.reservations);
@@ -208,7 +208,8 @@ impl Shared {
     }
 }
 
-/// Every change is whole when its lock is given back, so what another thread left is fit for use.
+/// Every change is complete when its lock is released, so the state another thread left is
+/// consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Which addresses are this machine's: to relay on, and to keep peers away from.
+//! This machine's addresses: for relaying, and to be protected from peers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -8,7 +8,8 @@ use crate::config::{Config, ConfigError};
 use crate::peers::{Network, PeerPolicy};
 use crate::relay::RelayAddress;
 
-/// The addresses to relay on: those configured, else those listened on, else the one that the way out begins at.
+/// The relay addresses: those configured, otherwise those of the listeners, otherwise the source address of the
+/// default route.
 pub(super) fn relays(config: &Config) -> Result<Vec<RelayAddress>, StartError> {
     let mut relays = config.relays.clone();
     if relays.is_empty() {
@@ -61,7 +62,7 @@ fn way_out(family: IpAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// What may be reached: the public internet without this machine, and what the configuration allows.
+/// What may be reached: the public internet except this machine, plus what the configuration allows.
 pub(super) fn policy(
     config: &Config,
     relays: &[RelayAddress],

@@ -1,4 +1,4 @@
-//! Many datagrams in one system call: recvmmsg(2) and sendmmsg(2).
+//! Many datagrams per system call: recvmmsg(2) and sendmmsg(2).
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV6};
@@ -9,11 +9,11 @@ use nix::sys::socket::{
     ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg,
 };
 
-/// Datagrams at once.
+/// Datagrams per call.
 pub(super) const BATCH: usize = 32;
-/// The longest datagram that is relayed, in bytes; a longer one is dropped. Media keep below 1500.
+/// Maximum length of a relayed datagram in bytes; longer ones are dropped. Media stay below 1500.
 pub(super) const MAX_DATAGRAM: usize = 16 * 1024;
-/// Bytes of a place: a datagram, and room before and after it.
+/// Bytes per slot: a datagram, and room before and after it.
 pub(super) const PLACE: usize = MAX_DATAGRAM + 64;
 
 /// Datagrams received by a listener.
@@ -36,7 +36,7 @@ impl Incoming {
         }
     }
 
-    /// Receives what is there, each datagram in its place of `places`. Returns their lengths and senders.
+    /// Receives the available datagrams, each in its slot of `places`. Returns their lengths and senders.
     pub(super) fn receive(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -66,7 +66,7 @@ impl Incoming {
     }
 }
 
-/// Datagrams that wait to be sent by one listener.
+/// Datagrams queued for sending by one listener.
 pub(super) struct Outgoing {
     headers: MultiHeaders<SockaddrStorage>,
     waiting: [(Range<usize>, Option<SockaddrStorage>); BATCH],
@@ -88,12 +88,12 @@ impl Outgoing {
         }
     }
 
-    /// The place that the next datagram is to be put in.
+    /// The slot for the next datagram.
     pub(super) const fn place(&self) -> Range<usize> {
         self.count * PLACE..(self.count + 1) * PLACE
     }
 
-    /// Adds the datagram at `range` of the next place; says whether the batch is full.
+    /// Adds the datagram at `range` of the next slot; returns whether the batch is full.
     pub(super) fn push(&mut self, range: Range<usize>, address: SocketAddr) -> bool {
         let start = self.count * PLACE;
         self.waiting[self.count] = (start + range.start..start + range.end, Some(address.into()));
@@ -101,7 +101,8 @@ impl Outgoing {
         self.count == BATCH
     }
 
-    /// Sends all. What the system does not take is lost, as datagrams are; returns how many were not sent.
+    /// Sends all. What the system does not accept is lost, as is normal for datagrams; returns how many were not
+    /// sent.
     pub(super) fn send(&mut self, socket: BorrowedFd<'_>, places: &[u8]) -> usize {
         let mut start = 0;
         let mut lost = 0;
@@ -123,7 +124,7 @@ impl Outgoing {
                 MsgFlags::MSG_DONTWAIT,
             )
             .map_or(0, Iterator::count);
-            // The first that was not sent is the one that failed.
+            // The first one not sent is the one that failed.
             start += sent;
             if sent < waiting.len() {
                 start += 1;

@@ -1,4 +1,4 @@
-//! What has been counted, in the text format of Prometheus.
+//! Counters in Prometheus's text format.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +11,7 @@ use super::stream::Connections;
 use super::{AddressKey, StartError};
 use crate::relay::{Counters, Shared};
 
-/// Collects what the threads count.
+/// Collects the threads' counters.
 #[derive(Debug)]
 pub(super) struct Report {
     shared: Arc<Shared>,
@@ -137,7 +137,7 @@ impl Pages for Report {
     }
 }
 
-/// Begins to show the report.
+/// Starts serving the report.
 pub(super) fn serve(address: SocketAddr, report: Arc<Report>) -> Result<Server, StartError> {
     let key = AddressKey::Metrics;
     let wrong = |error: io::Error| match error.kind() {

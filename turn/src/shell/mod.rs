@@ -1,5 +1,5 @@
 //! Sockets and threads around the core: each thread has its own listeners on the same ports (SO_REUSEPORT), so that
-//! all messages of a client reach the same one, and nothing is shared on the path of data.
+//! all messages of a client reach the same one, and nothing is shared on the data path.
 
 mod addresses;
 mod batch;
@@ -31,25 +31,25 @@ use self::worker::Worker;
 use crate::config::{Config, ConfigError};
 use crate::relay::{Counters, Options, Shared};
 
-/// Threads at most.
+/// Maximum number of threads.
 const MAX_THREADS: u32 = 64;
-/// How often a server that is being stopped is looked at.
+/// How often a server that is being stopped checks whether it is idle.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
 
-/// A key of the configuration that names an address.
+/// A configuration key for an address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AddressKey {
-    /// Where UDP and TCP are listened on.
+    /// The address for UDP and TCP.
     Listen,
-    /// Where TLS is listened on.
+    /// The address for TLS.
     TlsListen,
-    /// Where relays are.
+    /// The relay address.
     RelayIp,
-    /// Where the metrics are shown.
+    /// The address for metrics.
     Metrics,
 }
 
-/// The key as it is written.
+/// The key as written in the configuration.
 impl fmt::Display for AddressKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -64,7 +64,7 @@ impl fmt::Display for AddressKey {
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A port is in use.
@@ -72,7 +72,7 @@ pub enum StartError {
         "{key}: {address} is in use by another program; stop it or choose another address with --{key}"
     )]
     InUse {
-        /// The key of the configuration.
+        /// The configuration key.
         key: AddressKey,
         /// The address.
         address: SocketAddr,
@@ -80,34 +80,34 @@ pub enum StartError {
     /// An address cannot be listened on or relayed on.
     #[error("{key}: {address} cannot be used: {error}")]
     Address {
-        /// The key of the configuration.
+        /// The configuration key.
         key: AddressKey,
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// Certificate or key cannot be used.
+    /// The certificate or key cannot be used.
     #[error("{key}: {} cannot be used: {reason}", path.display())]
     Tls {
-        /// The key of the configuration.
+        /// The configuration key.
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// The system refuses something that any server needs.
+    /// The system refuses something that every server needs.
     #[error("the system gives no {what}: {error}")]
     System {
-        /// What.
+        /// What it is.
         what: &'static str,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }
 
-/// A running server; it stops when this is dropped.
+/// A running server; it stops when dropped.
 #[derive(Debug)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -123,7 +123,7 @@ pub struct Handle {
 /// Starts a server.
 ///
 /// # Errors
-/// One sentence that says why it cannot start.
+/// One sentence saying why it cannot start.
 pub fn start(config: &Config) -> Result<Handle, StartError> {
     config.check()?;
     let relays = addresses::relays(config)?;
@@ -145,7 +145,8 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
         max_user_allocations: config.max_user_allocations,
         max_lifetime: config.max_lifetime,
         max_rate: config.max_rate,
-        // Each thread counts for itself, and at least one answer, so that 0 stays "no limit".
+        // Each thread counts separately; at least one response each, so that 0 still means "no
+        // limit".
         max_unauthorized: config.max_unauthorized.div_ceil(threads),
     };
     let shared = Arc::new(Shared::new(options, key));
@@ -192,7 +193,7 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
         let thread = std::thread::Builder::new()
             .name(format!("turn-{index}"))
             .spawn(move || {
-                // Its buffers for system calls cannot move between threads.
+                // Its system call buffers cannot move between threads.
                 match Worker::new(parts) {
                     Ok(worker) => {
                         let _ = tell.send(Ok(()));
@@ -211,7 +212,7 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
     Ok(handle)
 }
 
-/// How many threads there are.
+/// The number of threads.
 fn threads(config: &Config) -> u32 {
     let threads = match config.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -221,36 +222,36 @@ fn threads(config: &Config) -> u32 {
 }
 
 impl Handle {
-    /// Where UDP and TCP are listened on.
+    /// The addresses it listens on for UDP and TCP.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Where TLS is listened on.
+    /// The addresses it listens on for TLS.
     #[must_use]
     pub fn tls_addresses(&self) -> &[SocketAddr] {
         &self.tls_addresses
     }
 
-    /// Where `/metrics` and `/healthz` are.
+    /// The address of `/metrics` and `/healthz`.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(::metrics::Server::address)
     }
 
-    /// Returns what has been counted, in the text format of Prometheus.
+    /// Returns the counters in Prometheus's text format.
     #[must_use]
     pub fn metrics(&self) -> String {
         self.report.metrics()
     }
 
-    /// From now on nothing new is allocated; what there is goes on.
+    /// From now on nothing new is allocated; existing allocations continue.
     pub fn drain(&self) {
         self.shared.drain();
     }
 
-    /// Waits until no allocation is left, at most so long, or until `hurry` says that it is enough; then stops.
+    /// Waits until no allocation is left, the time limit has passed, or `hurry` ends the wait; then stops.
     pub fn drain_and_stop(self, limit: Duration, hurry: impl Fn() -> bool) {
         self.drain();
         let begun = Instant::now();
@@ -268,7 +269,7 @@ impl Handle {
     fn end(&mut self) {
         self.stopping.store(true, Ordering::Release);
         for waker in &self.wakers {
-            // Full means that a wake-up is already waiting.
+            // Full means that a wake-up is already pending.
             let _ = rustix::io::write(waker, &1_u64.to_ne_bytes());
         }
         for thread in self.threads.drain(..) {

@@ -1,4 +1,4 @@
-//! The sockets of one thread, as the core uses them.
+//! One thread's sockets, as the core uses them.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -19,7 +19,7 @@ use crate::relay::{BindError, Client, Io, Link, RelayId};
 
 static NO_SOCKET: Seldom = Seldom::new();
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Source {
     Wake,
@@ -57,7 +57,7 @@ impl Source {
     }
 }
 
-/// Sockets, and what waits to be sent.
+/// Sockets, and what is queued for sending.
 #[derive(Debug)]
 pub(super) struct Net {
     pub(super) epoll: OwnedFd,
@@ -65,10 +65,10 @@ pub(super) struct Net {
     pub(super) relays: Vec<Option<OwnedFd>>,
     pub(super) streams: Streams,
     outgoing: Outgoing,
-    /// The listener that what waits is sent by.
+    /// The listener that sends what is queued.
     by: u32,
     pub(super) places: Box<[u8]>,
-    /// Datagrams that the system did not take.
+    /// Datagrams that the system did not accept.
     pub(super) unsent: u64,
 }
 
@@ -86,22 +86,22 @@ impl Net {
         }
     }
 
-    /// Adds a socket to those that are waited for.
+    /// Registers a socket for events.
     pub(super) fn watch(&self, socket: BorrowedFd<'_>, source: Source) -> rustix::io::Result<()> {
         epoll::add(&self.epoll, socket, source.data(), EventFlags::IN)
     }
 
-    /// Where the next datagram for a client may be put together.
+    /// Where the next datagram for a client may be composed.
     pub(super) const fn place(&self) -> Range<usize> {
         self.outgoing.place()
     }
 
-    /// Sends what stands at `range` of the next place to a client, soon.
+    /// Sends the bytes at `range` of the next slot to a client, soon.
     pub(super) fn queue(&mut self, client: Client, range: Range<usize>) {
         match client.link {
             Link::Datagram(listener) => {
                 if listener != self.by {
-                    // The next place is not the first: what stands there moves when the batch before it is gone.
+                    // The next slot is not the first: its content moves once the batch before it was sent.
                     let place = self.outgoing.place();
                     let whole = place.start + range.start..place.start + range.end;
                     self.flush();
@@ -120,7 +120,7 @@ impl Net {
         }
     }
 
-    /// Sends the datagrams that wait.
+    /// Sends the queued datagrams.
     pub(super) fn flush(&mut self) {
         if let Some(socket) = self.datagram.get(self.by as usize) {
             self.unsent += self.outgoing.send(socket.as_fd(), &self.places) as u64;
@@ -128,7 +128,7 @@ impl Net {
     }
 
     fn send_whole(socket: &OwnedFd, peer: SocketAddr, data: &[u8]) -> rustix::io::Result<usize> {
-        // For this one datagram: never in pieces, RFC 8656 section 15.
+        // For this one datagram: never fragmented, RFC 8656 section 15.
         if peer.is_ipv4() {
             let before = sockopt::ip_mtu_discover(socket)?;
             set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DO)?;
@@ -167,7 +167,7 @@ impl Io for Net {
     }
 
     fn close(&mut self, relay: RelayId) {
-        // Closing takes it from those that are waited for.
+        // Closing unregisters it.
         if let Some(relay) = self.relays.get_mut(relay.index() as usize) {
             *relay = None;
         }
@@ -198,7 +198,7 @@ impl Io for Net {
             sendto(socket, data, SendFlags::DONTWAIT, &peer)
         };
         if sent == Err(Errno::CONNREFUSED) {
-            // What an earlier datagram met is reported by the next call.
+            // The error of an earlier datagram is reported by the next call.
             sent = sendto(socket, data, SendFlags::DONTWAIT, &peer);
         }
         if sent.is_err() {
@@ -208,7 +208,7 @@ impl Io for Net {
 
     fn random(&mut self, bytes: &mut [u8]) {
         if let Err(error) = getrandom::fill(bytes) {
-            // Ports are then tried from the first on; tokens are refused by whoever owns the first.
+            // Ports are then tried from the first one on, and reservation tokens are all equal, though bound to a user.
             tracing::error!(%error, "the system gives no random bytes");
         }
     }

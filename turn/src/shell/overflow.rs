@@ -1,23 +1,23 @@
-//! Datagrams that the system dropped because nobody had read what came before them: asked of Linux when somebody wants
-//! to know, so that the path of data does not pay for it.
+//! Datagrams that the system dropped because earlier ones had not been read: queried from Linux on demand, so that
+//! the data path does not pay for it.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
-/// Linux's tables of UDP sockets in this network; `drops` is their last column.
+/// Linux's tables of UDP sockets in this network namespace; `drops` is the last column.
 const TABLES: [&str; 2] = ["/proc/self/net/udp", "/proc/self/net/udp6"];
 
-/// Sums up what the sockets of this process have dropped, also those that are closed by now.
+/// Totals what this process's sockets have dropped, including sockets that are closed by now.
 #[derive(Debug, Default)]
 pub(super) struct Overflow {
-    /// Of each open socket, by inode.
+    /// For each open socket, by inode.
     seen: HashMap<u64, u64>,
     total: u64,
 }
 
 impl Overflow {
-    /// Looks again; what a socket dropped between the last look and its end is not known.
+    /// Updates the total; what a socket dropped between the last update and its end is not known.
     pub(super) fn look(&mut self) -> u64 {
         let own = own_sockets();
         let mut now = HashMap::new();
@@ -40,7 +40,7 @@ impl Overflow {
     fn add(&mut self, now: HashMap<u64, u64>) -> u64 {
         for (inode, drops) in &now {
             let before = self.seen.get(inode).copied().unwrap_or(0);
-            // An inode may come back as another socket, which has counted from nothing.
+            // An inode may be reused for another socket, which counts from zero.
             self.total += drops.checked_sub(before).unwrap_or(*drops);
         }
         self.seen = now;
@@ -48,7 +48,7 @@ impl Overflow {
     }
 }
 
-/// Inodes of the sockets of this process.
+/// Inodes of this process's sockets.
 fn own_sockets() -> HashSet<u64> {
     let Ok(folder) = Path::new("/proc/self/fd").read_dir() else {
         return HashSet::new();
@@ -62,7 +62,7 @@ fn own_sockets() -> HashSet<u64> {
         .collect()
 }
 
-/// Inode and drops of a line, proc(5).
+/// Inode and drops in a line, proc(5).
 fn parse(line: &str) -> Option<(u64, u64)> {
     let mut words = line.split_ascii_whitespace();
     let inode = words.nth(9)?.parse().ok()?;

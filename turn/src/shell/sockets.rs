@@ -9,14 +9,14 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_w
 use super::{AddressKey, StartError};
 use crate::config::Config;
 
-/// Bytes that the system is asked to keep for a listener: it may have to serve thousands of clients.
+/// Receive buffer requested for a listener, in bytes: it may have to serve thousands of clients.
 const LISTENER_BUFFER: usize = 4 << 20;
-/// Bytes that the system is asked to keep for a relay: a quarter of a second at the default rate of an allocation.
-/// Nothing is set aside for it.
+/// Receive buffer requested for a relay, in bytes: a quarter of a second at an allocation's default rate. No memory
+/// is reserved for it.
 const RELAY_BUFFER: usize = 512 << 10;
-/// Connections that wait to be accepted.
+/// Connections waiting to be accepted.
 const BACKLOG: i32 = 1024;
-/// How often another port is tried if the system's choice for UDP is taken for TCP.
+/// How many other ports are tried if the system's choice for UDP is taken for TCP.
 const PORT_TRIES: usize = 20;
 
 /// The listeners of one thread.
@@ -28,7 +28,7 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Opens the first thread's.
+    /// Opens the first thread's listeners.
     pub(super) fn open(config: &Config) -> Result<Self, StartError> {
         let mut all = Self {
             datagram: Vec::new(),
@@ -36,7 +36,7 @@ impl Listeners {
             tls: Vec::new(),
         };
         for &address in &config.listen {
-            // SO_REUSEPORT would let a second server of the same user in.
+            // SO_REUSEPORT would let another server of the same user share the port.
             unused(address).map_err(|error| refused(AddressKey::Listen, address, error))?;
             let (datagram, plain) =
                 both(address).map_err(|error| refused(AddressKey::Listen, address, error))?;
@@ -51,7 +51,7 @@ impl Listeners {
         Ok(all)
     }
 
-    /// Opens the same for another thread.
+    /// Opens the same ones for another thread.
     pub(super) fn again(&self) -> Result<Self, StartError> {
         let open = |list: &[(OwnedFd, SocketAddr)],
                     key: AddressKey,
@@ -67,12 +67,12 @@ impl Listeners {
         })
     }
 
-    /// Where UDP and TCP are listened on.
+    /// The addresses it listens on for UDP and TCP.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         self.datagram.iter().map(|(_, address)| *address).collect()
     }
 
-    /// Where TLS is listened on.
+    /// The addresses it listens on for TLS.
     pub(super) fn tls_addresses(&self) -> Vec<SocketAddr> {
         self.tls.iter().map(|(_, address)| *address).collect()
     }
@@ -95,7 +95,7 @@ fn unused(address: SocketAddr) -> io::Result<()> {
     unused_tcp(address)
 }
 
-/// Not the standard library's listener: its `[::]` takes the port of IPv4 as well.
+/// Not the standard library's listener: its `[::]` takes the IPv4 port as well.
 fn unused_tcp(address: SocketAddr) -> io::Result<()> {
     let socket = open(address, SocketType::STREAM)?;
     // Connections that ended a moment ago do not count.
@@ -104,7 +104,7 @@ fn unused_tcp(address: SocketAddr) -> io::Result<()> {
     listen(&socket, 1).map_err(io::Error::from)
 }
 
-/// UDP and TCP on the same port; port 0 is the system's choice for both.
+/// UDP and TCP on the same port; port 0 lets the system choose for both.
 fn both(address: SocketAddr) -> io::Result<((OwnedFd, SocketAddr), (OwnedFd, SocketAddr))> {
     let mut tries = 0;
     loop {
@@ -134,7 +134,7 @@ fn tcp(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     named(socket)
 }
 
-/// Opens the socket of a relay.
+/// Opens a relay's socket.
 pub(super) fn relay(address: SocketAddr) -> io::Result<OwnedFd> {
     let socket = dgram(address)?;
     buffers(&socket, RELAY_BUFFER)?;
@@ -142,8 +142,8 @@ pub(super) fn relay(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Asks for buffers. The system may give less (`net.core.rmem_max`), unless it trusts the process (CAP_NET_ADMIN);
-/// less is no error.
+/// Requests buffers. The system may give less (`net.core.rmem_max`), unless it trusts the process (CAP_NET_ADMIN);
+/// that is not an error.
 fn buffers(socket: &OwnedFd, size: usize) -> io::Result<()> {
     if sockopt::set_socket_recv_buffer_size_force(socket, size).is_err() {
         sockopt::set_socket_recv_buffer_size(socket, size)?;

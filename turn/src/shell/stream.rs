@@ -11,14 +11,14 @@ use rustls::ServerConnection;
 use crate::clock::Time;
 use crate::frame::{NotTurn, first_message};
 
-/// Bytes that may wait for a slow client; data beyond that is dropped, as over UDP.
+/// Bytes that may be queued for a slow client; data beyond that is dropped, as over UDP.
 const MAX_OUTPUT: usize = 256 * 1024;
-/// Bytes of which an idle connection's buffers are freed.
+/// Buffer size above which an idle connection's buffers are freed, in bytes.
 const KEEP: usize = 4 * 1024;
 /// Bytes read at once.
 pub(super) const READ: usize = 64 * 1024;
 
-/// How many connections there are, in all threads.
+/// The number of connections across all threads.
 #[derive(Debug)]
 pub(super) struct Connections {
     by_address: Mutex<(usize, HashMap<IpAddr, usize>)>,
@@ -35,7 +35,7 @@ impl Connections {
         }
     }
 
-    /// How many there are.
+    /// The number of connections.
     pub(super) fn count(&self) -> usize {
         self.by_address
             .lock()
@@ -43,7 +43,7 @@ impl Connections {
             .0
     }
 
-    /// Counts one more, if it may be.
+    /// Counts another connection, if allowed.
     pub(super) fn enter(&self, ip: IpAddr) -> bool {
         let mut guard = self
             .by_address
@@ -59,7 +59,7 @@ impl Connections {
         fits
     }
 
-    /// Counts one less.
+    /// Counts one connection less.
     pub(super) fn leave(&self, ip: IpAddr) {
         let mut guard = self
             .by_address
@@ -76,28 +76,28 @@ impl Connections {
     }
 }
 
-/// A connection of a client.
+/// A client's connection.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) socket: TcpStream,
     pub(super) address: SocketAddr,
     tls: Option<Box<ServerConnection>>,
-    /// The beginning of a message.
+    /// The beginning of an incomplete message.
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
-    /// When it last brought a message.
+    /// When the last message arrived.
     pub(super) last: Time,
-    /// Whether it is waited for until it can be written.
+    /// Whether it is registered for becoming writable.
     pub(super) blocked: bool,
     dirty: bool,
-    /// Whether the client has taken something since it was looked at last.
+    /// Whether the client has read anything since the last check.
     pub(super) taken: bool,
-    /// When it was seen first that nothing is taken of what waits.
+    /// When it was first observed that nothing of the queued data is read.
     stuck: Option<Time>,
 }
 
-/// A connection has ended, or cannot go on.
+/// A connection has ended, or cannot continue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Ended;
 
@@ -139,7 +139,7 @@ impl Stream {
         }
     }
 
-    /// Returns for how many milliseconds the client has taken nothing of what waits for it, as far as it was looked at.
+    /// Returns for how many milliseconds, as far as was checked, the client has read nothing of what is queued.
     pub(super) fn stuck_for(&mut self, now: Time) -> u64 {
         if std::mem::take(&mut self.taken) || !self.blocked {
             self.stuck = None;
@@ -150,7 +150,7 @@ impl Stream {
         now.since(*self.stuck.get_or_insert(now))
     }
 
-    /// Reads what has come into `buffer`, after what was left of the last time, once; returns how much there is.
+    /// Reads once into `buffer`, after what was left from the last time; returns how many bytes it holds.
     pub(super) fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), Ended> {
         buffer.clear();
         buffer.append(&mut self.input);
@@ -170,7 +170,7 @@ impl Stream {
                     Err(_) => true,
                 };
                 let broken = tls.process_new_packets().is_err();
-                // Handshakes and alerts are answered.
+                // Handshakes and alerts need a response.
                 self.dirty = true;
                 let mut count = 0;
                 while before + count < buffer.len() {
@@ -190,7 +190,7 @@ impl Stream {
         read.map(drop)
     }
 
-    /// Keeps the beginning of a message until the rest comes.
+    /// Keeps the beginning of a message until the rest arrives.
     pub(super) fn keep(&mut self, rest: &[u8]) {
         self.input.clear();
         self.input.extend_from_slice(rest);
@@ -199,7 +199,8 @@ impl Stream {
         }
     }
 
-    /// Writes what waits, as far as the socket takes it; says whether all is gone.
+    /// Writes what is queued, as far as the socket accepts it; returns whether everything is
+    /// written.
     pub(super) fn flush(&mut self) -> Result<bool, Ended> {
         self.dirty = false;
         loop {
@@ -247,15 +248,15 @@ fn retry(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// A message, and what comes after it.
+/// A message, and the bytes after it.
 type Split<'a> = (&'a [u8], &'a [u8]);
 
-/// Returns the first message in what has been read, without its padding, and the rest.
+/// Returns the first message in the bytes read, without its padding, and the rest.
 pub(super) fn split(bytes: &[u8]) -> Result<Option<Split<'_>>, Ended> {
     let Some((whole, message)) = first_message(bytes)? else {
         return Ok(None);
     };
-    // Some clients leave the padding out at the end of what they have to say.
+    // Some clients omit the padding of their last message.
     let Some(message) = bytes.get(..message) else {
         return Ok(None);
     };
@@ -271,7 +272,7 @@ pub(super) struct Streams {
     pub(super) list: Vec<Option<Stream>>,
     free: Vec<u32>,
     pub(super) dirty: Vec<u32>,
-    /// Messages that a slow client did not get.
+    /// Messages that a slow client did not receive.
     pub(super) dropped: u64,
 }
 
@@ -290,19 +291,19 @@ impl Streams {
         self.list.get_mut(id as usize)?.as_mut()
     }
 
-    /// Takes a connection out.
+    /// Removes a connection.
     pub(super) fn remove(&mut self, id: u32) -> Option<Stream> {
         let stream = self.list.get_mut(id as usize)?.take()?;
         self.free.push(id);
         Some(stream)
     }
 
-    /// Has a connection written to at the end of the round.
+    /// Schedules writing to a connection at the end of the round.
     pub(super) fn touch(&mut self, id: u32) {
         self.dirty.push(id);
     }
 
-    /// Adds a whole message to what is to be written, or drops it if the client is too slow.
+    /// Adds a complete message to the queue, or drops it if the client is too slow.
     pub(super) fn queue(&mut self, id: u32, message: &[u8]) {
         let Some(Some(stream)) = self.list.get_mut(id as usize) else {
             return;
@@ -323,7 +324,7 @@ impl Streams {
     }
 }
 
-/// A connection's place in what is shared is given back when it is closed.
+/// Closing a connection releases its place in the shared count.
 pub(super) fn close(stream: &Stream, connections: &Arc<Connections>) {
     connections.leave(stream.address.ip());
 }

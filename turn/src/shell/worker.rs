@@ -1,4 +1,4 @@
-//! One thread: waits for its sockets and hands what comes to the core.
+//! One thread: waits for its sockets and passes what arrives to the core.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -22,14 +22,14 @@ use super::stream::{Connections, Stream, Streams, close, split};
 use crate::clock::Time;
 use crate::relay::{Client, Counters, HEADROOM, Link, RelayId, Server, Shared};
 
-/// Events taken at once.
+/// Events handled at once.
 const EVENTS: usize = 256;
 /// Connections accepted at once.
 const ACCEPTS: usize = 64;
-/// A connection without an allocation that says nothing for so long is closed.
+/// A connection without an allocation that is silent this long is closed.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// A connection whose client takes nothing of what waits for it for so long is closed, whatever it has allocated.
+/// A connection whose client reads nothing of the queued data for this long is closed, whatever it has allocated.
 const UNREAD: Duration = Duration::from_secs(30);
 
 static NOT_ACCEPTED: Seldom = Seldom::new();
@@ -39,7 +39,7 @@ const ONE_SECOND: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-/// What a thread is made of.
+/// What a thread is built from.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) shared: Arc<Shared>,
@@ -51,20 +51,20 @@ pub(super) struct Parts {
     pub(super) counters: Arc<Mutex<Counters>>,
 }
 
-/// One thread's work.
+/// A thread's state.
 #[derive(Debug)]
 pub(super) struct Worker {
     core: Server,
     net: Net,
     clock: Clock,
     incoming: Vec<Incoming>,
-    /// Where datagrams of clients are received.
+    /// Where datagrams from clients are received.
     received: Box<[u8]>,
     /// Where connections are read.
     scratch: Vec<u8>,
     plain: Vec<OwnedFd>,
     secure: Vec<OwnedFd>,
-    /// Whether accepting has failed and waits for the next tick.
+    /// Whether accepting has failed and is suspended until the next tick.
     deaf: bool,
     connections: Arc<Connections>,
     tls: Option<Arc<ServerConfig>>,
@@ -196,7 +196,7 @@ impl Worker {
         }
     }
 
-    /// Takes the datagrams of clients that are there.
+    /// Handles the available datagrams from clients.
     fn datagrams(&mut self, now: Time, listener: u32) {
         let index = listener as usize;
         let (Some(incoming), Some(socket)) =
@@ -220,7 +220,7 @@ impl Worker {
         }
     }
 
-    /// Takes one datagram of a peer; if there are more, the next round brings them.
+    /// Handles one datagram from a peer; if there are more, the next round handles them.
     fn relay(&mut self, now: Time, relay: RelayId) {
         let Some(Some(socket)) = self.net.relays.get(relay.index() as usize) else {
             return;
@@ -325,7 +325,7 @@ impl Worker {
         self.scratch = buffer;
         self.net.streams.touch(id);
         if outcome.is_err() {
-            // What was answered, an alert for example, is written if it can be.
+            // A response, an alert for example, is written if possible.
             if let Some(stream) = self.net.streams.get_mut(id) {
                 let _ = stream.flush();
             }
@@ -333,7 +333,7 @@ impl Worker {
         }
     }
 
-    /// Writes what waits for connections.
+    /// Writes what is queued for connections.
     fn write_streams(&mut self) {
         let mut dirty = std::mem::take(&mut self.net.streams.dirty);
         for id in dirty.drain(..) {
@@ -397,7 +397,7 @@ impl Worker {
         self.publish();
     }
 
-    /// Begins or stops to accept connections.
+    /// Starts or stops accepting connections.
     fn listen(&mut self, wanted: bool) {
         if wanted != self.deaf {
             return;
@@ -437,7 +437,7 @@ mod tests {
     use crate::peers::PeerPolicy;
     use crate::relay::Options;
 
-    /// A thread's work without the thread, with a listener for TCP.
+    /// A worker without its thread, with a TCP listener.
     fn worker() -> (Worker, SocketAddr, Arc<Connections>) {
         let options = Options {
             realm: "test".into(),
@@ -471,7 +471,7 @@ mod tests {
         (Worker::new(parts).unwrap(), address, connections)
     }
 
-    /// Writes to the only connection until the system takes no more.
+    /// Writes to the only connection until the system accepts no more.
     fn fill(worker: &mut Worker) {
         while !worker.net.streams.get_mut(0).unwrap().blocked {
             worker.net.streams.queue(0, &[0; 64 * 1024]);
@@ -497,7 +497,7 @@ mod tests {
                 let Some(stream) = worker.net.streams.get_mut(0) else {
                     break;
                 };
-                // It goes on to say something.
+                // It keeps sending.
                 stream.last = now;
                 stream.taken = false;
                 while reads && !worker.net.streams.get_mut(0).unwrap().taken {

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{COOKIE, TransactionId};
 
-/// Number of the family IPv4 in attributes.
+/// The number of the IPv4 family in attributes.
 pub(super) const IPV4: u8 = 1;
-/// Number of the family IPv6 in attributes.
+/// The number of the IPv6 family in attributes.
 pub(super) const IPV6: u8 = 2;
 
 fn mask(transaction: &TransactionId) -> [u8; 16] {
@@ -16,7 +16,7 @@ fn mask(transaction: &TransactionId) -> [u8; 16] {
     mask
 }
 
-/// Reads the value of an XOR-…-ADDRESS attribute.
+/// Parses the value of an XOR-…-ADDRESS attribute.
 pub(super) fn decode(value: &[u8], transaction: &TransactionId) -> Option<SocketAddr> {
     let (&[_, family, high, low], rest) = value.split_first_chunk::<4>()?;
     let port = u16::from_be_bytes([high ^ COOKIE[0], low ^ COOKIE[1]]);
@@ -43,7 +43,7 @@ pub(super) fn decode(value: &[u8], transaction: &TransactionId) -> Option<Socket
     Some(SocketAddr::new(ip, port))
 }
 
-/// Writes the value of an XOR-…-ADDRESS attribute; returns how many bytes it has.
+/// Writes the value of an XOR-…-ADDRESS attribute; returns its length in bytes.
 pub(crate) fn encode(
     address: SocketAddr,
     transaction: &TransactionId,

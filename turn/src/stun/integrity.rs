@@ -7,7 +7,7 @@ use sha1::Sha1;
 /// Key of the long-term credential mechanism: MD5 of user name, realm and password.
 pub type Key = [u8; 16];
 
-/// What FINGERPRINT is xored with.
+/// The value FINGERPRINT is XORed with.
 const FINGERPRINT_MASK: u32 = 0x5354_554E;
 
 /// Returns the long-term key, RFC 8489 section 9.2.2.
@@ -35,7 +35,7 @@ pub(crate) fn hmac_sha1(key: &[u8], pieces: &[&[u8]]) -> Hmac<Sha1> {
 
 /// The MAC over a message up to its integrity attribute at `offset`, as if the message ended after that attribute.
 pub(super) fn message_mac(key: &[u8], message: &[u8], offset: usize) -> Hmac<Sha1> {
-    // A message has at most 64 KiB, checked when it was parsed.
+    // A message has at most 64 KiB, which parsing has checked.
     let length = u16::try_from(offset + 24 - super::HEADER).unwrap_or(u16::MAX);
     hmac_sha1(
         key,

@@ -1,4 +1,4 @@
-//! Reading a message.
+//! Parsing a message.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use hmac::Mac;
 
 use super::{COOKIE, Class, HEADER, TransactionId, address, attribute, integrity};
 
-/// A well-formed message; attributes are looked up in the bytes it was read from.
+/// A well-formed message; attributes are looked up in the bytes it was parsed from.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     bytes: &'a [u8],
@@ -17,7 +17,7 @@ pub struct Message<'a> {
     fingerprint: Option<usize>,
 }
 
-/// One attribute.
+/// An attribute.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Attribute<'a> {
     /// Its type.
@@ -26,16 +26,16 @@ pub struct Attribute<'a> {
     pub value: &'a [u8],
 }
 
-/// Why bytes are no message.
+/// Why bytes are not a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ParseError {
-    /// No STUN message at all: other first bits or no magic cookie.
+    /// Not a STUN message: different first bits, or no magic cookie.
     #[error("not a STUN message")]
     NotStun,
     /// The length in the header is not the length of the message.
     #[error("the length in the header does not fit")]
     Length,
-    /// An attribute ends beyond the message.
+    /// An attribute extends beyond the message.
     #[error("an attribute is longer than the message")]
     Attribute,
     /// FINGERPRINT is wrong.
@@ -44,10 +44,10 @@ pub enum ParseError {
 }
 
 impl<'a> Message<'a> {
-    /// Reads a message that fills the given bytes.
+    /// Parses a message that fills the given bytes.
     ///
     /// # Errors
-    /// The bytes are no STUN message, or a damaged one; such datagrams are to be dropped silently.
+    /// The bytes are not a STUN message, or a damaged one; such datagrams must be dropped silently.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let head = bytes.first_chunk::<HEADER>().ok_or(ParseError::NotStun)?;
         if head[0] & 0xC0 != 0 || head[4..8] != COOKIE {
@@ -97,7 +97,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The method, without the bits of the class.
+    /// The method, without the class bits.
     #[must_use]
     pub fn method(&self) -> u16 {
         let (high, low) = (u16::from(self.bytes[0]), u16::from(self.bytes[1]));
@@ -110,19 +110,19 @@ impl<'a> Message<'a> {
         self.transaction
     }
 
-    /// Whether there is a FINGERPRINT; if so it is right.
+    /// Returns whether there is a FINGERPRINT; if so, it is correct.
     #[must_use]
     pub const fn has_fingerprint(&self) -> bool {
         self.fingerprint.is_some()
     }
 
-    /// Whether there is a MESSAGE-INTEGRITY.
+    /// Returns whether there is a MESSAGE-INTEGRITY.
     #[must_use]
     pub const fn has_integrity(&self) -> bool {
         self.integrity.is_some()
     }
 
-    /// Checks MESSAGE-INTEGRITY in constant time; false if there is none.
+    /// Checks MESSAGE-INTEGRITY in constant time; returns false if there is none.
     #[must_use]
     pub fn verify(&self, key: &[u8]) -> bool {
         let Some(offset) = self.integrity else {
@@ -136,7 +136,7 @@ impl<'a> Message<'a> {
             .is_ok()
     }
 
-    /// The attributes that count: those before MESSAGE-INTEGRITY (RFC 8489, section 14.5).
+    /// The significant attributes: those before MESSAGE-INTEGRITY (RFC 8489, section 14.5).
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         let end = self
             .integrity
@@ -174,7 +174,7 @@ impl<'a> Message<'a> {
         Some(u32::from_be_bytes(self.get(kind)?.try_into().ok()?))
     }
 
-    /// Reads the value of an XOR-…-ADDRESS attribute of this message.
+    /// Parses the value of an XOR-…-ADDRESS attribute in this message.
     #[must_use]
     pub fn xor_address(&self, value: &[u8]) -> Option<SocketAddr> {
         address::decode(value, &self.transaction)
@@ -186,7 +186,7 @@ thread_local! {
     static LOOKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// How many attributes this thread has looked at since the last call.
+/// How many attributes this thread has examined since the last call.
 #[cfg(test)]
 pub(crate) fn attributes_looked_at() -> usize {
     LOOKED.take()

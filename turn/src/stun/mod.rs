@@ -1,4 +1,4 @@
-//! STUN messages (RFC 8489) and the attributes of TURN (RFC 8656): reading without copying, writing into one buffer.
+//! STUN messages (RFC 8489) and the attributes of TURN (RFC 8656): parsed without copying, written into one buffer.
 
 mod address;
 mod integrity;
@@ -21,15 +21,15 @@ pub const HEADER: usize = 20;
 /// The magic cookie, RFC 8489 section 5.
 pub const COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
 
-/// The 96 bits that tie an answer to its request.
+/// The 96 bits that match a response to its request.
 pub type TransactionId = [u8; 12];
 
 /// Class of a message, RFC 8489 section 5.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Class {
-    /// Wants an answer.
+    /// Expects a response.
     Request,
-    /// Wants none.
+    /// Expects none.
     Indication,
     /// The request was carried out.
     Success,
@@ -107,7 +107,7 @@ pub mod attribute {
     pub const FINGERPRINT: u16 = 0x8028;
 }
 
-/// Rounds a length up to whole words, as attributes and streamed channel data are padded.
+/// Rounds a length up to a multiple of four, as attributes and streamed channel data are padded.
 #[must_use]
 pub const fn padded(length: usize) -> usize {
     length.next_multiple_of(4)

@@ -1,4 +1,4 @@
-//! The vectors of RFC 5769, and any bytes.
+//! The test vectors of RFC 5769, and arbitrary bytes.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -63,7 +63,7 @@ fn rfc_5769_responses() {
         assert!(message.has_fingerprint() && message.verify(b"VOkJxbRl1RmTxUk/WvJxBt"));
         let value = message.get(attribute::XOR_MAPPED_ADDRESS).unwrap();
         assert_eq!(message.xor_address(value).unwrap().to_string(), address);
-        // Written by us, but for the blank that the RFC pads with, it is the same.
+        // Written by us it is the same, except for the space that the RFC uses for padding.
         let mut buffer = Vec::new();
         let mut writer = Writer::new(
             &mut buffer,
@@ -95,7 +95,7 @@ fn rfc_5769_long_term_credentials() {
         message.text(attribute::NONCE),
         Some("f//499k954d6OL34oL9FSTvy64sA")
     );
-    // The password after SASLprep, which turns a soft hyphen into nothing and a feminine ordinal into a letter.
+    // The password after SASLprep, which removes a soft hyphen and replaces a feminine ordinal by a letter.
     assert!(message.verify(&long_term_key(username, "example.org", "TheMatrIX")));
     assert!(!message.has_fingerprint());
     assert!(!message.verify(&long_term_key(username, "example.org", "TheMatrix")));
@@ -146,7 +146,7 @@ proptest! {
         }
     }
 
-    /// Bytes that begin well, so that attributes are reached.
+    /// Bytes that begin correctly, so that attributes are reached.
     #[test]
     fn any_attributes_are_read_or_refused(kind: u16, body in proptest::collection::vec(any::<u32>(), 0..40)) {
         let mut bytes = (kind & 0x3FFF).to_be_bytes().to_vec();

@@ -17,7 +17,7 @@ pub(crate) const fn message_type(class: Class, method: u16) -> u16 {
     class | method & 0x0F | (method & 0x70) << 1 | (method & 0xF80) << 2
 }
 
-/// Writes one message into a buffer that is reused.
+/// Writes a message into a reused buffer.
 #[derive(Debug)]
 pub struct Writer<'b> {
     buffer: &'b mut Vec<u8>,
@@ -25,7 +25,7 @@ pub struct Writer<'b> {
 }
 
 impl<'b> Writer<'b> {
-    /// Begins a message; whatever was in the buffer is gone.
+    /// Starts a message; the buffer's previous content is discarded.
     pub fn new(
         buffer: &'b mut Vec<u8>,
         class: Class,
@@ -44,12 +44,13 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Begins the answer to a request.
+    /// Starts the response to a request.
     pub fn answer(buffer: &'b mut Vec<u8>, class: Class, request: &Message<'_>) -> Self {
         Self::new(buffer, class, request.method(), request.transaction())
     }
 
-    /// Adds an attribute. Values longer than 65,535 bytes are cut, which no caller makes.
+    /// Adds an attribute. Values longer than 65,535 bytes would be truncated, which no caller
+    /// causes.
     pub fn attribute(&mut self, kind: u16, value: &[u8]) -> &mut Self {
         let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
         let value = &value[..usize::from(length)];
@@ -61,7 +62,7 @@ impl<'b> Writer<'b> {
         self
     }
 
-    /// Adds a number of four bytes.
+    /// Adds a four-byte number.
     pub fn number(&mut self, kind: u16, value: u32) -> &mut Self {
         self.attribute(kind, &value.to_be_bytes())
     }
@@ -82,7 +83,7 @@ impl<'b> Writer<'b> {
         self.attribute(attribute::ERROR_CODE, &value)
     }
 
-    /// Ends the message, with MESSAGE-INTEGRITY if there is a key, and FINGERPRINT if wanted.
+    /// Ends the message, with MESSAGE-INTEGRITY if there is a key, and FINGERPRINT if requested.
     pub fn finish(self, key: Option<&[u8]>, fingerprint: bool) -> &'b [u8] {
         if let Some(key) = key {
             let offset = self.buffer.len();

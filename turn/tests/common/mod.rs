@@ -13,11 +13,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long anything may take.
+/// Time limit for anything.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const SECRET: &str = "a secret for the tests";
 
-/// A process that ends with this value.
+/// A process that is ended when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Running(Child);
 
@@ -37,7 +37,7 @@ pub(crate) struct Server {
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subspace-turn"));
-    // The environment of whoever runs the tests must not configure the server.
+    // The environment of the tests must not configure the server.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUBSPACE_")) {
         command.env_remove(name);
     }
@@ -45,7 +45,7 @@ fn program() -> Command {
     command
 }
 
-/// Without it, it would take the ports that are usual for TURN, and perhaps another server's.
+/// Otherwise it would take the usual TURN ports, and possibly another server's.
 fn on_free_ports<'a>(command: &'a mut Command, flags: &[&str]) -> &'a mut Command {
     for (flag, value) in [
         ("--listen", "127.0.0.1:0"),
@@ -59,7 +59,7 @@ fn on_free_ports<'a>(command: &'a mut Command, flags: &[&str]) -> &'a mut Comman
     command
 }
 
-/// Starts the program with flags that do not work; returns its one sentence.
+/// Starts the program with invalid flags; returns its one sentence.
 pub(crate) fn refused(flags: &[&str]) -> String {
     let output = on_free_ports(&mut program(), flags)
         .args(flags)
@@ -95,7 +95,7 @@ impl Server {
         panic!("the server did not start: {lines:?}");
     }
 
-    /// What it said after a word.
+    /// The text it printed after a word.
     pub(crate) fn said(&self, word: &str) -> &str {
         self.lines
             .iter()
@@ -107,7 +107,7 @@ impl Server {
         self.said(word).parse().unwrap()
     }
 
-    /// Answers of the metrics port: status line and body.
+    /// Responses of the metrics port: status line and body.
     pub(crate) fn http(&self, path: &str) -> (String, String) {
         let address = self
             .said("metrics")
@@ -133,7 +133,7 @@ impl Server {
         line.unwrap().parse().unwrap()
     }
 
-    /// Waits until a metric is as it should be.
+    /// Waits until a metric has the expected value.
     pub(crate) fn wait_for(&self, name: &str, fits: impl Fn(u64) -> bool) {
         let begun = Instant::now();
         while !fits(self.metric(name)) {
@@ -150,13 +150,13 @@ impl Server {
         kill_process(Pid::from_child(&self.process.0), Signal::TERM).unwrap();
     }
 
-    /// Keeps it from running, or lets it go on.
+    /// Suspends or resumes it.
     pub(crate) fn halt(&self, halted: bool) {
         let signal = if halted { Signal::STOP } else { Signal::CONT };
         kill_process(Pid::from_child(&self.process.0), signal).unwrap();
     }
 
-    /// Waits for the end; returns whether it was a good one.
+    /// Waits for the end; returns whether it was successful.
     pub(crate) fn ended(&mut self) -> bool {
         let begun = Instant::now();
         loop {
@@ -192,7 +192,7 @@ impl Peer {
             _process: Running(command.spawn().unwrap()),
             port,
         };
-        // It echoes when it is there.
+        // It echoes once it is running.
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket
             .set_read_timeout(Some(Duration::from_millis(50)))
@@ -208,7 +208,7 @@ impl Peer {
     }
 }
 
-/// What the load client said.
+/// The load client's output.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
@@ -216,7 +216,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the last line about loss is there and says exactly none.
+    /// Returns whether the last line about loss exists and says exactly none.
     pub(crate) fn lost_nothing(&self) -> bool {
         let last = self
             .text
@@ -227,7 +227,7 @@ impl Outcome {
     }
 }
 
-/// Runs coturn's load client; it may take as long as `limit`.
+/// Runs coturn's load client, for at most `limit`.
 pub(crate) fn uclient(
     server: SocketAddr,
     credentials: &[&str],
@@ -251,7 +251,7 @@ pub(crate) fn uclient(
     }
 }
 
-/// A user name that ends in an hour; the same one throughout a test, since another one may not use its allocation.
+/// A user name that expires in an hour; the same one throughout a test, since another one may not use its allocation.
 pub(crate) fn username(name: &str) -> String {
     static BEGUN: LazyLock<u64> = LazyLock::new(|| {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -109,7 +109,7 @@ fn credentials_are_checked() {
     assert_eq!(code(&format!("{START}:alice"), SECRET), 401);
     assert_eq!(code("alice", SECRET), 401);
     assert_eq!(code(&user(ALICE), b"an older secret"), 0);
-    // What was made with one user's credentials is not for another's.
+    // An allocation created with one user's credentials is not available to another.
     assert_eq!(
         bench.ask(client(1), "bob", method::REFRESH, &[]).code(),
         441
@@ -124,7 +124,7 @@ fn credentials_are_checked() {
     );
 }
 
-/// Refreshes an allocation for as long as that is possible; returns after how many seconds it ended.
+/// Refreshes an allocation for as long as possible; returns after how many seconds it ended.
 fn lasts(bench: &mut Bench, user: &str) -> u64 {
     let begun = bench.now;
     let bytes = bench.signed(client(1), user, SECRET, method::ALLOCATE, &[UDP]);
@@ -135,7 +135,7 @@ fn lasts(bench: &mut Bench, user: &str) -> u64 {
         let answer = bench.hand(client(1), &bytes).unwrap();
         assert_eq!(answer.code(), 0);
         assert!(answer.lifetime() > 0);
-        // As late as a client would, and at the end as late as it can.
+        // As late as a client would, and at the end as late as possible.
         bench.pass(u64::from(answer.lifetime()).saturating_sub(60).max(1));
     }
     bench.now.since(begun) / 1000
@@ -145,7 +145,7 @@ fn lasts(bench: &mut Bench, user: &str) -> u64 {
 fn an_allocation_may_outlast_its_credentials_but_not_without_end() {
     let mut bench = Bench::new();
     assert_eq!(lasts(&mut bench, &user(ALICE)), 3600 + 1800);
-    // What is over does not begin again.
+    // An expired allocation does not start again.
     let bytes = bench.signed(client(1), &user(ALICE), SECRET, method::ALLOCATE, &[UDP]);
     assert_eq!(bench.hand(client(1), &bytes).unwrap().code(), 401);
 }
@@ -154,10 +154,10 @@ fn an_allocation_may_outlast_its_credentials_but_not_without_end() {
 fn the_hour_of_a_guest_is_an_hour() {
     let mut bench = Bench::new();
     assert_eq!(lasts(&mut bench, &user("guest:alice/one")), 3600);
-    // Whoever still has the link goes on with what it gives them then.
+    // Anyone who still has the link continues with the credentials it provides then.
     let renewed = format!("{}:guest:alice/one", START + 7200);
     assert_eq!(lasts(&mut bench, &renewed), 3600);
-    // Nor does the first request last longer than what it shows.
+    // Nor does the first request last longer than its credentials.
     let short = format!("{}:guest:alice/one", START + 7300);
     let wanted = [UDP, (attribute::LIFETIME, &3600_u32.to_be_bytes()[..])];
     let bytes = bench.signed(client(1), &short, SECRET, method::ALLOCATE, &wanted);
@@ -218,7 +218,7 @@ fn quotas_are_486_for_a_user_and_508_for_all() {
 #[test]
 fn guests_of_a_call_share_a_quota_and_so_do_all_calls_of_who_started_them() {
     let user = |starter: &str, call: &str| format!("{}:guest:{starter}/{call}", START + 3600);
-    // Three are a user's quota; there is room for more than the twelve that four times as many are.
+    // A user's quota is three; there is room for more than the twelve that four times as many are.
     let mut bench = Bench::with(Options {
         max_allocations: 100,
         ..options()
@@ -239,7 +239,7 @@ fn guests_of_a_call_share_a_quota_and_so_do_all_calls_of_who_started_them() {
     assert_eq!(ask(13, "alice", "three"), 486, "twelve of one starter");
     assert_eq!(ask(13, "alice", "four"), 486, "in whatever call");
     assert_eq!(ask(13, "bob", "one"), 0, "another starter");
-    // What is given back may be had again.
+    // A released allocation can be created again.
     let bytes = bench.signed(
         client(1),
         &user("alice", "one"),
@@ -266,7 +266,7 @@ fn guests_of_one_starter_leave_some_of_a_small_server() {
         let bytes = bench.signed(client(last), &user(call), SECRET, method::ALLOCATE, &[UDP]);
         bench.hand(client(last), &bytes).unwrap().code()
     };
-    // Three are a user's quota here, and there is room for ten of all.
+    // Here a user's quota is three, and there is room for ten in total.
     for last in 1..=6 {
         assert_eq!(ask(last, "one"), 0, "{last}");
     }
@@ -347,7 +347,7 @@ fn an_even_port_reserves_the_next() {
             .code(),
         508
     );
-    // A reservation that nobody takes ends.
+    // An unused reservation expires.
     let answer = bench.ask(
         client(3),
         ALICE,
@@ -400,7 +400,7 @@ fn families_are_as_asked() {
         0
     );
     assert_eq!(bench.outside.open.len(), before + 2);
-    // One half ends by itself.
+    // Each of the two expires separately.
     let (kind, value) = family(2);
     let half = [(attribute::LIFETIME, &[0; 4][..]), (kind, &value)];
     assert_eq!(

@@ -132,7 +132,7 @@ fn channels_last_ten_minutes_and_their_permissions_five() {
     bench.pass(1);
     let (_, bytes) = bench.peer_sends(relay, PEER, b"x").unwrap();
     assert_eq!(Message::parse(&bytes).unwrap().method(), method::DATA);
-    // After its end the number is free for another peer.
+    // After it has ended, the number is free for another peer.
     assert_eq!(bench.channel(client(1), 0x4000, "5.6.7.8:9"), 0);
 }
 
@@ -176,7 +176,7 @@ fn peers_that_are_not_public_are_403() {
     bench.hand(client(1), &send(PEER, b"x", false));
     assert!(bench.outside.to_peer.is_empty());
     assert_eq!(bench.channel(client(1), 0x4000, "[2606:4700::1]:1"), 443);
-    // The server's own address: other relays only.
+    // The server's own address: only for other relays.
     assert_eq!(bench.channel(client(1), 0x4000, "198.18.0.9:22"), 403);
     assert_eq!(bench.channel(client(1), 0x4000, "198.18.0.9:50001"), 0);
     assert_eq!(bench.permit(client(1), &["198.18.0.9:22"]), 0);

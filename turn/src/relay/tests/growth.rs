@@ -1,17 +1,17 @@
-//! Twice the attributes of a message are at most about twice the work: what counts is how many are looked at.
+//! Twice as many attributes in a message take at most about twice the work, counted in attributes examined.
 
 use super::harness::{Bench, SECRET, UDP, client, user};
 use crate::stun::{attribute, attributes_looked_at, method};
 
-/// Attributes of a message.
+/// Attributes per message.
 const FEW: usize = 300;
 
 #[test]
 fn twice_the_attributes_are_twice_the_work() {
-    // Peers are given as text; without credentials nobody looks at what they say.
+    // Peers are given as text; without credentials their values are not examined.
     let peer: &[u8] = b"1.2.3.4:5";
     let kinds: [(u16, &[u8]); 7] = [
-        // Comprehension required, and not; then those that are looked for.
+        // Comprehension-required, and optional; then those that are looked for.
         (0x7f00, b""),
         (0xff00, b"text"),
         (attribute::XOR_PEER_ADDRESS, peer),

@@ -1,4 +1,4 @@
-//! A client, and an outside that remembers what it was asked for.
+//! A client, and an outside that records what it was asked for.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use crate::stun::{Class, Message, Writer, attribute, long_term_key, method};
 pub(super) const SECRET: &[u8] = b"a secret for the tests";
 pub(super) const START: u64 = 1_700_000_000;
 
-/// What the core wants from outside.
+/// The outside for the core.
 #[derive(Default)]
 pub(super) struct Outside {
     pub(super) open: HashMap<RelayId, SocketAddr>,
@@ -64,7 +64,7 @@ impl Io for Outside {
     }
 }
 
-/// One server and the time.
+/// A server and the time.
 pub(super) struct Bench {
     pub(super) shared: Arc<Shared>,
     pub(super) server: Server,
@@ -73,7 +73,7 @@ pub(super) struct Bench {
     transaction: u64,
 }
 
-/// An answer, read.
+/// A parsed response.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) bytes: Vec<u8>,
@@ -84,7 +84,7 @@ impl Answer {
         Message::parse(&self.bytes).unwrap()
     }
 
-    /// The code of the error, 0 for a success.
+    /// The error code, 0 for a success.
     pub(super) fn code(&self) -> u16 {
         let message = self.message();
         match message.get(attribute::ERROR_CODE) {
@@ -138,7 +138,7 @@ pub(super) fn client(last: u8) -> Client {
     }
 }
 
-/// A user name that ends in an hour.
+/// A user name that expires in an hour.
 pub(super) fn user(name: &str) -> String {
     format!("{}:{name}", START + 3600)
 }
@@ -164,7 +164,7 @@ impl Bench {
         }
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub(super) fn pass(&mut self, seconds: u64) {
         self.now = self.now + Duration::from_secs(seconds);
         self.server.tick(self.now, &mut self.outside);
@@ -177,7 +177,7 @@ impl Bench {
         transaction
     }
 
-    /// Hands bytes to the core and returns its answer.
+    /// Passes bytes to the core and returns its response.
     pub(super) fn hand(&mut self, client: Client, bytes: &[u8]) -> Option<Answer> {
         self.outside.to_client.clear();
         self.server
@@ -243,7 +243,7 @@ impl Bench {
         writer.finish(Some(&key), false).to_vec()
     }
 
-    /// A request of a user with right credentials; peers are given as text.
+    /// A user's request with valid credentials; peers are given as text.
     pub(super) fn ask(
         &mut self,
         client: Client,
@@ -261,7 +261,7 @@ impl Bench {
         answer
     }
 
-    /// Makes an allocation and returns its relay.
+    /// Creates an allocation and returns its relay.
     pub(super) fn allocate(&mut self, client: Client, name: &str) -> RelayId {
         let before: Vec<_> = self.outside.open.keys().copied().collect();
         assert_eq!(self.ask(client, name, method::ALLOCATE, &[UDP]).code(), 0);
@@ -282,7 +282,7 @@ impl Bench {
             .code()
     }
 
-    /// Makes permissions.
+    /// Creates permissions.
     pub(super) fn permit(&mut self, client: Client, peers: &[&str]) -> u16 {
         let peers: Vec<_> = peers
             .iter()
@@ -292,7 +292,7 @@ impl Bench {
             .code()
     }
 
-    /// Has a peer send; returns what the client gets.
+    /// Makes a peer send; returns what the client receives.
     pub(super) fn peer_sends(
         &mut self,
         relay: RelayId,

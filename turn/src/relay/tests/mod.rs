@@ -1,4 +1,4 @@
-//! The core, driven by messages and a clock that is a variable.
+//! The core, driven by messages and a simulated clock.
 
 mod allocations;
 mod amplification;
