@@ -101,7 +101,7 @@ pub enum ConfigError {
     Public(IpAddr, IpAddr),
     /// The relay address is unknown.
     #[error(
-        "relay-ip: found nothing, and the address of this machine could not be found out; name it"
+        "relay-ip: found nothing, and this machine's address could not be determined; configure it"
     )]
     NoRelay,
     /// Metrics would be public.

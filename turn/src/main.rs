@@ -42,7 +42,7 @@ fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
     }
     program::say("ready");
     let first = signals.forever().next();
-    tracing::info!(signal = first, limit = ?options.drain(), "stopping when the allocations have ended");
+    tracing::info!(signal = first, limit = ?options.drain(), "stopping once all allocations have ended");
     let again = std::sync::Mutex::new(signals);
     server.drain_and_stop(options.drain(), || {
         again

@@ -58,15 +58,15 @@ impl Pages for Report {
         let sum = |field: fn(&Counters) -> u64| all.iter().map(field).sum::<u64>();
         let mut text = Exposition::new("subspace_turn_");
         text.gauge("allocations", "Allocations now.", self.shared.allocations());
-        text.gauge("users", "Users with allocations now.", self.shared.users());
+        text.gauge("users", "Users with allocations.", self.shared.users());
         text.gauge(
             "connections",
-            "TCP and TLS connections now.",
+            "Open TCP and TLS connections.",
             self.connections.count(),
         );
         text.gauge(
             "draining",
-            "Whether nothing new is allocated.",
+            "Whether the server is draining: no new allocations.",
             u64::from(self.is_draining()),
         );
         text.counter(
@@ -99,38 +99,39 @@ impl Pages for Report {
             "Data not relayed: no allocation, permission or channel.",
             sum(|c| c.dropped),
         );
-        text.counter("unsent_total",
-            "Messages that a socket did not take: refused by the system, or a connection that is too slow.",
+        text.counter(
+            "unsent_total",
+            "Messages not sent: refused by the system, or the connection is too slow.",
             sum(|c| c.unsent),
         );
         text.counter("overflowed_total",
-            "Datagrams that the system dropped before they were read: the buffer of a socket was full.",
+            "Datagrams dropped by the system before they were read, because a socket's buffer was full.",
             overflowed,
         );
         text.counter(
             "throttled_total",
-            "Data above the rate of an allocation.",
+            "Data dropped because an allocation exceeded its rate.",
             sum(|c| c.throttled),
         );
         text.counter(
             "malformed_total",
-            "What was no message.",
+            "Malformed messages.",
             sum(|c| c.malformed),
         );
         text.counter("requests_total", "Requests.", sum(|c| c.requests));
         text.counter(
             "refused_total",
-            "Requests refused, credentials aside.",
+            "Requests refused, except those with missing or wrong credentials.",
             sum(|c| c.refused),
         );
         text.counter(
             "unauthorized_total",
-            "Requests without or with wrong credentials.",
+            "Requests without credentials or with wrong ones.",
             sum(|c| c.unauthorized),
         );
         text.counter(
             "withheld_total",
-            "Answers withheld from addresses without credentials.",
+            "Responses withheld from addresses without credentials.",
             sum(|c| c.withheld),
         );
         text.finish()

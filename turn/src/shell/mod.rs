@@ -98,7 +98,7 @@ pub enum StartError {
         reason: String,
     },
     /// The system refuses something that every server needs.
-    #[error("the system gives no {what}: {error}")]
+    #[error("the system does not provide {what}: {error}")]
     System {
         /// What it is.
         what: &'static str,
@@ -274,7 +274,7 @@ impl Handle {
         }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                tracing::error!("a thread of the TURN server had panicked");
+                tracing::error!("a thread of the TURN server panicked");
             }
         }
         self.metrics = None;

@@ -209,7 +209,7 @@ impl Io for Net {
     fn random(&mut self, bytes: &mut [u8]) {
         if let Err(error) = getrandom::fill(bytes) {
             // Ports are then tried from the first one on, and reservation tokens are all equal, though bound to a user.
-            tracing::error!(%error, "the system gives no random bytes");
+            tracing::error!(%error, "the system provides no random bytes");
         }
     }
 }

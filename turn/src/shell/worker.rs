@@ -258,7 +258,7 @@ impl Worker {
                 Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => return,
                 Err(error) => {
                     if let Some(left_out) = NOT_ACCEPTED.say() {
-                        tracing::warn!(%error, left_out, "connections cannot be accepted for a moment");
+                        tracing::warn!(%error, left_out, "accepting connections is suspended for a moment");
                     }
                     self.listen(false);
                     return;
