@@ -12,7 +12,7 @@ export default class App extends Application {
   Resolver = Resolver.withModules(compatModules);
 }
 
-// Before the router takes the fragment for a route.
+// Before the router treats the fragment as a route.
 catchReturn('/settings/archives');
 
 loadInitializers(App, config.modulePrefix, compatModules);

@@ -1,4 +1,4 @@
-/** ActivityStreams 2 activities of Sockethub, as the connectors speak them. */
+/** Sockethub's ActivityStreams 2 activities, as used by the connectors. */
 
 import { joinId } from './ids.ts';
 import type { Activity, Entity } from './protocol-activities.ts';
@@ -15,7 +15,7 @@ const CONTEXT_BASE = [
   'https://sockethub.org/ns/context/v1.jsonld',
 ];
 
-/** Who acts: the own nickname on a server, through a platform. */
+/** The acting person: the account's nickname on a server, through a platform. */
 export interface Actor {
   nick: string;
   server: string;
@@ -30,7 +30,7 @@ export function room(channel: string, server: string): Entity {
   return { id: joinId(channel, server), type: 'room', name: channel };
 }
 
-/** Whom a message is for. */
+/** The recipient of a message. */
 export interface Addressee {
   name: string;
   kind: RoomKind;
@@ -69,7 +69,7 @@ export const make = {
     to: Addressee,
     type: 'message' | 'me' | 'notice',
     content: string,
-    /** Comes back with the message, so that it is known again. */
+    /** Returned with the message, so that the client recognises it. */
     clientId?: string,
   ): Activity =>
     activity(actor, 'send', {
@@ -119,13 +119,13 @@ export function contentOf({ object }: Activity): string {
     : '';
 }
 
-/** Returns when an activity was published, in milliseconds; `now` if it does not say. */
+/** Returns when an activity was published, in milliseconds; `now` if it has no time. */
 export function publishedAt(activity: Activity, now: number): number {
   const at = Date.parse(activity.published ?? '');
   return Number.isNaN(at) ? now : at;
 }
 
-/** Returns whether a value that came over the wire can be an activity. */
+/** Returns whether a received value can be an activity. */
 export function isActivity(value: unknown): value is Activity {
   return (
     typeof value === 'object' &&

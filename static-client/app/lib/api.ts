@@ -29,7 +29,7 @@ import type { Bare, Filled } from './request.ts';
 import { to } from './request.ts';
 import type { Delivery, Hook, HookChanges, NewHook } from './webhooks.ts';
 
-/** A request that failed, with a sentence for people. */
+/** A failed request, with a sentence for users. */
 export class ApiError extends Error {
   readonly status: number;
 
@@ -40,7 +40,7 @@ export class ApiError extends Error {
   }
 }
 
-/** A bucket of somebody's own, as it is typed in. */
+/** A user's own bucket, as entered. */
 export interface NewBucket {
   endpoint: string | null;
   region: string | null;
@@ -50,9 +50,9 @@ export interface NewBucket {
   secret_access_key: string;
 }
 
-/** How long an answer may take, in ms. */
+/** Timeout for a response, in ms. */
 const REQUEST_TIMEOUT = 20_000;
-/** The same for what has to do with other people's servers, or with many documents. */
+/** The same for requests that involve external servers or many documents. */
 const STORE_TIMEOUT = 120_000;
 
 export class ApiClient {
@@ -80,9 +80,9 @@ export class ApiClient {
     this.#request<SessionResponse>('POST /api/session', { name, password });
   session = () => this.#request<SessionResponse>('GET /api/session');
   signOut = () => this.#request<void>('DELETE /api/session');
-  /** Ends all sessions of the account but this one. */
+  /** Ends all other sessions of the account. */
   endOtherSessions = () => this.#request<void>('DELETE /api/sessions');
-  /** The same, with another password. */
+  /** Changes the password, which also ends all other sessions. */
   changePassword = (old: string, wanted: string) =>
     this.#request<void>('PUT /api/password', { old, new: wanted });
 
@@ -93,7 +93,7 @@ export class ApiClient {
   revokeGrant = (id: string) =>
     this.#request<void>(to('DELETE /api/grants/<id>', { id }));
 
-  /** Invitations, and whether this server can mail them. */
+  /** Invitations, and whether this server can send them by e-mail. */
   invites = () =>
     this.#request<{ invites: InviteView[]; mail?: boolean }>(
       'GET /api/invites',
@@ -105,7 +105,7 @@ export class ApiClient {
   revokeInvite = (id: string) =>
     this.#request<void>(to('DELETE /api/invites/<id>', { id }));
 
-  /** The account's connections, and what more of them can be made to. */
+  /** The account's connections, and the platforms available for more. */
   connections = () =>
     this.#request<{
       connections: Connection[];
@@ -273,7 +273,7 @@ async function problem(response: Response): Promise<ApiError> {
   try {
     detail = ((await response.json()) as { detail?: unknown }).detail;
   } catch {
-    // Not a problem document: the status has to do.
+    // Not a problem document: the status has to suffice.
   }
   const sentence =
     typeof detail === 'string' && detail
@@ -282,7 +282,7 @@ async function problem(response: Response): Promise<ApiError> {
   return new ApiError(response.status, asSentence(sentence));
 }
 
-/** Begins with a capital and ends with a full stop. */
+/** Makes a text begin with a capital letter and end with a full stop. */
 export function asSentence(text: string): string {
   const trimmed = text.trim();
   if (!trimmed) return trimmed;
@@ -292,7 +292,7 @@ export function asSentence(text: string): string {
   return /[.!?…"”)]$/.test(start) ? start : `${start}.`;
 }
 
-/** Returns what to show about any error. */
+/** Returns the text to show for any error. */
 export function sentenceOf(error: unknown): string {
   return error instanceof Error && error.message
     ? asSentence(error.message)

@@ -3,20 +3,20 @@
 import { Listings } from './listings.ts';
 
 export interface ArchiveSource {
-  /** Tells sources apart. */
+  /** Distinguishes sources. */
   id: string;
-  /** Reads a document; nothing if there is none. */
+  /** Reads a document; undefined if it does not exist. */
   read(path: string): Promise<unknown>;
-  /** Whether there is a folder; where that is not known, its documents are asked for. */
+  /** Whether a folder exists; if that is not known, its documents are requested. */
   has?(folder: string): Promise<boolean>;
-  /** Names of the items of a folder, folders with a slash at their end. */
+  /** Names of a folder's items; folders end with a slash. */
   list(path: string): Promise<string[]>;
 }
 
-/** How long an answer may take, in ms. */
+/** Timeout for a response, in ms. */
 const REQUEST_TIMEOUT = 20_000;
 
-/** A remoteStorage at another server, read with a bearer token. */
+/** A remoteStorage on another server, read with a bearer token. */
 export class RemoteArchive implements ArchiveSource {
   readonly id: string;
   readonly #token: () => Promise<string>;
@@ -78,7 +78,7 @@ export class RemoteArchive implements ArchiveSource {
   }
 }
 
-/** As the functions write names: every server takes that literally. */
+/** Encoded like the names the functions write: every server takes them literally. */
 function encodePath(path: string): string {
   return path
     .split('/')

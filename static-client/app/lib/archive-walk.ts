@@ -1,16 +1,16 @@
-/** Going back through the days of one archive, which may be in parts at several places. */
+/** Goes back through the days of one archive, which may be spread over several sources. */
 
 import { parseMeta, previousDay } from './archive.ts';
 import type { ArchiveSource } from './archive-source.ts';
 
 export class Walk {
-  /** The next older day, by the source's id; a source without an entry is not begun. */
+  /** The next older day, by source id; a source without an entry has not been started. */
   readonly cursors: Record<string, string | undefined>;
   /** Why a source could not be read. */
   trouble: unknown;
   readonly #sources: ArchiveSource[];
   readonly #folder: string;
-  /** Sources that failed; the others go on without them. */
+  /** Failed sources; the others continue without them. */
   readonly #failed = new Set<string>();
 
   constructor(
@@ -23,7 +23,7 @@ export class Walk {
     this.cursors = { ...cursors };
   }
 
-  /** The newest day that was not read. */
+  /** The newest unread day. */
   get next(): string | undefined {
     return this.#sources
       .filter(({ id }) => !this.#failed.has(id))
@@ -33,7 +33,7 @@ export class Walk {
       .at(-1);
   }
 
-  /** Looks for the last day of every source that is not begun. */
+  /** Finds the last day in every source that has not been started. */
   async begin() {
     const fresh = this.#sources.filter(({ id }) => !(id in this.cursors));
     await this.#each(fresh, async (source) => {
@@ -43,7 +43,7 @@ export class Walk {
     });
   }
 
-  /** Reads the next day, wherever there is a part of it. */
+  /** Reads the next day from all sources that have a part of it. */
   async step(): Promise<unknown[]> {
     const day = this.next;
     if (day === undefined) return [];

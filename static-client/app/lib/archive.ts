@@ -1,4 +1,7 @@
-/** Chat archives in remoteStorage, format `chat-messages`: paths, and documents to entries. */
+/**
+ * Chat archives in remoteStorage, format `chat-messages`: paths, and conversion of documents to
+ * entries.
+ */
 
 import { same } from './casemapping.ts';
 import type { Entry, EntryKind, Network, RoomKind } from './chat/types.ts';
@@ -19,7 +22,7 @@ function encode(name: string, special: string): string {
 }
 
 /**
- * The folder of a channel's or a person's archive, below the storage root. The format leaves out the `#` of a channel that
+ * The folder of a channel's or a person's archive, below the storage root. The format omits the `#` of a channel that
  * has one, whatever the platform.
  */
 export function archiveFolder(
@@ -34,12 +37,12 @@ export function archiveFolder(
   return `${base}/channels/${item}/`;
 }
 
-/** The folder that lists the people with whom there are direct messages. */
+/** The folder that lists the people the account has exchanged direct messages with. */
 export function peopleFolder(server: string): string {
   return `/chat-messages/${encode(hostKey(server), '/')}/users/`;
 }
 
-/** Reads a nickname out of an item name of that folder. */
+/** Parses a nickname from the name of an item in that folder. */
 export function decodeItem(item: string): string {
   try {
     return decodeURIComponent(item.replace(/\/$/, ''));
@@ -64,16 +67,16 @@ const KINDS: Record<string, EntryKind> = {
   nick: 'nick',
 };
 
-/** Reads the last day out of a `meta` document. */
+/** Parses the last day from a `meta` document. */
 export function parseMeta(value: unknown): string | undefined {
   const last = record(value)?.['last'];
   return isArchiveDay(last) ? last : undefined;
 }
 
-/** Whose archive it is, and how the network compares names. */
+/** The archive's owner, and how the network compares names. */
 export type Reader = Pick<Network, 'nick' | 'casemapping'>;
 
-/** Reads a day's document; what cannot be read in it is left out. */
+/** Parses a day's document; unreadable parts are skipped. */
 export function parseDay(
   value: unknown,
   reader: Reader,
@@ -90,7 +93,7 @@ export function parseDay(
   return { day: today['@id'], previous: previousDay(value), entries };
 }
 
-/** Reads the day before out of a day's document. */
+/** Parses the previous day from a day's document. */
 export function previousDay(value: unknown): string | undefined {
   const today = dayOf(value);
   const previous = today?.['previous'];
@@ -129,7 +132,7 @@ function toEntry(
     at,
     kind,
     from,
-    // An event's text is a sentence for readers that know no types.
+    // An event's text is a sentence for readers that do not know its type.
     ...(said
       ? { text: actionText(kind, from, archived) }
       : { text: '', sentence: archived }),

@@ -1,4 +1,4 @@
-/** How names compare: as their platform says, or as the network itself has said since. */
+/** How names are compared: as the platform describes, or as the network itself has announced. */
 
 import type { Folding } from './protocol.ts';
 
@@ -18,7 +18,7 @@ const EXTRA: Record<Casemapping, Record<string, string>> = {
   'rfc1459-strict': { '[': '{', ']': '}', '\\': '|' },
 };
 
-/** Returns the form of a name by which names are compared. */
+/** Returns the form in which names are compared. */
 export function fold(name: string, mapping: Casemapping): string {
   if (mapping === 'exact') return name;
   const extra = EXTRA[mapping];
@@ -30,12 +30,12 @@ export function fold(name: string, mapping: Casemapping): string {
   return out;
 }
 
-/** Returns whether two names are the same name. */
+/** Returns whether two names are equal. */
 export function same(a: string, b: string, mapping: Casemapping): boolean {
   return a === b || fold(a, mapping) === fold(b, mapping);
 }
 
-/** Reads the name of a mapping; anything unknown is what is usual on the platform. */
+/** Parses the name of a mapping; unknown ones become the platform's default. */
 export function parseCasemapping(
   value: unknown,
   usual: Casemapping = 'rfc1459',

@@ -1,4 +1,4 @@
-/** Colours of nicknames: the hue of XEP-0392, section 5.1, at a lightness that each theme can read. */
+/** Nickname colours: the hue of XEP-0392, section 5.1, at a lightness that is legible in each theme. */
 
 import { forColour } from './lower.ts';
 import { sha1 } from './sha1.ts';
@@ -6,7 +6,7 @@ import { sha1 } from './sha1.ts';
 const cache = new Map<string, number>();
 const CACHE_LIMIT = 5000;
 
-/** Returns the hue of a name in degrees: the first two bytes of its SHA-1, little end first. */
+/** Returns the hue of a name in degrees: the first two bytes of its SHA-1, little-endian. */
 export function nickHue(name: string): number {
   const key = forColour(name);
   let hue = cache.get(key);

@@ -1,14 +1,20 @@
-/** What is typed into the composer: messages and slash commands. */
+/** Input in the composer: messages and slash commands. */
 
 import type { Network, Room, RoomKind } from './chat/types.ts';
 import { channelTyped, isChannel } from './conversations.ts';
 import { keyword } from './lower.ts';
 import type { Conversations, Feature } from './protocol.ts';
 
-/** What commands can have done. `ActionsService` does it; buttons and keys ask it for the same. */
+/**
+ * The actions available to commands, implemented by `ActionsService`; buttons and keys use the same
+ * ones.
+ */
 export interface CommandActions {
   say(room: Room, kind: 'message' | 'action', text: string): void;
-  /** Says it in a channel or to somebody, and goes there. Returns a sentence if there is no such channel. */
+  /**
+   * Sends a message to a channel or person, and opens the conversation. Returns a sentence if there is no such
+   * channel.
+   */
   message(network: Network, to: string, text: string): string;
   notice(network: Network, to: string, text: string): Promise<unknown>;
   join(network: Network, channel: string, key?: string): Promise<unknown>;
@@ -21,7 +27,7 @@ export interface CommandActions {
   whois(network: Network, nick: string): Promise<string>;
   setEnabled(networkId: string, enabled: boolean): Promise<unknown>;
   help(): void;
-  /** Returns what an open room is, by its name. */
+  /** Returns the kind of an open room, by its name. */
   kindOf(network: Network, name: string): RoomKind | undefined;
 }
 
@@ -32,48 +38,48 @@ export interface Here {
 }
 
 /**
- * What became of a command: nothing to say, a sentence that tells why it was not even tried, or work. Work that resolves
- * with a sentence has it shown in the room where it was asked for; so is why it failed.
+ * The result of a command: nothing, a sentence saying why it was not attempted, or work in progress. If the work
+ * resolves with a sentence, that is shown in the room where the command was typed; so is the reason for a failure.
  */
 export type Outcome = void | string | Promise<unknown>;
 
-/** As much of where something was typed as its meaning depends on. */
+/** The context that the meaning of the input depends on. */
 export interface Place {
   network: Pick<Network, 'name' | 'conversations' | 'supports'>;
   room: Pick<Room, 'name' | 'kind'>;
-  /** Returns what an open room is, by its name. */
+  /** Returns the kind of an open room, by its name. */
   kindOf(name: string): RoomKind | undefined;
 }
 
-/** A command's arguments as they were typed, in a room. */
+/** A command's arguments as typed, in a room. */
 interface Typed {
   room: Place['room'];
-  /** What names there are names of. */
+  /** Which names are names of what. */
   names: Conversations;
-  /** Returns whether a name is a channel's: that of an open room as it is, any other as it looks. */
+  /** Returns whether a name is a channel's: for an open room by its kind, otherwise by the form of the name. */
   isChannel: (name: string) => boolean;
   /** Everything after the name. */
   all: string;
-  /** The first word, and all after it. */
+  /** The first word, and everything after it. */
   first: string;
   after: string;
   /** The words after the first one. */
   more: string[];
 }
 
-/** A slash command: how it is written and explained, how its arguments are read, and what it does. */
+/** A slash command: its syntax and description, how its arguments are parsed, and what it does. */
 interface Definition<Args extends object> {
   usage: string;
   does: string;
   aliases?: readonly string[];
-  /** Without this the command is neither offered nor understood. */
+  /** If the platform does not support this, the command is neither offered nor recognised. */
   needs?: keyof typeof NEEDED;
-  /** Returns a sentence if it cannot be meant, nothing if something is missing. */
+  /** Returns a sentence if the arguments are invalid, undefined if something is missing. */
   read(typed: Typed): Args | string | undefined;
   run(actions: CommandActions, here: Here, args: Args): Outcome;
 }
 
-/** Lets the arguments' type follow from `read`. */
+/** Infers the arguments' type from `read`. */
 function command<Args extends object>(
   definition: Definition<Args>,
 ): Definition<Args> {
@@ -89,7 +95,7 @@ const NEEDED = {
 const NOWHERE =
   "Nobody reads this: it's the network itself. Join a channel with /join #channel.";
 
-/** Every slash command by its name. The help, the completion and the composer follow from it. */
+/** Every slash command by its name. Help, completion and the composer are derived from it. */
 export const COMMANDS = {
   away: command({
     usage: '/away [text]',
@@ -113,7 +119,7 @@ export const COMMANDS = {
     read: ({ first, more: [channel], names, room, isChannel }) => {
       if (!first) return undefined;
       if (channel !== undefined) {
-        // Where channels have no sign, any word can be one.
+        // Where channels have no prefix, any word can be one.
         if (isChannel(channel) || !names.channels)
           return { nick: first, channel };
       } else if (room.kind === 'channel') {
@@ -207,7 +213,7 @@ export const COMMANDS = {
     does: 'Sets or shows the topic of this channel.',
     needs: 'topics',
     read: ({ all, first, after, isChannel, names, room }) => {
-      // Without a sign the first word is of the topic, even if a channel is called so.
+      // Without a prefix, the first word is part of the topic, even if a channel has that name.
       const named = isChannel(first) && names.channels !== '';
       const channel = named ? first : room.name;
       const text = named ? after : all;
@@ -242,13 +248,13 @@ export type CommandName = keyof Table;
 type Args<Name extends CommandName> =
   Table[Name] extends Definition<infer A> ? A : never;
 
-/** What was typed, understood. */
+/** The parsed input. */
 export type Command =
   | { kind: 'say'; text: string }
   | { kind: 'error'; sentence: string }
   | { [Name in CommandName]: { kind: Name } & Args<Name> }[CommandName];
 
-/** Names and other names that are understood. */
+/** Names and aliases. */
 const NAMES = new Map<string, CommandName>(
   (Object.keys(COMMANDS) as CommandName[]).flatMap((name) => {
     const { aliases = [] } = COMMANDS[name];
@@ -256,12 +262,12 @@ const NAMES = new Map<string, CommandName>(
   }),
 );
 
-/** A definition whose arguments are those that its own `read` returned. */
+/** A definition whose arguments are those returned by its own `read`. */
 function definition(name: CommandName): Definition<object> {
   return COMMANDS[name];
 }
 
-/** Returns the names of the commands that make sense on a network. */
+/** Returns the names of the commands that are available on a network. */
 export function commandsOf({ supports }: Pick<Network, 'supports'>) {
   return (Object.keys(COMMANDS) as CommandName[]).filter((name) => {
     const { needs } = definition(name);
@@ -269,7 +275,7 @@ export function commandsOf({ supports }: Pick<Network, 'supports'>) {
   });
 }
 
-/** Reads what was typed in a room. */
+/** Parses input in a room. */
 export function parseCommand(input: string, place: Place): Command {
   const { network, room } = place;
   if (!input.startsWith('/')) return say(input, room);
@@ -311,7 +317,7 @@ export function parseCommand(input: string, place: Place): Command {
   return { kind: name, ...args } as Command;
 }
 
-/** Does what was typed. */
+/** Carries out the input. */
 export function carryOut(
   actions: CommandActions,
   here: Here,

@@ -7,9 +7,9 @@ import type { Conversations } from './protocol.ts';
 export interface Completable {
   /** How the network compares names. */
   casemapping: Casemapping;
-  /** How names of channels begin there. */
+  /** How channel names begin there. */
   conversations: Conversations;
-  /** Who spoke last first, then the others. */
+  /** Most recent speakers first, then the others. */
   nicks: readonly string[];
   channels: readonly string[];
   commands: readonly string[];
@@ -23,7 +23,7 @@ export interface Completion {
 
 const SPACE = /\s/;
 
-/** Finds what the word before the caret can become. */
+/** Finds completions for the word before the caret. */
 export function complete(
   text: string,
   caret: number,
@@ -51,7 +51,7 @@ export function complete(
     candidates = what.nicks
       .filter((nick) => begins(nick, prefix))
       .map((nick) => (start === 0 ? `${nick}: ` : `${nick} `));
-    // Without a sign a channel is a word like any other.
+    // Without a prefix, a channel is a word like any other.
     if (!what.conversations.channels) {
       const channels = what.channels.filter((name) => begins(name, word));
       candidates.push(...channels.map((name) => `${name} `));
@@ -65,12 +65,12 @@ export function complete(
 export class Completer {
   #current?: { start: number; end: number; candidates: string[]; at: number };
 
-  /** Forgets the candidates: the text was changed otherwise. */
+  /** Drops the candidates, because the text was changed in another way. */
   reset() {
     this.#current = undefined;
   }
 
-  /** Returns the text and caret after a Tab, or nothing if there is nothing to complete. */
+  /** Returns the text and caret after a Tab, or undefined if there is nothing to complete. */
   next(
     text: string,
     caret: number,

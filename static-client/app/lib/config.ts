@@ -1,11 +1,11 @@
-/** `config.json` beside index.html: where the functions are, if not on the page's own origin. */
+/** `config.json` beside index.html: the functions' address, if not the page's own origin. */
 
 export interface ClientConfig {
   /** Origin of the functions. */
   functions: string;
 }
 
-/** Reads the configuration; a missing or unreadable file means the page's own origin. */
+/** Reads the configuration; if the file is missing or unreadable, the page's own origin is used. */
 export async function loadConfig(
   fetcher: typeof fetch = (...args) => fetch(...args),
   page: string = document.baseURI,

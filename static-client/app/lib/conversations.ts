@@ -1,21 +1,23 @@
-/** What a name is the name of, as its platform says. */
+/** What kind of thing a name refers to, according to its platform. */
 
 import type { Conversations } from './protocol.ts';
 
-/** How many characters at the beginning of a name are of a set. */
+/** How many leading characters of a name belong to a set. */
 function leading(name: string, set: string, from = 0): number {
   let at = from;
   while (at < name.length && set.includes(name[at]!)) at += 1;
   return at;
 }
 
-/** Returns whether a name is that of a channel, or of those within it who have a rank (`@#channel`). */
+/** Returns whether a name is a channel's, or addresses its members with some rank (`@#channel`). */
 export function isChannel(name: string, names: Conversations): boolean {
   const begin = leading(name, names.parts);
   return leading(name, names.channels, begin) > begin;
 }
 
-/** Returns what a room is that only its name is known of: where channels have no sign, a conversation with somebody. */
+/**
+ * Returns the kind of a room of which only the name is known: where channels have no prefix, a direct conversation.
+ */
 export function kindByName(
   name: string,
   names: Conversations,
@@ -23,12 +25,12 @@ export function kindByName(
   return isChannel(name, names) ? 'channel' : 'direct';
 }
 
-/** Returns whether a name is that of those within a channel who have a rank: nobody joins that by itself. */
+/** Returns whether a name addresses a channel's members with some rank, which cannot be joined. */
 export function isPartOfChannel(name: string, names: Conversations): boolean {
   return leading(name, names.parts) > 0 && isChannel(name, names);
 }
 
-/** Returns the channel that was typed: people leave out the usual beginning. */
+/** Returns the channel that was typed: people leave out the usual prefix. */
 export function channelTyped(typed: string, names: Conversations): string {
   return isChannel(typed, names) ? typed : `${names.usual}${typed}`;
 }
@@ -42,8 +44,8 @@ export function isRelayed(name: string): boolean {
 const MAIL = 'Mail/hook';
 
 /**
- * Splits the name of a program into whose news it brings and how they come: `GitHub/hook` is a webhook of GitHub. Of
- * bridges the second word is the network that they lead to.
+ * Splits a program's name into the service and the way its news arrives: `GitHub/hook` is a webhook of GitHub. For
+ * bridges, the second word is the bridged network.
  */
 export function relayedName(
   name: string,
@@ -55,7 +57,7 @@ export function relayedName(
   return { name: first, kind: second === 'hook' ? 'webhook' : second };
 }
 
-/** Returns what a channel's name begins with, which is no part of what it is called. */
+/** Returns a channel name's prefix, which is not part of its displayed name. */
 export function signOf(name: string, names: Conversations): string {
   return name.slice(0, leading(name, names.channels));
 }

@@ -1,6 +1,6 @@
-/** Calendar days: UTC for archives, local for people. */
+/** Calendar days: UTC for archives, local time for people. */
 
-/** Writes the UTC day of a time as archives do, `2026/01/15`. */
+/** Formats a time's UTC day as in archives, `2026/01/15`. */
 export function archiveDay(at: number): string {
   return new Date(at).toISOString().slice(0, 10).replaceAll('-', '/');
 }

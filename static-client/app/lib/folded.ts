@@ -1,14 +1,14 @@
-/** Things by the name of a person or channel, as a network compares names. */
+/** Maps by the name of a person or channel, compared as on a network. */
 
 import { fold, type Casemapping } from './casemapping.ts';
 
-/** What can be asked of such a map. */
+/** The read-only part of such a map. */
 export type ReadonlyFoldedMap<T> = Pick<
   FoldedMap<T>,
   'casemapping' | 'copy' | 'get' | 'has' | 'size' | 'values'
 >;
 
-/** A map by names: `[x]` finds what was put there as `{X}`, where the network takes them for one name. */
+/** A map by names: `[x]` finds the value of `{X}`, if the network considers the names equal. */
 export class FoldedMap<T> {
   readonly casemapping: Casemapping;
   readonly #items: Map<string, T>;

@@ -1,4 +1,4 @@
-/** Ids of Sockethub: `nick@server` and `#channel@server`; the name is what stands before the last `@`. */
+/** Sockethub ids: `nick@server` and `#channel@server`; the name is the part before the last `@`. */
 
 export interface NameAtServer {
   name: string;

@@ -1,4 +1,4 @@
-/** Lines sent before, recalled with the arrow keys. */
+/** Lines sent earlier, recalled with the arrow keys. */
 
 export const INPUT_HISTORY_LIMIT = 100;
 
@@ -7,20 +7,20 @@ export class InputHistory {
   #at = 0;
   #typed = '';
 
-  /** Remembers a line that was sent. */
+  /** Remembers a sent line. */
   add(line: string) {
     if (line.trim() && this.#lines.at(-1) !== line) this.#lines.push(line);
     if (this.#lines.length > INPUT_HISTORY_LIMIT) this.#lines.shift();
     this.reset();
   }
 
-  /** Forgets the position. */
+  /** Resets the position. */
   reset() {
     this.#at = this.#lines.length;
     this.#typed = '';
   }
 
-  /** The line before; what is typed now comes back later. */
+  /** The previous line; the current input is restored later. */
   up(typed: string): string | undefined {
     if (this.#at === 0) return undefined;
     if (this.#at === this.#lines.length) this.#typed = typed;
@@ -28,7 +28,7 @@ export class InputHistory {
     return this.#lines[this.#at];
   }
 
-  /** The line after, at last what was being typed. */
+  /** The next line, and finally the current input. */
   down(): string | undefined {
     if (this.#at >= this.#lines.length) return undefined;
     this.#at += 1;

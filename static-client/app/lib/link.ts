@@ -1,10 +1,10 @@
-/** The link to one connector: Socket.IO with a fresh ticket for every attempt. */
+/** The link to one connector: Socket.IO, with a fresh ticket for every attempt. */
 
 import type { Activity } from './activities.ts';
 import { isActivity } from './activities.ts';
 import type { ConnectorAddress } from './protocol.ts';
 
-/** The part of a Socket.IO client socket that is used; tests bring their own. */
+/** The part of a Socket.IO client socket that is used; tests provide their own. */
 export interface SocketLike {
   readonly connected: boolean;
   on(event: string, listener: (...args: never[]) => void): unknown;
@@ -18,7 +18,7 @@ export interface SocketLike {
   disconnect(): unknown;
 }
 
-/** Opens a socket; `shown` is a ticket that is sent in the URL already, where the gateway sees it first. */
+/** Opens a socket; `shown` is a ticket that is included in the URL, where the gateway sees it first. */
 export type OpenSocket = (
   url: string,
   auth: Record<string, unknown>,
@@ -37,21 +37,21 @@ export interface LinkEvents {
   activities(activities: Activity[]): void;
 }
 
-/** The first pause before another attempt, and the longest, in ms. */
+/** The first and the maximum delay before another attempt, in ms. */
 export const FIRST_PAUSE = 500;
 export const LONGEST_PAUSE = 15_000;
-/** With this status the gateway refuses a handshake while too many connections without a ticket are open. */
+/** The status with which the gateway refuses a handshake while too many connections without a ticket are open. */
 const TOO_MANY_REQUESTS = 429;
-/** How long an answer may take, in ms. */
+/** Timeout for an ack, in ms. */
 export const ACK_TIMEOUT = 20_000;
 
-/** The pause before attempt n (from 1), between half and all of the doubled time. */
+/** The delay before attempt n (from 1), between half and all of the doubled time. */
 export function pause(attempt: number, random: () => number): number {
   const whole = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1));
   return whole / 2 + (whole / 2) * random();
 }
 
-/** Why a socket could not be opened; `description` is the status of the answer to the handshake, if there was one. */
+/** Why a socket could not be opened; `description` is the status of the handshake's response, if there was one. */
 interface ConnectError extends Error {
   description?: unknown;
 }
@@ -62,7 +62,7 @@ export class Link {
   #socket: SocketLike | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
-  /** Counts attempts, so that what an old one still says is ignored. */
+  /** Counts attempts, so that events of an old one are ignored. */
   #generation = 0;
   #stopped = false;
 
@@ -130,8 +130,9 @@ export class Link {
   }
 
   /**
-   * Opens a socket. Its ticket comes with the first message, as URLs are logged. If strangers occupy all connections
-   * without a ticket, the gateway refuses the handshake before that; then the ticket is shown in the URL, once.
+   * Opens a socket. Its ticket is sent with the first message, because URLs are logged. If strangers occupy all
+   * connections without a ticket, the gateway refuses the handshake before that; then the ticket is included in the
+   * URL, once.
    */
   #connect(address: ConnectorAddress, shown?: string) {
     const generation = ++this.#generation;
@@ -149,7 +150,7 @@ export class Link {
       const ready = batch;
       batch = [];
       if (!ready.length || !current()) return;
-      // Only now is it a working connection: one that is refused at once has to wait longer.
+      // Only now does the connection work: after an immediate refusal, the delay must grow.
       this.#attempt = 0;
       this.#events.activities(ready);
     };
@@ -167,7 +168,7 @@ export class Link {
     });
     socket.on('message', (value: unknown) => {
       if (!isActivity(value)) return;
-      // What arrives together is applied together, at most once for each frame.
+      // What arrives together is applied together, at most once per frame.
       if (batch.push(value) === 1) frames.next(flush);
     });
     socket.on('error', (value: unknown) => {
@@ -203,16 +204,16 @@ export class Link {
   }
 }
 
-/** A page that is not shown has no frames; then this time has to do, in ms. */
+/** A hidden page has no frames; this time is used instead, in ms. */
 const NO_FRAME = 100;
-/** So long it may take at most until what arrives is shown, in ms. */
+/** Maximum delay before what arrives is shown, in ms. */
 const LONGEST_WAIT = 500;
 
-/** Spreads work over frames: after each piece the page has as long for everything else as that piece took. */
+/** Spreads work over frames: after each piece, the page gets as much time for everything else as the piece took. */
 class Frames {
   #free = 0;
 
-  /** Calls back with a frame to come. */
+  /** Calls back in a later frame. */
   next(work: () => void) {
     const wait = Math.min(LONGEST_WAIT, this.#free - performance.now());
     if (wait > 0) setTimeout(() => this.#withFrame(work), wait);
@@ -228,7 +229,7 @@ class Frames {
       clearTimeout(timer);
       const begin = performance.now();
       work();
-      // After what is rendered for it.
+      // After it was rendered.
       setTimeout(() => {
         const now = performance.now();
         this.#free = now + (now - begin);
@@ -239,7 +240,7 @@ class Frames {
   }
 }
 
-/** No ack came: the request may or may not have been carried out. */
+/** No ack arrived: the request may or may not have been carried out. */
 export class UnknownOutcome extends Error {
   constructor() {
     super('The connection was lost before the server confirmed it.');

@@ -1,9 +1,9 @@
 /**
- * Which folders an archive has, by its listings. Asking for a document that is not there is an error in every browser's
- * console; asking for the folder above, once for all rooms in it, is not.
+ * Which folders an archive has, according to its listings. Requesting a missing document causes an error in every
+ * browser's console; requesting the parent folder, once for all its rooms, does not.
  */
 
-/** How long a listing is taken as it was, in ms: as long as it takes to look for the rooms of a network. */
+/** How long a listing is cached, in ms: as long as it takes to look up a network's rooms. */
 const FRESH = 5000;
 
 export class Listings {
@@ -17,12 +17,12 @@ export class Listings {
     this.#list = list;
   }
 
-  /** Whether there is a folder, a path with slashes around each of its names. */
+  /** Returns whether a folder exists; the path has slashes around each of its names. */
   async has(folder: string): Promise<boolean> {
     const names = folder.split('/').filter(Boolean);
     let path = '/';
     for (const [depth, name] of names.entries()) {
-      // The root belongs to the owner only: a token does not grant access to it.
+      // Only the owner can list the root: a token does not grant access to it.
       if (depth > 0 && !(await this.#items(path)).has(`${name}/`)) return false;
       path += `${name}/`;
     }
@@ -35,7 +35,7 @@ export class Listings {
     if (known && now - known.at < FRESH) return known.items;
     const items = this.#list(path).then((names) => new Set(names));
     this.#known.set(path, { at: now, items });
-    // What could not be listed is asked for again.
+    // A failed listing is requested again.
     items.catch(() => this.#known.delete(path));
     return items;
   }

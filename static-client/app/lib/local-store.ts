@@ -1,4 +1,4 @@
-/** JSON values in the browser's localStorage; a full or forbidden store is no error of the chat. */
+/** JSON values in the browser's localStorage; a full or forbidden store does not break the chat. */
 
 const PREFIX = 'subspace:';
 
@@ -31,16 +31,16 @@ export class LocalStore {
       if (value === undefined) this.#store.removeItem(PREFIX + key);
       else this.#store.setItem(PREFIX + key, JSON.stringify(value));
     } catch {
-      // Full or forbidden: what is shown stays right, only a reload forgets it.
+      // Full or forbidden: what is shown stays correct, and is only forgotten on reload.
     }
   }
 
-  /** Whether a key of the browser's store, of a `storage` event, is that of ours. */
+  /** Returns whether a key from a `storage` event is one of ours. */
   is(stored: string | null, key: string): boolean {
     return stored === PREFIX + key;
   }
 
-  /** Keys that begin with a text, without our prefix. */
+  /** Keys with a prefix, without our own prefix. */
   keys(start: string): string[] {
     const found: string[] = [];
     for (let i = 0; i < this.#store.length; i++) {

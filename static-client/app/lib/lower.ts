@@ -1,14 +1,14 @@
 /**
- * Small letters for what is no name of a person or channel. Those are compared as their network does it
- * (`casemapping.ts`), and `toLowerCase` is refused elsewhere.
+ * Lower case for anything that is not the name of a person or channel. Those are compared as on their network
+ * (`casemapping.ts`), and `toLowerCase` is forbidden elsewhere.
  */
 
-/** The name of a host, which is the same in any case. */
+/** A host name, which is case-insensitive. */
 export function hostKey(host: string): string {
   return host.toLowerCase();
 }
 
-/** The name of an account here, which has small letters only. */
+/** An account's name here, which is in lower case. */
 export function accountName(typed: string): string {
   return typed.trim().toLowerCase();
 }
@@ -18,12 +18,12 @@ export function keyword(typed: string): string {
   return typed.toLowerCase();
 }
 
-/** What is searched, or searched for: there more is found than is the same. */
+/** Searched text, or a search term: more may match than is equal. */
 export function forSearch(text: string): string {
   return text.toLowerCase();
 }
 
-/** What the colour of a name is made from; it is the same on all networks. */
+/** The input for a name's colour, the same on all networks. */
 export function forColour(name: string): string {
   return name.toLowerCase();
 }

@@ -1,4 +1,4 @@
-/** What was typed about a network, to what the server takes: the fields are those that the platform describes. */
+/** Converts a network form to what the server accepts: the fields are those that the platform describes. */
 
 import { channelTyped } from './conversations.ts';
 import type {
@@ -7,14 +7,14 @@ import type {
   PlatformDescriptor,
 } from './protocol.ts';
 
-/** `POST /api/connections`: beside these, the fields of the platform. */
+/** `POST /api/connections`: the platform's fields are added to these. */
 export interface NewConnection {
   platform: string;
   name?: string;
   [field: string]: unknown;
 }
 
-/** Reads channels that were typed, separated by commas. */
+/** Parses channels separated by commas. */
 export function readChannels(typed: string, names: Conversations): string[] {
   return typed
     .split(',')
@@ -23,7 +23,7 @@ export function readChannels(typed: string, names: Conversations): string[] {
     .map((channel) => channelTyped(channel, names));
 }
 
-/** The fields that a form asks for, in rows: what belongs together stands side by side. */
+/** The fields that a form asks for, in rows: related ones are side by side. */
 export function rowsOf(platform: PlatformDescriptor): ConnectionField[][] {
   const rows: ConnectionField[][] = [];
   for (const field of platform.fields.filter(({ unasked }) => !unasked)) {
@@ -38,7 +38,7 @@ export function rowsOf(platform: PlatformDescriptor): ConnectionField[][] {
   return rows;
 }
 
-/** What a field is if it is left empty, by what is ticked. */
+/** A field's value if left empty, depending on the flags. */
 export function defaultOf(
   { default: usual, unless }: ConnectionField,
   isTicked: (flag: string) => boolean,
@@ -46,7 +46,7 @@ export function defaultOf(
   return unless && !isTicked(unless.flag) ? unless.default : usual;
 }
 
-/** Reads the form; answers a sentence if something in it cannot be meant. */
+/** Parses the form; returns a sentence if something in it is invalid. */
 export function readNetworkForm(
   form: FormData,
   platform: PlatformDescriptor,
@@ -56,7 +56,7 @@ export function readNetworkForm(
   const name = typed('name').trim();
   if (name) read.name = name;
   for (const field of platform.fields.filter(({ unasked }) => !unasked)) {
-    // A password is taken as it was typed.
+    // A password is used exactly as typed.
     const text =
       field.kind === 'secret' ? typed(field.name) : typed(field.name).trim();
     if (field.kind === 'flag') {
@@ -76,7 +76,9 @@ export function readNetworkForm(
   return read;
 }
 
-/** What a text cannot be, one sentence; whatever is not noticed here the server says. */
+/**
+ * The problem with a text, in one sentence; anything not detected here is reported by the server.
+ */
 function whatIsWrong(field: ConnectionField, text: string): string | undefined {
   switch (field.kind) {
     case 'host':

@@ -1,13 +1,13 @@
-/** Coming back from a storage's authorisation page: the implicit grant, as remotestorage.js has it. */
+/** Returning from a storage's authorisation page: the implicit grant, as in remotestorage.js. */
 
 export interface OAuthReturn {
   state: string;
   token?: string;
-  /** What the page says instead, `access_denied`. */
+  /** The error the page returns, such as `access_denied`. */
   error?: string;
 }
 
-/** Reads what a page hands over in the fragment; nothing if it is one of our own routes. */
+/** Parses what a page returns in the fragment; undefined if it is one of our own routes. */
 export function parseReturn(hash: string): OAuthReturn | undefined {
   const text = hash.replace(/^#\/?/, '');
   if (!/(^|&)(access_token|error)=/.test(text)) return undefined;
@@ -20,7 +20,7 @@ export function parseReturn(hash: string): OAuthReturn | undefined {
   };
 }
 
-/** The page on which the user lets this client use a module of their storage. */
+/** The page on which the user grants this client access to a module of their storage. */
 export function authorizeUrl(
   authorize: string,
   scope: string,
@@ -43,13 +43,13 @@ export function authorizeUrl(
 
 let returned: OAuthReturn | undefined;
 
-/** Takes the answer out of the address before the router sees it; a token must not stay in the history. */
+/** Removes the response from the URL before the router sees it; a token must not stay in the history. */
 export function catchReturn(route: string) {
   returned = parseReturn(location.hash);
   if (returned) history.replaceState(null, '', `#${route}`);
 }
 
-/** Returns the answer, once. */
+/** Returns the response, once. */
 export function takeReturn(): OAuthReturn | undefined {
   const answer = returned;
   returned = undefined;

@@ -1,8 +1,8 @@
-/** What the server asks of a password, told before it is sent. */
+/** The server's requirements for a password, checked before it is sent. */
 
 const SHORTEST = 10;
 
-/** Tells what is wrong with a new password in one sentence; nothing if it will do. */
+/** Returns the problem with a new password in one sentence; undefined if it is valid. */
 export function passwordTrouble(password: string): string {
   const { length } = [...password];
   return length < SHORTEST

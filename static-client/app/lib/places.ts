@@ -1,4 +1,4 @@
-/** Where the documents of an account are kept, in words. */
+/** The location of an account's documents, in words. */
 
 import type { PlaceView } from './protocol.ts';
 

@@ -1,11 +1,13 @@
-/** The platforms that the server offers, as they describe themselves. */
+/** The platforms that the server offers, with their descriptors. */
 
 import { DEFAULT_DESCRIPTOR, type PlatformDescriptor } from './protocol.ts';
 
 export type Platforms = readonly PlatformDescriptor[];
 
-/** Returns a platform's descriptor. Of one that is not offered nothing is known but its id: it can do nothing, and names are
- * compared as they are. */
+/**
+ * Returns a platform's descriptor. Nothing but the id is known about one that is not offered: it supports nothing,
+ * and names are compared exactly.
+ */
 export function platformOf(
   platforms: Platforms,
   id: string,
@@ -23,7 +25,7 @@ export function platformOf(
   };
 }
 
-/** Returns what a new connection can be made to. */
+/** Returns the platforms available for a new connection. */
 export function offered(platforms: Platforms): Platforms {
   return platforms.length ? platforms : [DEFAULT_DESCRIPTOR];
 }

@@ -1,11 +1,11 @@
 import { forSearch } from './lower.ts';
 
-/** How well a name fits what was typed: negative not at all, higher is better. */
+/** How well a name matches the input: negative for no match, higher is better. */
 export function rank(name: string, typed: string): number {
   const wanted = forSearch(typed.trim());
   if (!wanted) return 0;
   const lower = forSearch(name);
-  // Whatever stands before the letters of a name, as channels have it, need not be typed.
+  // A prefix before a name's letters, as in channel names, need not be typed.
   const bare = lower.replace(/^[^\p{L}\p{N}]+/u, '');
   if (lower === wanted || bare === wanted) return 4;
   if (lower.startsWith(wanted) || bare.startsWith(wanted)) return 3;

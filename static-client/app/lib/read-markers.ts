@@ -1,18 +1,20 @@
-/** Read markers: the time up to which each room is read, and their only writer. The later time wins, from whatever device. */
+/**
+ * Read markers: the time up to which each room is read, written only here. The later time wins, from whatever device.
+ */
 
 import type { LocalStore } from './local-store.ts';
 
-/** Markers are written together after this pause, in ms. */
+/** Markers are written together after this delay, in ms. */
 const PAUSE = 1000;
-/** In this browser; removed on sign-out. */
+/** Kept in this browser; removed on sign-out. */
 const KEPT = 'cache:read-markers';
-/** So many are kept there, the latest. */
+/** Number of markers kept there, the latest ones. */
 const KEPT_LIMIT = 500;
 
 export class ReadMarkers {
   readonly #markers = new Map<string, number>();
   readonly #dirty = new Set<string>();
-  /** What moved here, whether the storage has it already or not. */
+  /** Markers that moved here, whether or not the storage has them already. */
   readonly #moved = new Set<string>();
   readonly #store: () => LocalStore;
   readonly #write: (key: string, at: number) => Promise<void>;
@@ -31,14 +33,14 @@ export class ReadMarkers {
     return this.#markers;
   }
 
-  /** Begins with what an earlier page in this browser has read, and perhaps could not write any more. */
+  /** Starts with what an earlier page in this browser has read and may not have been able to write. */
   start() {
     for (const [key, at] of Object.entries(this.#kept())) {
       if (this.#raise(key, at)) this.#moved.add(key);
     }
   }
 
-  /** The storage says how far all rooms are read; what it does not know yet is written. */
+  /** Applies the storage's markers; newer ones are written to it. */
   adopt(stored: ReadonlyMap<string, number>) {
     for (const [key, at] of stored) this.#raise(key, at);
     for (const key of this.#moved) {
@@ -61,14 +63,14 @@ export class ReadMarkers {
     this.#later(key);
   }
 
-  /** Another device says how far a room is read; `lost` is what was to be written here and was not. */
+  /** Another device reports how far a room is read; `lost` is what was to be written here but was not. */
   heard(key: string, at: number, lost?: number) {
     this.#raise(key, Math.max(at, lost ?? 0));
-    // The other device had read less: ours is the truth.
+    // The other device had read less, so ours stands.
     if (lost !== undefined && this.#markers.get(key)! > at) this.#later(key);
   }
 
-  /** A room has another key. */
+  /** A room's key has changed. */
   move(from: string, to: string) {
     const at = this.#markers.get(from);
     if (at === undefined) return;
@@ -77,7 +79,7 @@ export class ReadMarkers {
     if (this.#moved.delete(from)) this.#moved.add(to);
   }
 
-  /** Writes what waits, now: the page may be left at any moment, and what is left then is not finished. */
+  /** Writes pending markers now: the page may be left at any moment, and unfinished writes are lost. */
   flush = () => {
     clearTimeout(this.#timer);
     this.#keep();

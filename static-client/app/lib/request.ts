@@ -1,4 +1,4 @@
-/** Requests to the functions: one of the generated list, with its names filled in. */
+/** Requests to the functions: an entry of the generated list, with its parameters filled in. */
 
 import type { Route } from './routes.ts';
 
@@ -6,17 +6,17 @@ type Names<R extends string> = R extends `${string}<${infer Name}>${infer Rest}`
   ? Name | Names<Rest>
   : never;
 
-/** A request whose address has no names. */
+/** A request whose path has no parameters. */
 export type Bare = {
   [R in Route]: Names<R> extends never ? R : never;
 }[Route];
 
 declare const filled: unique symbol;
 
-/** `METHOD /address`, with everything filled in. */
+/** `METHOD /path`, with everything filled in. */
 export type Filled = string & { [filled]: true };
 
-/** Fills values into the address of a request, and puts a query behind it. */
+/** Fills values into a request's path, and appends a query. */
 export function to<R extends Route>(
   route: R,
   values: Record<Names<R>, string>,

@@ -7,19 +7,19 @@ type BaseClient = ReturnType<RemoteStorage['scope']>;
 /** `/subspace/settings` */
 export interface SyncedSettings {
   theme?: 'auto' | 'light' | 'dark';
-  /** Keys of rooms that do not notify. */
+  /** Keys of rooms without notifications. */
   muted?: string[];
-  /** Direct conversations and channels that were closed, and when (ms). */
+  /** Closed direct conversations and channels, and when they were closed (ms). */
   closed?: Record<string, number>;
 }
 
 export interface SubspaceModule {
   settings(): Promise<SyncedSettings>;
   storeSettings(settings: SyncedSettings): Promise<unknown>;
-  /** Key of the room that was open last, on whichever device. */
+  /** Key of the room that was open last, on any device. */
   lastRoom(): Promise<string | undefined>;
   storeLastRoom(key: string): Promise<unknown>;
-  /** Keys of rooms, and the time up to which each is read. */
+  /** Room keys, and the time up to which each is read. */
   markers(): Promise<Map<string, number>>;
   storeMarker(key: string, at: number): Promise<unknown>;
   onChange(listener: (change: StorageChange) => void): void;
@@ -30,18 +30,18 @@ export type StorageChange =
   | { type: 'marker'; key: string; at: number; lost?: number };
 
 const SETTINGS = 'settings';
-/** A document of its own: it changes often, and must not clash with the settings. */
+/** A separate document: it changes often, and must not conflict with the settings. */
 const LAST_ROOM = 'last-room';
 const READ = 'read/';
 
-/** `<network id>/<folded name>` as the path of a document. */
+/** `<network id>/<folded name>` as a document's path. */
 export function markerPath(key: string): string {
   const slash = key.indexOf('/');
   const name = encodeURIComponent(key.slice(slash + 1)).replaceAll('.', '%2E');
   return `${READ}${key.slice(0, slash)}/${name}`;
 }
 
-/** The key of a room from that path. */
+/** The room's key in that path. */
 export function markerKey(path: string): string | undefined {
   const match = /^read\/([^/]+)\/([^/]+)$/.exec(path);
   if (!match) return undefined;

@@ -1,17 +1,17 @@
-/** Something asynchronous that a form or a button starts: whether it runs, and its error. */
+/** An asynchronous operation started by a form or button: whether it is running, and its error. */
 
 import { isDestroying } from '@ember/destroyable';
 import { tracked } from '@glimmer/tracking';
 import { sentenceOf } from './api.ts';
 
 export class Task {
-  /** It runs. */
+  /** Whether it is running. */
   @tracked busy = false;
   /** The last error, one sentence. */
   @tracked sentence = '';
 
   readonly #owner: object;
-  /** The same as `busy`, without being looked at by what is rendered. */
+  /** The same as `busy`, but not tracked by rendering. */
   #running = false;
 
   /** `owner` is the component or service that it belongs to, and ends with. */
@@ -20,8 +20,8 @@ export class Task {
   }
 
   /**
-   * Runs the work, unless it runs already: who clicks twice means it once. Returns whether it was done and its owner is
-   * still there, so that what follows concerns somebody. `failed` may take an error instead of the sentence.
+   * Runs the work, unless it is already running: a double click means once. Returns whether it succeeded and its
+   * owner still exists. `failed` may handle an error instead of the sentence.
    */
   async run(
     work: () => Promise<unknown>,

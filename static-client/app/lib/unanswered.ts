@@ -1,15 +1,16 @@
 /**
- * Documents that a page wrote, and was left before it knew the answer. The storage may have them or not: writing them
- * again as they were would be refused in the one case, and remotestorage.js leaves them alone for good in the other.
+ * Documents that were written by a page which was left before it received the response. The storage may or may not
+ * have them: writing them again unchanged would be refused in the first case, and remotestorage.js never writes them
+ * again in the second.
  */
 
-/** A document in the cache of remotestorage.js, as far as it matters here. */
+/** A document in remotestorage.js's cache, as far as it matters here. */
 export interface CachedNode {
   path: string;
   common?: { revision?: string };
-  /** What was changed here and is not known to be in the storage. */
+  /** A local change that is not known to be in the storage. */
   local?: { body?: unknown };
-  /** A version that is known to be in the storage, and is fetched before anything is written. */
+  /** A version known to be in the storage, which is fetched before anything is written. */
   remote?: { revision: string; timestamp: number };
 }
 
@@ -20,8 +21,8 @@ export interface Cache {
 }
 
 /**
- * Notes which of them the storage has in another version, by what `list` says of a folder: ETags by name. Returns the
- * paths of all, which have to be fetched or written now.
+ * Notes which of them the storage has in another version, according to a folder's ETags from `list`. Returns the
+ * paths of all, which must be fetched or written now.
  */
 export async function settleUnanswered(
   cache: Cache,

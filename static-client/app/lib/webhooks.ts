@@ -1,4 +1,4 @@
-/** Webhooks: what the functions say of them, and how each service is set up. */
+/** Webhooks: the functions' data about them, and how each service is set up. */
 
 import type { Casemapping } from './casemapping.ts';
 import { same } from './casemapping.ts';
@@ -69,11 +69,11 @@ export type HookChanges = Partial<
 
 interface Service {
   label: string;
-  /** What to do with the address there, one sentence each. */
+  /** What to do with the URL there, one sentence each. */
   steps: readonly string[];
-  /** What the secret is, if one may type it. */
+  /** What the secret is called, if one can be entered. */
   secret?: string;
-  /** Has branches to choose from. */
+  /** Whether it has branches to choose from. */
   branches?: boolean;
 }
 
@@ -181,7 +181,7 @@ export const SOURCES = Object.entries(SERVICES).map(([source, service]) => ({
   label: service.label,
 }));
 
-/** Returns the hooks of one channel. */
+/** Returns a channel's webhooks. */
 export function hooksOf(
   hooks: readonly Hook[],
   network: { id: string; casemapping: Casemapping },
@@ -198,7 +198,7 @@ function patterns(text: string): string[] {
   return text.split(/[\s,]+/).filter(Boolean);
 }
 
-/** Reads the form's options; answers a sentence if something in it cannot be meant. */
+/** Parses the form's options; returns a sentence if something in it is invalid. */
 export function readHookForm(
   form: FormData,
   offset = -new Date().getTimezoneOffset(),
@@ -234,7 +234,7 @@ const OUTCOMES: Record<Delivery['outcome'], string> = {
   ignored: 'Not posted',
 };
 
-/** Says in a word, and why, what became of a delivery. */
+/** Describes the outcome of a delivery in a word, with the reason. */
 export function outcomeOf(delivery: Delivery): string {
   const word = OUTCOMES[delivery.outcome];
   return delivery.reason ? `${word}: ${delivery.reason}` : word;

@@ -1,4 +1,4 @@
-/** The answer to `/whois`, in words. */
+/** The response to `/whois`, in words. */
 
 import type { WhoisObject } from './protocol-activities.ts';
 
@@ -19,7 +19,7 @@ export function describeWhois(
   return `${parts.filter(Boolean).join(', ')}.`;
 }
 
-/** Seconds in the largest unit that fits. */
+/** Seconds in the largest suitable unit. */
 export function duration(seconds: number): string {
   const units: [number, string][] = [
     [86_400, 'day'],

@@ -9,13 +9,13 @@ interface Signature {
   Args: { Positional: [string] };
 }
 
-/** Says which room is on the screen. */
+/** Reports which room is on the screen. */
 export default class Active extends Modifier<Signature> {
   @service declare chat: ChatService;
   @service declare preferences: PreferencesService;
 
   modify(_: HTMLElement, [key]: ArgsFor<Signature>['positional']) {
-    // After rendering: the side shows it too.
+    // After rendering: the sidebar shows it too.
     queueMicrotask(() => {
       this.chat.activeKey = key;
       if (!key.endsWith('/*')) this.preferences.setLastRoom(key);

@@ -1,9 +1,9 @@
 import { modifier } from 'ember-modifier';
 
-/** Puts the focus on an element when it appears; with `fine`, only where a mouse is used. */
+/** Focuses an element when it appears; with `fine`, only on devices with a mouse. */
 export default modifier(
   (element: HTMLElement, _: [], { fine = false }: { fine?: boolean }) => {
-    // On a phone the keyboard would come up and hide the conversation.
+    // On a phone, the keyboard would appear and hide the conversation.
     if (fine && !matchMedia('(pointer: fine)').matches) return;
     element.focus({ preventScroll: true });
   },

@@ -1,6 +1,6 @@
 import { modifier } from 'ember-modifier';
 
-/** Puts the focus on the first of a list when it appears. */
+/** Focuses the first item of a list when it appears. */
 export default modifier((element: HTMLElement, [index]: [number]) => {
   if (index === 0) element.focus({ preventScroll: true });
 });

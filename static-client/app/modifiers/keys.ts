@@ -1,6 +1,6 @@
 import { modifier } from 'ember-modifier';
 
-/** Listens to keys anywhere on the page. */
+/** Listens for keys anywhere on the page. */
 export default modifier(
   (_: HTMLElement, [press]: [(event: KeyboardEvent) => void]) => {
     document.addEventListener('keydown', press);

@@ -14,7 +14,7 @@ export default modifier(
     element.addEventListener('cancel', cancel);
     element.addEventListener('pointerdown', press);
     element.showModal();
-    // What is to be filled in comes before the button that closes.
+    // Form fields come before the close button.
     element
       .querySelector<HTMLElement>('input:not([readonly]), textarea')
       ?.focus();

@@ -1,6 +1,6 @@
 import { modifier } from 'ember-modifier';
 
-/** Tells when something outside of the element is pressed or focused. */
+/** Reports when something outside the element is pressed or focused. */
 export default modifier((element: HTMLElement, [left]: [() => void]) => {
   const moved = (event: Event) => {
     const { target } = event;

@@ -7,9 +7,9 @@ interface Signature {
     /** Anything that changes when the content changes. */
     Positional: [unknown];
     Named: {
-      /** The last message is rendered: below it is nothing more. */
+      /** Whether the last message is rendered: there is nothing below it. */
       atEnd: boolean;
-      /** The own message that is being sent, if there is one: with it the reader goes to the end. */
+      /** The user's own message that is being sent, if any: the timeline scrolls to the end with it. */
       sending: string | undefined;
       onTop: () => void;
       onEnd: () => void;
@@ -18,20 +18,22 @@ interface Signature {
   };
 }
 
-/** So near to the end counts as the end, in px. */
+/** Distance from the end that counts as the end, in px. */
 const BOTTOM_SLACK = 48;
-/** So near to the beginning or end of what is rendered more is asked for, in px. */
+/** Distance from the beginning or end of the rendered rows at which more are requested, in px. */
 const MORE_SLACK = 400;
 
 /**
- * Keeps what is being read in its place: at the end new messages push it up; anywhere else the
- * first visible row stays where it is, whatever is added before or after it.
+ * Keeps what is being read in place: at the end, new messages push it up; anywhere else the first
+ * visible row stays where it is, whatever is added before or after it.
  */
 export default class TimelineScroll extends Modifier<Signature> {
   #element: HTMLElement | undefined;
   #named!: Signature['Args']['Named'];
   #stuck = true;
-  /** What is held in its place: the first message that is seen, and how far the end is away if that goes. */
+  /**
+   * What is kept in place: the first visible message, and the distance from the end in case the message is removed.
+   */
   #anchor: { element: HTMLElement; offset: number; left: number } | undefined;
   #asking: number | undefined;
   #observer: ResizeObserver | undefined;
@@ -48,7 +50,7 @@ export default class TimelineScroll extends Modifier<Signature> {
     const { sending } = named;
     if (sending !== undefined && sending !== this.#sent) {
       this.#sent = sending;
-      // Outside of rendering: what is told of it changes what is rendered.
+      // Outside of rendering: its report changes what is rendered.
       if (this.#element) queueMicrotask(this.#toEnd);
     }
     if (!this.#element) {
@@ -74,7 +76,7 @@ export default class TimelineScroll extends Modifier<Signature> {
     const element = this.#element;
     if (!element?.isConnected) return;
     if (this.#stuck) {
-      // At the end there is nothing else to hold on to, and rows need not be measured.
+      // At the end there is nothing else to keep in place, and rows need not be measured.
       element.scrollTop = element.scrollHeight;
       this.#anchor = undefined;
       this.#askSoon();
@@ -91,7 +93,9 @@ export default class TimelineScroll extends Modifier<Signature> {
     this.#askSoon();
   }
 
-  /** Asks outside of rendering, as the answer changes what is rendered, and once for each frame. */
+  /**
+   * Requests more outside of rendering, as the result changes what is rendered, and once per frame.
+   */
   #askSoon() {
     this.#asking ??= requestAnimationFrame(() => {
       this.#asking = undefined;
@@ -105,7 +109,7 @@ export default class TimelineScroll extends Modifier<Signature> {
     else if (!this.#atEnd && this.#below() < MORE_SLACK) this.#named.onEnd();
   }
 
-  /** How much of what is rendered is below what is seen. */
+  /** How much of the rendered content is below the visible part. */
   #below(): number {
     const { scrollHeight, scrollTop, clientHeight } = this.#element!;
     return scrollHeight - scrollTop - clientHeight;
@@ -140,7 +144,8 @@ export default class TimelineScroll extends Modifier<Signature> {
 
   #record() {
     const element = this.#element!;
-    // Separators and lines about comings and goings move or change when more is put before them; messages do not.
+    // Separators and lines about joins and leaves move or change when something is added before them; messages do
+    // not.
     const rows = element.querySelectorAll<HTMLElement>('article[data-row]');
     const top = element.scrollTop;
     let low = 0;

@@ -1,11 +1,11 @@
 import { modifier } from 'ember-modifier';
 
-/** Keeps the page as high as what the on-screen keyboard leaves. */
+/** Keeps the page as high as the space that the on-screen keyboard leaves. */
 export default modifier((element: HTMLElement) => {
   const view = window.visualViewport;
   if (!view) return;
   const fit = () => {
-    // Pinch zoom is no keyboard.
+    // Pinch zoom is not a keyboard.
     if (view.scale > 1.01) return;
     element.style.setProperty('--app-height', `${view.height}px`);
   };

@@ -1,6 +1,6 @@
 import { modifier } from 'ember-modifier';
 
-/** Tells when the page is hidden and when it is looked at again. */
+/** Reports when the page is hidden and when it becomes visible again. */
 export default modifier(
   (_: HTMLElement, [hidden, shown]: [() => void, () => void]) => {
     const changed = () => {

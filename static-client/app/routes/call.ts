@@ -6,7 +6,7 @@ export default class CallRoute extends Route {
   @service declare call: CallService;
 
   model({ token }: { token: string }) {
-    // Devices are asked for while the page is there already.
+    // Devices are requested while the page is shown already.
     void this.call.enter(token);
     return token;
   }

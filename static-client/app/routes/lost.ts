@@ -2,7 +2,7 @@ import Route from '@ember/routing/route';
 import { service } from '@ember/service';
 import type RouterService from '@ember/routing/router-service';
 
-/** An address that names nothing leads to the chat. */
+/** An unknown address leads to the chat. */
 export default class LostRoute extends Route {
   @service declare router: RouterService;
 

@@ -5,7 +5,7 @@ import type SessionService from '../services/session.ts';
 
 export interface SetupModel {
   token: string;
-  /** Why there is nothing to set up. */
+  /** Why nothing can be set up. */
   sentence: string;
 }
 

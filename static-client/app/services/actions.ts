@@ -23,7 +23,7 @@ import type PreferencesService from './preferences.ts';
 import type SessionService from './session.ts';
 import type UiService from './ui.ts';
 
-/** What a user can do, whether by command, button or key. */
+/** A user's actions, whether by command, button or key. */
 export default class ActionsService extends Service implements CommandActions {
   @service declare chat: ChatService;
   @service declare gateway: GatewayService;
@@ -34,7 +34,7 @@ export default class ActionsService extends Service implements CommandActions {
   @service declare session: SessionService;
   @service declare ui: UiService;
 
-  /** Carries out what was typed in a room. Returns a sentence if it cannot even be tried. */
+  /** Carries out input in a room. Returns a sentence if it cannot be attempted. */
   submit(room: Room, input: string): string {
     const network = this.chat.network(room.networkId);
     if (!network) return 'This network was removed.';
@@ -91,7 +91,7 @@ export default class ActionsService extends Service implements CommandActions {
       .find(([channel]) => same(channel!, name, network.casemapping))?.[1];
   }
 
-  /** Offers to come back, as having left may be a slip. */
+  /** Offers to rejoin, since leaving may have been a mistake. */
   #offerBack({ networkId, kind, name }: Room, key: string | undefined) {
     this.ui.offer({
       text:
@@ -118,7 +118,7 @@ export default class ActionsService extends Service implements CommandActions {
     });
   }
 
-  /** Leaves a channel or closes a direct conversation, which can be undone. */
+  /** Leaves a channel or closes a direct conversation, with the option to undo. */
   async part(network: Network, name: string, reason = '') {
     const room = this.chat.room(network.id, name);
     const kind = room?.kind ?? kindByName(name, network.conversations);
@@ -129,7 +129,7 @@ export default class ActionsService extends Service implements CommandActions {
     const password = this.#keyOf(network, room.name);
     const open = room.key === this.chat.activeKey;
     this.chat.closeRoom(room.key);
-    // To look at a channel again that one was not in takes nothing back.
+    // Viewing a channel again that was not joined undoes nothing.
     if (kind !== 'channel' || room.joined) this.#offerBack(room, password);
     if (!open) return;
     const next = this.chat
@@ -203,7 +203,7 @@ export default class ActionsService extends Service implements CommandActions {
     this.chat.setConnection(connection);
     const network = this.chat.network(connection.id);
     if (network) {
-      // Its page shows how the connection comes about, or why it does not.
+      // Its page shows the connection's progress, or why it fails.
       this.router.transitionTo('chat.room', network.id, SERVER_ROOM);
       void this.gateway.attach(network);
     }
@@ -235,7 +235,7 @@ export default class ActionsService extends Service implements CommandActions {
     }
   }
 
-  /** Tries now to connect to a network that could not be reached. */
+  /** Immediately tries to connect to a network that could not be reached. */
   async reconnect(id: string) {
     await this.setEnabled(id, true);
   }
@@ -257,7 +257,7 @@ export default class ActionsService extends Service implements CommandActions {
       network,
       activity(this.gateway.actor(network)),
     );
-    // Other devices are told by a message, this one by the ack.
+    // Other devices receive a message, this one the ack.
     if (['join', 'leave', 'update'].includes(ack.type)) {
       this.chat.receive([ack]);
     }
@@ -268,7 +268,7 @@ export default class ActionsService extends Service implements CommandActions {
     this.ui.open({ kind: 'help' });
   }
 
-  /** What work found out, and what went wrong, is shown in the room where it was asked for. */
+  /** The result of work, or its error, is shown in the room where it was requested. */
   async #tellOf(room: Room, work: Promise<unknown>) {
     try {
       const said = await work;

@@ -8,9 +8,9 @@ import type LifeService from './life.ts';
 import type SessionService from './session.ts';
 import type StorageService from './storage.ts';
 
-/** What the token has to open: the module of the archives. */
+/** The scope the token needs: the module of the archives. */
 const SCOPE = 'chat-messages:rw';
-/** How often the server is asked how it goes, in ms. */
+/** How often the server is asked for the state, in ms. */
 const REFRESH = 300_000;
 
 interface Pending {
@@ -26,16 +26,16 @@ export default class ArchivesService extends Service {
   @service declare session: SessionService;
   @service declare storage: StorageService;
 
-  /** The storage is being tried. */
+  /** The storage is being tested. */
   readonly task = new Task(this);
 
-  /** Leaves for the authorisation page; tests set another one. */
+  /** Navigates to the authorisation page; replaced in tests. */
   leave: (url: string) => void = (url) => location.assign(url);
 
   #away: { key: string; source: ArchiveSource } | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** The external storage; nothing if archives are kept here. */
+  /** The external storage; undefined if archives are kept here. */
   get place(): ArchiveView | undefined {
     return this.session.current?.archive ?? undefined;
   }
@@ -49,7 +49,7 @@ export default class ArchivesService extends Service {
     return this.place ? new URL(this.place.root).host : '';
   }
 
-  /** Starts for the signed-in account; resumes with the authorisation page's answer. */
+  /** Starts for the signed-in account; resumes with the authorisation page's response. */
   start() {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => void this.refresh(), REFRESH);
@@ -73,7 +73,7 @@ export default class ArchivesService extends Service {
     return this.place ? `${this.place.root} ${this.place.connected}` : '';
   }
 
-  /** Asks whether the session holds, and where the archives are. */
+  /** Checks whether the session is still valid, and where the archives are. */
   async refresh() {
     const before = this.#key;
     await this.session.check();
@@ -84,7 +84,7 @@ export default class ArchivesService extends Service {
 
   #listings = new Listings((path) => this.storage.list(path));
 
-  /** All places that archives may be in: here, and where they are kept now. */
+  /** All sources that archives may be in: here, and their current location. */
   sources(): ArchiveSource[] {
     const home: ArchiveSource = {
       id: '',
@@ -112,7 +112,7 @@ export default class ArchivesService extends Service {
     return [home, this.#away.source];
   }
 
-  /** Finds somebody's storage and leaves for the page on which they authorise this client. */
+  /** Finds the user's storage and navigates to the page on which they authorise this client. */
   async begin(address: string) {
     await this.task.run(async () => {
       const found = await this.session.api.findArchive(address.trim());
@@ -140,7 +140,7 @@ export default class ArchivesService extends Service {
       Pending | undefined;
     this.session.store.set('archive-pending', undefined);
     await this.task.run(async () => {
-      // The state protects from links that somebody made with a token of their own.
+      // The state protects against links that someone made with their own token.
       if (
         !pending ||
         pending.state !== answer.state ||
@@ -164,7 +164,7 @@ export default class ArchivesService extends Service {
     });
   }
 
-  /** Archives are kept here again from now on. */
+  /** From now on archives are kept here again. */
   async disconnect() {
     await this.task.run(async () => {
       await this.session.api.removeArchive();

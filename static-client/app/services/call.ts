@@ -12,12 +12,14 @@ import type { CallAbout, CallAdmission } from '../lib/protocol.ts';
 import type ActionsService from './actions.ts';
 import type SessionService from './session.ts';
 
-/** How long it takes until connections are measured again, in ms; that is work for all of them. */
+/**
+ * Interval between measurements of the connections, in ms; measuring costs work for all of them.
+ */
 const MEASURE = 1000;
-/** After what part of their time the credentials for relays are renewed, and how soon again if that fails, in ms. */
+/** The fraction of their lifetime after which relay credentials are renewed, and the delay before a retry, in ms. */
 const RENEW_AFTER = 0.8;
 const RENEW_AGAIN = 60_000;
-/** The longest time that a browser's clock takes, in ms. */
+/** Maximum delay of a browser's timer, in ms. */
 const LONGEST = 2 ** 31 - 1;
 
 /** Shown to the person who ended a call. */
@@ -35,7 +37,7 @@ interface CallChoices extends Chosen {
   name?: string;
 }
 
-/** The call that the user is in; it continues while other pages are shown. */
+/** The user's current call; it continues while other pages are shown. */
 export default class CallService extends Service {
   @service declare actions: ActionsService;
   @service declare router: RouterService;
@@ -48,7 +50,7 @@ export default class CallService extends Service {
   @tracked interrupted = false;
   /** What went wrong with the call. */
   @tracked sentence = '';
-  /** The call is over here, but its link may still work. */
+  /** The call ended here, but its link may still work. */
   @tracked canReturn = false;
   @tracked choices: CallChoices = {};
   /** Whether the user may remove others. */
@@ -85,7 +87,7 @@ export default class CallService extends Service {
   #measuring = false;
   /** Whether the page of the call is shown. */
   #shown = false;
-  /** Counts calls, so that what an old one still waits for is ignored. */
+  /** Counts calls, so that results for an old one are ignored. */
   #generation = 0;
 
   get name(): string {
@@ -106,7 +108,7 @@ export default class CallService extends Service {
     return target ? shownName(target) : '';
   }
 
-  /** Whether one has started it, and so may end it for everybody. */
+  /** Whether the user started it, and so may end it for everyone. */
   get isStarter(): boolean {
     return Boolean(
       this.about && this.about.account === this.session.current?.account,
@@ -131,7 +133,7 @@ export default class CallService extends Service {
     this.router.transitionTo('call', token);
   }
 
-  /** Opens the page of a call; the one that is going on stays if it is that. */
+  /** Opens a call's page; if it is the current call, that continues. */
   async enter(token: string) {
     this.#shown = true;
     const going = this.phase !== 'over' && this.phase !== 'none';
@@ -189,7 +191,7 @@ export default class CallService extends Service {
     this.#connect(admission);
   }
 
-  /** Leaves the call, and gives the devices back. */
+  /** Leaves the call and releases the devices. */
   hangUp() {
     this.#generation += 1;
     this.#disconnect();
@@ -206,7 +208,7 @@ export default class CallService extends Service {
   async endForAll() {
     const generation = this.#generation;
     const before = this.#endedHere;
-    // The connector may tell it sooner than the server answers.
+    // The connector may report it before the server responds.
     this.#endedHere = this.token;
     try {
       await this.session.api.endCall(this.token);
@@ -220,18 +222,18 @@ export default class CallService extends Service {
   /** The call that was last ended here for everyone. */
   #endedHere: string | undefined;
 
-  /** Why a call is over; the person who ended it is not told to ask for a new link. */
+  /** Why a call ended; the person who ended it is not told to ask for a new link. */
   #reason(sentence: string): string {
     return this.token === this.#endedHere ? ENDED_HERE : sentence;
   }
 
-  /** Removes somebody from the call. */
+  /** Removes someone from the call. */
   putOut({ peer, label }: Person) {
     this.#line.tell('remove', { peer });
     this.sentence = `You removed ${label} from the call.`;
   }
 
-  /** Dismisses the message about a call that is over. */
+  /** Dismisses the message about an ended call. */
   dismiss() {
     if (this.phase === 'over') this.#forget();
   }
@@ -259,7 +261,7 @@ export default class CallService extends Service {
     this.canReturn = canReturn;
   }
 
-  /** Leaves, and forgets the call. */
+  /** Leaves and forgets the call. */
   #forget() {
     this.hangUp();
     this.phase = 'none';
@@ -269,7 +271,7 @@ export default class CallService extends Service {
     this.choices = {};
   }
 
-  /** Somebody else is signed in, or nobody is: the person here now has not joined. */
+  /** Another account is signed in, or none: the current user has not joined. */
   accountChanged() {
     const shown = this.#shown && this.phase !== 'none';
     this.#endedHere = undefined;
@@ -292,11 +294,11 @@ export default class CallService extends Service {
     );
   }
 
-  /** Uses the relays that the server names, and asks for new credentials before these end. */
+  /** Uses the server's relays, and requests new credentials before these expire. */
   #configure({ ice_servers, ice_ttl }: CallAdmission) {
     this.#mesh.configure({
       iceServers: ice_servers,
-      // Pictures and sound go one way: half the ports and allocations.
+      // Video and sound share one path: half the ports and allocations.
       bundlePolicy: 'max-bundle',
       ...(this.choices.relay ? { iceTransportPolicy: 'relay' } : {}),
     });
@@ -313,7 +315,7 @@ export default class CallService extends Service {
             if (generation === this.#generation) this.#configure(admission);
           },
           () => {
-            // The call continues; it is tried again.
+            // The call continues; the renewal is retried.
             if (generation === this.#generation) this.#renewIn(RENEW_AGAIN);
           },
         );
@@ -343,7 +345,7 @@ export default class CallService extends Service {
     }
   }
 
-  /** Leaves the connector and everybody in the call. */
+  /** Disconnects from the connector and everyone in the call. */
   #disconnect() {
     clearInterval(this.#timer);
     clearTimeout(this.#renewal);
@@ -353,7 +355,7 @@ export default class CallService extends Service {
     this.#mesh.close();
   }
 
-  /** The page is unloaded; if the browser restores it, the call is over. */
+  /** The page is unloaded; if the browser restores it, the call has ended. */
   #leave = () => this.hangUp();
 
   async #measure() {

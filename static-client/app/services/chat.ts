@@ -31,13 +31,13 @@ import type OutgoingService from './outgoing.ts';
 import type PreferencesService from './preferences.ts';
 import type SessionService from './session.ts';
 
-/** Rooms that are not open keep at most this many entries; the archives have the others. */
+/** Maximum number of entries kept for rooms that are not open; the archives have the others. */
 const ROOM_LIMIT = 3000;
 const ROOM_KEEP = 1000;
 const CACHE_CONNECTIONS = 'cache:connections';
 const CACHE_DIRECT = 'cache:direct';
 const CACHE_PLATFORMS = 'cache:platforms';
-/** How networks compare names, so that keys are right from the start. */
+/** How networks compare names, so that keys are correct from the start. */
 const CACHE_CASEMAPPINGS = 'cache:casemappings';
 
 /** The state of all networks and rooms, and every change to it. */
@@ -49,9 +49,9 @@ export default class ChatService extends Service {
 
   @tracked state: ChatState = EMPTY_STATE;
   @tracked connections: readonly Connection[] = [];
-  /** What connections can be made to. */
+  /** The platforms available for connections. */
   @tracked platforms: Platforms = [];
-  /** The list of connections has come from the server, or the cache. */
+  /** The list of connections has arrived from the server, or the cache. */
   @tracked loaded = false;
   /** Why the list of connections could not be loaded. */
   @tracked trouble = '';
@@ -96,13 +96,13 @@ export default class ChatService extends Service {
     if (state === this.state) return;
     const before = this.state;
     this.state = state;
-    // A room that is opened again loads its history again.
+    // A room that is reopened loads its history again.
     for (const key of before.rooms.keys()) {
       if (!state.rooms.has(key)) this.life.forgotten(key);
     }
   }
 
-  /** Shows what this browser remembers, then what the server says. */
+  /** Shows what this browser remembers, then the server's data. */
   async start() {
     const { store } = this.session;
     const platforms = store.get(CACHE_PLATFORMS);
@@ -116,7 +116,7 @@ export default class ChatService extends Service {
     await this.reload();
   }
 
-  /** Asks for the connections. */
+  /** Requests the connections. */
   async reload() {
     try {
       const answer = await this.session.api.connections();
@@ -130,7 +130,7 @@ export default class ChatService extends Service {
     }
   }
 
-  /** Lines sent before in a room, as long as the account is signed in. */
+  /** Lines sent earlier in a room, while the account is signed in. */
   inputHistory(key: string): InputHistory {
     let history = this.#histories.get(key);
     if (!history) this.#histories.set(key, (history = new InputHistory()));
@@ -207,7 +207,7 @@ export default class ChatService extends Service {
     this.life.happened(happenings);
   }
 
-  /** What was written down about a room follows it to its new key. */
+  /** A room's stored data moves to its new key. */
   #moved(from: string, to: string) {
     const { account, store } = this.session;
     const draft = store.get(`draft:${account}:${from}`);
@@ -239,7 +239,7 @@ export default class ChatService extends Service {
     }
   }
 
-  /** Adds what an archive has. */
+  /** Adds entries from an archive. */
   mergeArchive(key: string, entries: readonly Entry[]) {
     this.update((draft) => {
       const room = draft.roomByKey(key);
@@ -262,7 +262,7 @@ export default class ChatService extends Service {
     });
   }
 
-  /** Shows a line that only the user here sees. */
+  /** Shows a line that only this user sees. */
   tell(key: string, kind: 'info' | 'error', text: string) {
     this.update((draft) => {
       const room = draft.roomByKey(key);
@@ -279,7 +279,7 @@ export default class ChatService extends Service {
     });
   }
 
-  /** Opens a room that may not be there yet. */
+  /** Opens a room that may not exist yet. */
   openRoom(
     networkId: string,
     name: string,
@@ -290,18 +290,18 @@ export default class ChatService extends Service {
     return this.room(networkId, name);
   }
 
-  /** Closes a room for good: neither what is remembered here nor what is replayed opens it again. */
+  /** Closes a room permanently: neither stored data nor replays reopen it. */
   closeRoom(key: string) {
     const room = this.state.rooms.get(key);
     if (!room) return;
-    // Another clock dates the messages.
+    // Messages are dated by another clock.
     this.preferences.setClosed(key, Math.max(Date.now(), latest(room)));
     this.update((draft) => draft.removeRoom(key));
     if (room.kind === 'channel') this.#forgetChannel(room);
     this.rememberDirect();
   }
 
-  /** The list of connections is what the server said last: there the channel is still one of them. */
+  /** The list of connections is the server's last response, in which the channel is still included. */
   #forgetChannel({ networkId, name, casemapping }: Room) {
     this.connections = this.connections.map((connection) =>
       connection.id === networkId
@@ -320,7 +320,10 @@ export default class ChatService extends Service {
     return this.openRoom(networkId, SERVER_ROOM);
   }
 
-  /** Sets how far rooms are read; never back. Without a time: unknown rooms count from `start`. */
+  /**
+   * Sets how far rooms are read; never moves back. Without a time, unknown rooms count from
+   * `start`.
+   */
   applyMarkers(markers: ReadonlyMap<string, number>, start?: number) {
     this.update((draft) => {
       for (const known of draft.rooms.values()) {
@@ -349,7 +352,7 @@ export default class ChatService extends Service {
     return at;
   }
 
-  /** Direct conversations are shown at once after a reload. */
+  /** Makes direct conversations appear at once after a reload. */
   rememberDirect() {
     const direct = this.rooms
       .filter((room) => room.kind === 'direct')

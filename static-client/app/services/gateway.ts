@@ -23,12 +23,15 @@ import type LifeService from './life.ts';
 import type OutgoingService from './outgoing.ts';
 import type SessionService from './session.ts';
 
-/** What was missed is asked for from this long before, at first and after a break; in ms. */
+/** Missed messages are requested from this long before, initially and after a break; in ms. */
 const FIRST_LOOKBACK = 24 * 3600_000;
 const OVERLAP = 60_000;
-/** Missed messages follow a `connect` within this time, in ms; then unconfirmed ones count as failed. */
+/** Missed messages arrive within this time after a `connect`, in ms; after that, unconfirmed ones count as failed. */
 const REPLAY_PATIENCE = 5000;
-/** One answer to `/api/tickets` serves several connectors that connect together, in ms. */
+/**
+ * How long a response of `/api/tickets` is shared by several connectors that connect together, in
+ * ms.
+ */
 const TICKETS_SHARED = 1000;
 
 export const openSocket: OpenSocket = (url, auth, shown) =>
@@ -66,7 +69,7 @@ export default class GatewayService extends Service {
 
   #connectors = new Map<string, Connector>();
   #tickets: { at: number; answer: Promise<TicketResponse> } | undefined;
-  /** Sent while there was no link, in order. */
+  /** Messages sent while there was no link, in order. */
   #queue: Outgoing[] = [];
   /** Sent, but the link broke before the ack. */
   #unsure = new Set<string>();
@@ -117,7 +120,7 @@ export default class GatewayService extends Service {
     try {
       const answer = await this.#freshTickets();
       if (this.#stopped) return;
-      // Others (an IRC server) have no platform: browsers have nothing to do there.
+      // Others (an IRC server) have no platform: browsers do not use them.
       const connectors = answer.connectors.filter(
         ({ platforms }) => platforms.length > 0,
       );
@@ -189,7 +192,7 @@ export default class GatewayService extends Service {
       all.find((other) => other.status === 'offline') ??
       all.find((other) => other.status === 'connecting') ??
       connector;
-    // A new attempt after a failure is still the same trouble.
+    // A new attempt after a failure still counts as the same problem.
     if (worst.status === 'connecting' && this.status === 'offline') return;
     this.status = worst.status;
     this.sentence = asSentence(worst.sentence);
@@ -238,7 +241,7 @@ export default class GatewayService extends Service {
     else if (connector) connector.lastSeen = Date.now();
   }
 
-  /** Attaches to the always-on connection of a network. */
+  /** Attaches to a network's always-on connection. */
   async attach(network: Network) {
     if (!network.enabled) return;
     try {
@@ -258,7 +261,7 @@ export default class GatewayService extends Service {
     };
   }
 
-  /** Sends an activity of a network; resolves with the ack, rejects with a sentence. */
+  /** Sends an activity to a network; resolves with the ack, rejects with a sentence. */
   request(network: Network, activity: Activity): Promise<Activity> {
     const connector = this.#linkOf(network);
     if (!connector) {
@@ -267,7 +270,7 @@ export default class GatewayService extends Service {
     return connector.link.request(activity);
   }
 
-  /** Sends a message that is shown already, and follows what becomes of it. */
+  /** Sends a message that is already shown, and tracks its delivery. */
   async deliver(item: Outgoing) {
     const network = this.chat.network(item.networkId);
     if (!network) return;
@@ -293,7 +296,7 @@ export default class GatewayService extends Service {
     } catch (error) {
       if (error instanceof UnknownOutcome) {
         this.#unsure.add(item.localId);
-        // With the link still up no reconnection will decide it.
+        // If the link is still up, no reconnection will settle it.
         if (this.#linkOf(network)?.link.connected) {
           this.#giveUp(new Set([item.localId]));
         }

@@ -20,7 +20,7 @@ export type HistoryStatus = 'idle' | 'loading' | 'complete' | 'failed';
 interface RoomHistory {
   status: HistoryStatus;
   sentence: string;
-  /** The next older day, by the source's id. */
+  /** The next older day, by source id. */
   cursors: Readonly<Record<string, string | undefined>>;
   started: boolean;
 }
@@ -31,25 +31,28 @@ const NEW: RoomHistory = {
   cursors: {},
   started: false,
 };
-/** One request for older messages reads days until it has so many messages, or so many days. */
+/**
+ * A request for older messages reads days until it has this many messages, or has read this many
+ * days.
+ */
 const ENOUGH_MESSAGES = 40;
 const ENOUGH_DAYS = 7;
-/** After a break at most so many days are read again. */
+/** Maximum number of days read again after a break. */
 const GAP_DAYS = 14;
-/** Rooms whose last day is read at the start, at a time. */
+/** Rooms whose last day is read concurrently at startup. */
 const AT_ONCE = 3;
-/** Direct conversations that are found in the archives. */
+/** Maximum number of direct conversations found in the archives. */
 const PEOPLE_LIMIT = 50;
 const PEOPLE_DAYS = 60;
 /**
- * A room is shown once its first page of the archive and what was missed are there, so that nothing moves under the
- * reader: nothing has come for so long, or it took too long; in ms.
+ * A room is shown once its first archive page and missed messages have arrived, so that nothing moves while reading:
+ * when nothing has arrived for this long, or it took too long; in ms.
  */
 const QUIET = 250;
 const SETTLE_PATIENCE = 4000;
 const DAY = 86_400_000;
 
-/** Loads the archives of rooms from the user's storage. */
+/** Loads rooms' archives from the user's storage. */
 export default class HistoryService extends Service {
   @service declare archives: ArchivesService;
   @service declare chat: ChatService;
@@ -59,7 +62,7 @@ export default class HistoryService extends Service {
 
   /** Rooms that can be shown. */
   @tracked private settled: ReadonlySet<string> = new Set();
-  /** How long a room may take until it is shown, in ms. */
+  /** Maximum delay before a room is shown, in ms. */
   patience = SETTLE_PATIENCE;
 
   isSettled(key: string): boolean {
@@ -98,7 +101,7 @@ export default class HistoryService extends Service {
     if (this.rooms.has(key)) this.#note(key, NEW);
   }
 
-  /** The current read of each room; a reset makes earlier ones void. */
+  /** The current read of each room; a reset invalidates earlier ones. */
   #runs = new Map<string, symbol>();
 
   #note(key: string, change: Partial<RoomHistory>) {
@@ -107,7 +110,7 @@ export default class HistoryService extends Service {
     this.rooms = rooms;
   }
 
-  /** Reads the last day of every room, the open one first. */
+  /** Reads the last day of every room, starting with the open one. */
   async loadAll() {
     const active = this.chat.activeKey;
     const rooms = this.chat.rooms
@@ -126,7 +129,7 @@ export default class HistoryService extends Service {
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
   }
 
-  /** Loads the last day of a room, or what is before the oldest loaded day. */
+  /** Loads a room's last day, or the days before the oldest loaded one. */
   async loadOlder(key: string) {
     const room = this.chat.state.rooms.get(key);
     const history = this.of(key);
@@ -160,7 +163,7 @@ export default class HistoryService extends Service {
       const { cursors, trouble } = walk;
       const status = walk.next ? 'idle' : 'complete';
       this.#note(key, {
-        // What could be read is shown; what could not is tried again with the same button.
+        // What could be read is shown; the same button retries the rest.
         ...(trouble
           ? { status: 'failed', sentence: sentenceOf(trouble) }
           : { status }),
@@ -173,7 +176,7 @@ export default class HistoryService extends Service {
     }
   }
 
-  /** Reads again, after a break, the days since the last message that is known. */
+  /** After a break, reads again the days since the last known message. */
   async fillGaps() {
     const rooms = this.chat.rooms.filter((room) => this.of(room.key).started);
     await this.#inParallel(rooms, async (room) => {
@@ -212,7 +215,7 @@ export default class HistoryService extends Service {
     };
   }
 
-  /** Opens direct conversations of the last weeks that the archives know, unless they were closed. */
+  /** Opens recent direct conversations found in the archives, unless they were closed. */
   async findPeople(closed: Readonly<Record<string, number>>) {
     const oldest = archiveDay(Date.now() - PEOPLE_DAYS * DAY);
     for (const network of this.chat.networks) {
@@ -235,7 +238,7 @@ export default class HistoryService extends Service {
           if (closedAt && last <= archiveDay(closedAt)) return;
           this.chat.openRoom(network.id, name, 'direct');
         } catch {
-          // A conversation that cannot be read is not offered.
+          // An unreadable conversation is not offered.
         }
       });
     }

@@ -15,8 +15,8 @@ import type StorageService from './storage.ts';
 import type UiService from './ui.ts';
 
 /**
- * What happens from signing in to signing out. It starts and stops the other services, and is told by them what concerns
- * more than one of them: what follows from it stands here, in one place and in order.
+ * The lifecycle from signing in to signing out. It starts and stops the other services, which notify it of anything
+ * that concerns more than one of them; the consequences are handled here, in one place and in order.
  */
 export default class LifeService extends Service {
   @service declare archives: ArchivesService;
@@ -38,7 +38,7 @@ export default class LifeService extends Service {
     (key, at) => this.storage.storeMarker(key, at),
   );
 
-  /** Begins the chat for the account that is signed in, once. */
+  /** Starts the chat for the signed-in account, once. */
   start() {
     const account = this.session.account;
     if (!account || this.#running === account) return;
@@ -53,7 +53,7 @@ export default class LifeService extends Service {
     void this.#startStorage();
   }
 
-  /** Counts starts and stops, so that what an old one still does is ignored. */
+  /** Counts starts and stops, so that late results of an old one are ignored. */
   #generation = 0;
 
   async #startChat() {
@@ -79,7 +79,7 @@ export default class LifeService extends Service {
       this.#markers.adopt(markers);
     } catch {
       if (generation !== this.#generation) return;
-      // Without the storage the chat works; history says why it cannot be loaded.
+      // The chat works without the storage; the history shows why it cannot be loaded.
       storage.ready = true;
     }
     this.#known();
@@ -87,7 +87,7 @@ export default class LifeService extends Service {
     if (generation === this.#generation) this.#known();
   }
 
-  /** Markers and archives of every room that is known by now. */
+  /** Markers and archives of every room known by now. */
   #known() {
     this.chat.applyMarkers(this.#markers.all, this.#startedAt);
     void this.history.loadAll();
@@ -121,7 +121,7 @@ export default class LifeService extends Service {
     document.removeEventListener('visibilitychange', this.#hidden);
   }
 
-  /** Telephones end a page that is not looked at without a word. */
+  /** Phones terminate hidden pages without notice. */
   #hidden = () => {
     if (document.visibilityState === 'hidden') this.#markers.flush();
   };
@@ -136,7 +136,7 @@ export default class LifeService extends Service {
     this.call.accountChanged();
   }
 
-  /** The session is over, and it was not ended here. */
+  /** The session has ended, and not by an action here. */
   sessionEnded() {
     if (!this.#running) return;
     this.stop();
@@ -148,7 +148,7 @@ export default class LifeService extends Service {
     if (this.#running) void this.history.fillGaps();
   }
 
-  /** Not all entries of a room are there any more. */
+  /** Some entries of a room were dropped. */
   forgotten(key: string) {
     if (this.#running) this.history.reset(key);
   }
@@ -160,7 +160,7 @@ export default class LifeService extends Service {
     void this.history.loadAll();
   }
 
-  /** The key of the room that is being read: on the screen, and at its end. */
+  /** The key of the room being read: on the screen, and at its end. */
   reading: string | undefined;
 
   /** The room on the screen is read. */
@@ -180,14 +180,14 @@ export default class LifeService extends Service {
     this.chat.applyMarkers(this.#markers.all);
   };
 
-  /** A room has another key: what is read, and whether it is muted, follow it. */
+  /** A room's key has changed: its read marker and muted state follow. */
   #moved(from: string, to: string) {
     this.#markers.move(from, to);
     this.preferences.moveRoom(from, to);
     void this.history.loadOlder(to);
   }
 
-  /** What became of activities that came. */
+  /** Handles the effects of received activities. */
   happened(happenings: readonly Happening[]) {
     if (!this.#running) return;
     if (this.storage.ready) {
@@ -216,7 +216,7 @@ export default class LifeService extends Service {
         this.notifications.show(room, entry);
       }
     }
-    // Before anything is shown: what comes under the reader's eyes was never unread.
+    // Before anything is shown: what appears before the reader's eyes was never unread.
     if (this.reading && document.visibilityState === 'visible') {
       this.markRead(this.reading);
     }

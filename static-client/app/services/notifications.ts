@@ -16,7 +16,10 @@ export default class NotificationsService extends Service {
     return 'Notification' in globalThis;
   }
 
-  /** Asks for permission; only ever called from the settings. Returns why not, one sentence. */
+  /**
+   * Requests permission; called only from the settings. Returns the reason for a refusal in one
+   * sentence.
+   */
   async enable(): Promise<string> {
     if (!this.supported) return "This browser doesn't support notifications.";
     const permission = await Notification.requestPermission();

@@ -8,14 +8,16 @@ import { LocalStore } from '../lib/local-store.ts';
 import type ChatService from './chat.ts';
 import type SessionService from './session.ts';
 
-/** Own messages on their way: shown at once, and kept over a reload until the server has confirmed them. */
+/**
+ * The user's own messages in transit: shown at once, and kept across a reload until the server has confirmed them.
+ */
 export default class OutgoingService extends Service {
   @service declare chat: ChatService;
   @service declare session: SessionService;
 
   #outbox = new Outbox(new LocalStore(), '');
 
-  /** Reads what the account that is signed in has not sent yet. */
+  /** Reads the signed-in account's unsent messages. */
   start() {
     this.#outbox = new Outbox(this.session.store, this.session.account);
   }
@@ -24,7 +26,7 @@ export default class OutgoingService extends Service {
     return this.#outbox.find(id);
   }
 
-  /** Shows a message at once; it is not confirmed yet. */
+  /** Shows a message at once, unconfirmed. */
   add(room: Room, kind: Outgoing['kind'], text: string): Outgoing {
     const item: Outgoing = {
       localId: localId(),
@@ -43,7 +45,7 @@ export default class OutgoingService extends Service {
     return item;
   }
 
-  /** The server has taken it. */
+  /** The server has accepted it. */
   confirm(item: Outgoing, ack: Activity) {
     const at = Date.parse(ack.published ?? '');
     this.#outbox.remove(item.localId);
@@ -64,7 +66,7 @@ export default class OutgoingService extends Service {
     );
   }
 
-  /** Takes an unsent message away for good. */
+  /** Removes an unsent message permanently. */
   discard(key: string, id: string) {
     this.#outbox.remove(id);
     this.chat.update((draft) => {
@@ -78,7 +80,7 @@ export default class OutgoingService extends Service {
     this.#outbox.remove(id);
   }
 
-  /** Forgets what came back in the archive of a room. */
+  /** Forgets messages that came back in a room's archive. */
   settle(room: Room) {
     for (const { localId: id, networkId, to } of this.#outbox.items) {
       if (this.chat.room(networkId, to) === room && !room.ids.has(id)) {
@@ -87,7 +89,7 @@ export default class OutgoingService extends Service {
     }
   }
 
-  /** Shows what was not confirmed when the page was closed. */
+  /** Shows messages that were unconfirmed when the page was closed. */
   showUnsent(draft: Draft) {
     for (const item of this.#outbox.items) {
       const room = draft.openRoom(item.networkId, item.to, item.roomKind);

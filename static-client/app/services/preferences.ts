@@ -7,12 +7,12 @@ import type StorageService from './storage.ts';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
-/** Changes are written together after this pause, in ms. */
+/** Changes are written together after this delay, in ms. */
 const WRITE_PAUSE = 800;
 
 const stored = new LocalStore();
 
-/** What the user has chosen; the same on all devices, except for notifications. */
+/** The user's preferences; the same on all devices, except for notifications. */
 export default class PreferencesService extends Service {
   @service declare session: SessionService;
   @service declare storage: StorageService;
@@ -20,7 +20,7 @@ export default class PreferencesService extends Service {
   @tracked settings: SyncedSettings =
     (stored.get('settings') as SyncedSettings | undefined) ?? {};
 
-  /** Notifications are a matter of this browser. */
+  /** Notifications are set per browser. */
   @tracked notifications = stored.get('notifications') === true;
 
   @tracked lastRoom = stored.get('last-room') as string | undefined;
@@ -59,7 +59,7 @@ export default class PreferencesService extends Service {
     this.#change({ closed });
   }
 
-  /** A room has another key from now on. */
+  /** A room's key has changed. */
   moveRoom(from: string, to: string) {
     if (this.muted.has(from)) {
       const muted = new Set(this.muted).add(to);
@@ -84,13 +84,13 @@ export default class PreferencesService extends Service {
     this.session.store.set('notifications', on);
   }
 
-  /** The settings as the storage has them. */
+  /** Applies the settings from the storage. */
   adopt(settings: SyncedSettings) {
     this.settings = { ...this.settings, ...settings };
     this.#applied();
   }
 
-  /** Forgets what belongs to the account that signs out; the look of the page stays. */
+  /** Forgets the settings of the account that signs out; the theme stays. */
   reset() {
     clearTimeout(this.#timer);
     clearTimeout(this.#roomTimer);
@@ -101,7 +101,7 @@ export default class PreferencesService extends Service {
     this.#applied();
   }
 
-  /** The room that was open last elsewhere counts if none was open here yet. */
+  /** The room last open elsewhere applies if none has been open here yet. */
   adoptLastRoom(key: string | undefined) {
     this.lastRoom ??= key;
   }
@@ -120,7 +120,7 @@ export default class PreferencesService extends Service {
     this.applyTheme();
   }
 
-  /** Shows the chosen theme. */
+  /** Applies the chosen theme. */
   applyTheme() {
     const root = document.documentElement;
     if (this.theme === 'auto') delete root.dataset['theme'];

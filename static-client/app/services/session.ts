@@ -12,25 +12,25 @@ import type {
 } from '../lib/protocol.ts';
 import type LifeService from './life.ts';
 
-/** What the client asks of the user's storage. */
+/** The access the client needs to the user's storage. */
 export const STORAGE_SCOPES = 'kosmos:rw chat-messages:r mail:r subspace:rw';
 
 interface StoredSession extends Omit<SessionResponse, 'archive'> {
-  /** What the last answer said; null once it said nothing. */
+  /** The value in the last response; null if it was absent. */
   archive?: ArchiveView | null;
   functions: string;
   /** Bearer token for the storage. */
   storageToken?: string;
 }
 
-/** Who is signed in, and the way to the functions. */
+/** The signed-in account, and the connection to the functions. */
 export default class SessionService extends Service {
   @service declare life: LifeService;
 
   readonly store = new LocalStore();
 
   @tracked current: StoredSession | undefined;
-  /** Why one has to sign in again, one sentence. */
+  /** Why the user has to sign in again, in one sentence. */
   @tracked notice = '';
   /** The call to return to after signing in. */
   callAfter: string | undefined;
@@ -57,7 +57,7 @@ export default class SessionService extends Service {
     return this.current?.account ?? '';
   }
 
-  /** Reads the configuration and the session of this browser, once. */
+  /** Reads the configuration and this browser's session, once. */
   restore(): Promise<void> {
     this.#restored ??= this.#restore();
     return this.#restored;
@@ -79,17 +79,17 @@ export default class SessionService extends Service {
     );
   }
 
-  /** Asks the server whether the session still holds. */
+  /** Asks the server whether the session is still valid. */
   async check() {
     if (!this.current) return;
     try {
       const answer = await this.api.session();
-      // What the answer leaves out is not so any more.
+      // Anything absent from the response no longer applies.
       if (this.current) {
         this.#keep({ ...this.current, archive: null, ...answer });
       }
     } catch {
-      // 401 has ended the session already; anything else says nothing about it.
+      // 401 has ended the session already; any other error says nothing about it.
     }
   }
 
@@ -102,20 +102,22 @@ export default class SessionService extends Service {
   }
 
   async signOut() {
-    // Cameras are switched off before the server answers.
+    // Cameras are switched off before the server responds.
     this.life.accountChanged();
     try {
-      // `<account>.<id>.<secret>`: one that an older client asked for does not end with the session.
+      // `<account>.<id>.<secret>`: one requested by an older client does not end with the session.
       const grant = this.current?.storageToken?.split('.')[1];
       if (grant) await this.api.revokeGrant(grant);
       await this.api.signOut();
     } catch {
-      // Without the server the token is at least forgotten here.
+      // If the server cannot be reached, the token is at least forgotten here.
     }
     this.forget();
   }
 
-  /** A token for the storage, granted once for this session and ending with it; `fresh` if the old one was refused. */
+  /**
+   * A token for the storage, granted once for this session and ending with it; `fresh` if the old one was refused.
+   */
   async storageToken(fresh = false): Promise<string> {
     const session = this.current;
     if (!session) throw new Error('Nobody is signed in.');

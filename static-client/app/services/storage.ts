@@ -10,15 +10,18 @@ import {
 import { settleUnanswered, type Cache } from '../lib/unanswered.ts';
 import type SessionService from './session.ts';
 
-/** After this time the settings known here are used, even if the storage is silent; in ms. */
+/**
+ * After this time the locally known settings are used, even if the storage has not responded; in
+ * ms.
+ */
 const FIRST_SYNC_PATIENCE = 6000;
-/** How long the cache may take to open before the storage is used without a look into it, in ms. */
+/** How long the cache may take to open before the storage is used without reading it, in ms. */
 const CACHE_PATIENCE = 2000;
-/** When it is looked again whether the cache is written, in ms. */
+/** Interval for checking whether the cache is written, in ms. */
 const WRITE_PAUSE = 20;
-/** How long a folder may take to be listed before anything is written, in ms. */
+/** How long listing a folder may take before anything is written, in ms. */
 const LIST_TIMEOUT = 6000;
-/** Where remotestorage.js remembers where it was connected to, and begins with that by itself. */
+/** Where remotestorage.js stores its last connection, which it resumes automatically. */
 const REMEMBERED = 'remotestorage:wireclient';
 const STORAGE_API = 'draft-dejong-remotestorage-26';
 const STORAGE_VERSION_PROPERTY = 'http://remotestorage.io/spec/version';
@@ -27,7 +30,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms));
 }
 
-/** Resolves once nothing is to be written to the cache: the library closes it without looking for what waits. */
+/** Resolves once nothing is waiting to be written to the cache: the library closes it without checking. */
 async function written(rs: RemoteStorage) {
   const cache = rs.local as unknown as Partial<CacheWrites> | undefined;
   while (cache?.putsRunning || Object.keys(cache?.changesQueued ?? {}).length) {
@@ -35,13 +38,13 @@ async function written(rs: RemoteStorage) {
   }
 }
 
-/** What the cache of remotestorage.js is about to write. */
+/** Pending writes of remotestorage.js's cache. */
 interface CacheWrites {
   putsRunning: number;
   changesQueued: Record<string, unknown>;
 }
 
-/** A folder as the storage lists it. */
+/** A folder's listing. */
 interface Listing {
   items?: Record<string, { ETag: string }>;
 }
@@ -50,7 +53,7 @@ interface Listing {
 export default class StorageService extends Service {
   @service declare session: SessionService;
 
-  /** Settings are as other devices know them. */
+  /** Whether the settings are in sync with other devices. */
   @tracked ready = false;
 
   #connect: () => void = () => {};
@@ -64,7 +67,7 @@ export default class StorageService extends Service {
   #renewed = false;
   #listener: (change: StorageChange) => void = () => {};
 
-  /** Connects to the storage; resolves when settings are known. */
+  /** Connects to the storage; resolves when the settings are known. */
   async start(listener: (change: StorageChange) => void) {
     this.#listener = listener;
     await Promise.race([this.#stopped, pause(CACHE_PATIENCE)]);
@@ -86,13 +89,13 @@ export default class StorageService extends Service {
       await this.#settleUnanswered(rs);
       await this.#configure(false);
     } catch (error) {
-      // What is written waits in the cache for a storage that answers.
+      // Writes wait in the cache until the storage responds.
       this.#synced = Promise.resolve();
       throw error;
     }
   }
 
-  /** Before anything is written: looks what the storage has of that which the page wrote last time. */
+  /** Before anything is written: checks which of the page's last writes the storage has. */
   async #settleUnanswered(rs: RemoteStorage) {
     await Promise.race([
       new Promise<void>((ready) => rs.on('ready', () => ready())),
@@ -125,14 +128,14 @@ export default class StorageService extends Service {
     this.#listener = () => {};
     const rs = this.#rs;
     if (!rs) return;
-    // The library is ready, and begins to sync, once in the life of an object: who signs in next has another one.
+    // The library becomes ready and starts to sync only once per object, so the next sign-in gets a new one.
     this.#rs = undefined;
     this.#module = undefined;
     this.#renewed = false;
     this.connected = new Promise<void>((resolve) => {
       this.#connect = resolve;
     });
-    // A database that is still being opened would stay open, and block the deletion of the cache.
+    // A database that is still opening would stay open, and block the deletion of the cache.
     const opened = Promise.race([
       this.#opened.then(() => written(rs)),
       pause(CACHE_PATIENCE),
@@ -147,8 +150,8 @@ export default class StorageService extends Service {
   }
 
   /**
-   * Resolves once the cache is neither being opened nor being deleted. The library knows one open cache a page: whoever
-   * opens another one meanwhile takes it away from the first, which nobody closes then.
+   * Resolves once the cache is neither being opened nor being deleted. The library supports one open cache per page:
+   * opening another meanwhile takes it away from the first, which then is never closed.
    */
   get cacheSettled(): Promise<unknown> {
     return Promise.race([
@@ -157,14 +160,14 @@ export default class StorageService extends Service {
     ]);
   }
 
-  /** The cache is open and looked through for the first time. */
+  /** The cache is open and has been read for the first time. */
   #opened = Promise.resolve();
-  /** What was known is forgotten. */
+  /** Everything known was forgotten. */
   #stopped = Promise.resolve();
 
   /**
-   * Another tab deletes the cache, as somebody signed out there: it waits until nobody has it open any more. Whoever signs
-   * in here begins with another one.
+   * Another tab deletes the cache because the user signed out there: it waits until nobody has it open any longer.
+   * The next sign-in here starts with a new one.
    */
   #giveUp(rs: RemoteStorage, cache: IDBDatabase) {
     rs.stopSync();
@@ -208,7 +211,7 @@ export default class StorageService extends Service {
   }
 
   /**
-   * The documents of other devices are known: what is written before that contradicts them, and the storage refuses it.
+   * Other devices' documents are known: anything written before that conflicts with them, and the storage refuses it.
    */
   #synced: Promise<void> = Promise.resolve();
 
@@ -228,7 +231,7 @@ export default class StorageService extends Service {
     });
   }
 
-  /** Names of the items of a folder, folders with a slash at their end. */
+  /** Names of a folder's items; folders end with a slash. */
   async list(path: string): Promise<string[]> {
     const { statusCode, body } = await this.#fetch(path);
     if (statusCode === 404 || typeof body !== 'object' || !body) return [];
@@ -240,7 +243,7 @@ export default class StorageService extends Service {
       throw new Error('The storage is not connected.');
     }
     const answer = await this.#rs.remote.get(path);
-    // A token of an older version may not read everything that this one does.
+    // An older version's token may not read everything that this one does.
     if (answer.statusCode === 401 || answer.statusCode === 403) {
       await this.#renew();
       return this.#rs.remote.get(path);
@@ -257,7 +260,7 @@ export default class StorageService extends Service {
     try {
       localStorage.removeItem(REMEMBERED);
     } catch {
-      // A browser that keeps nothing has nothing to forget.
+      // A browser that stores nothing has nothing to forget.
     }
     const rs = new RemoteStorage({
       cache: true,
@@ -278,7 +281,7 @@ export default class StorageService extends Service {
       const cache = (rs.local as { db?: IDBDatabase } | undefined)?.db;
       if (cache) cache.onversionchange = () => this.#giveUp(rs, cache);
     });
-    // The library looks through it a task after it is ready.
+    // The library reads it in the task after it becomes ready.
     this.#opened = new Promise((resolve) =>
       rs.on('ready', () => setTimeout(resolve, 0)),
     );
@@ -290,7 +293,7 @@ export default class StorageService extends Service {
     return rs;
   }
 
-  /** The token does not work any more: asks for another, once. */
+  /** The token no longer works: requests another, once. */
   async #renew() {
     if (this.#renewed || !this.session.signedIn) return;
     this.#renewed = true;
@@ -306,7 +309,7 @@ export default class StorageService extends Service {
     const rs = this.#rs;
     if (!session || !rs || this.isDestroying) return;
     const token = await this.session.storageToken(fresh);
-    // Stopped meanwhile: connected now, it would sync, and have the cache open, for nobody.
+    // Stopped meanwhile: if connected now, it would sync and keep the cache open for nobody.
     if (this.#rs !== rs || this.isDestroying) return;
     // The address is known from the session: no discovery is needed.
     rs.setBackend('remotestorage');

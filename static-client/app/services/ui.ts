@@ -17,20 +17,20 @@ export type Dialog =
   | { kind: 'mail'; key: string }
   | { kind: 'help' };
 
-/** What was just done, and how to take it back. */
+/** What was just done, and how to undo it. */
 export interface Toast {
   text: string;
   undo: () => void;
-  /** Whether it is so still: what was undone in another way is not offered any more. */
+  /** Whether it still applies: something undone in another way is no longer offered. */
   stands?: () => boolean;
 }
 
-/** How long one can undo something, in ms. */
+/** How long an action can be undone, in ms. */
 const TOAST_TIME = 8_000;
-/** To go to another page after this long says that one does not want to, in ms; leaving a room goes to one by itself. */
+/** Going to another page after this time counts as dismissal, in ms; leaving a room changes the page by itself. */
 const TOAST_PAUSE = 1_000;
 
-/** What a transition of the router is asked here. */
+/** The part of a router transition that is used here. */
 interface Transition {
   from?: { name: string } | null;
   to?: { name: string } | null;
@@ -40,14 +40,14 @@ interface Transition {
   method(how: 'replace'): unknown;
 }
 
-/** Tests wait until the history is what it will be. */
+/** Tests wait until the history is settled. */
 const waiter = buildWaiter('subspace:history');
 
 /**
- * What is open on the screen. A dialog or a drawer has an entry of its own in the browser's history, so the button
- * Back, which a telephone has at hand, closes it first; a page that is opened from it takes over that entry. What is
- * closed by hand takes its entry away by going back, which the browser does in its own time and which would undo a
- * change of the page that comes meanwhile: that one waits.
+ * What is open on the screen. A dialog or drawer has its own entry in the browser's history, so that the Back button,
+ * which is prominent on phones, closes it first; a page opened from it takes over that entry. Closing it by hand
+ * removes its entry by going back, which the browser does asynchronously and which would undo a page change in the
+ * meantime, so the page change waits.
  */
 export default class UiService extends Service {
   @service declare router: RouterService;
@@ -57,15 +57,15 @@ export default class UiService extends Service {
   @tracked drawer: 'navigation' | 'members' | undefined;
   /** The member list on a wide screen. */
   @tracked membersShown = true;
-  /** Said to screen readers. */
+  /** Announced to screen readers. */
   @tracked announcement = '';
   @tracked toast: Toast | undefined;
 
-  /** The newest entry of the history is that of what is open, or was open a moment ago. */
+  /** The newest history entry belongs to what is open, or was open a moment ago. */
   #entered = false;
-  /** That entry is being taken away, which the browser does in its own time. */
+  /** That entry is being removed, which the browser does asynchronously. */
   #leaving = false;
-  /** The change of the page that waits for that, the latest one. */
+  /** The page change waiting for that, the latest one. */
   #waiting: Transition | undefined;
   #listening = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -151,7 +151,7 @@ export default class UiService extends Service {
     history.pushState({ ...(history.state as object | null), layer: true }, '');
   }
 
-  /** Takes the entry away, unless what was chosen leads to another page, which takes it over. */
+  /** Removes the entry, unless the choice leads to another page, which takes it over. */
   #leave() {
     const token = waiter.beginAsync();
     setTimeout(() => {
@@ -175,7 +175,7 @@ export default class UiService extends Service {
 
   #left = () => {};
 
-  /** What was opened while an entry was taken away has its own now. */
+  /** Something opened while an entry was being removed now has its own. */
   #reopened = () => {
     if (this.isDestroying || this.#entered) return;
     if (this.#isOpen) this.#push();

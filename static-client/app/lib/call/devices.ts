@@ -1,4 +1,4 @@
-/** Microphone, camera and screen, and what to say when the browser does not give them. */
+/** Microphone, camera and screen, and messages for when the browser does not provide them. */
 
 import { cameraConstraints, screenConstraints } from './limits.ts';
 
@@ -14,7 +14,7 @@ export interface Devices {
 
 export type Kind = 'microphone' | 'camera' | 'screen';
 
-/** A device that could not be used, with a sentence for people. */
+/** A device that could not be used, with a sentence for users. */
 export class DeviceTrouble extends Error {}
 
 export async function openMicrophone(id: string): Promise<MediaStreamTrack> {
@@ -23,7 +23,7 @@ export async function openMicrophone(id: string): Promise<MediaStreamTrack> {
   }));
 }
 
-/** Opens a camera for a call of so many people. */
+/** Opens a camera for a call with this many people. */
 export async function openCamera(
   id: string,
   people = 2,
@@ -33,14 +33,14 @@ export async function openCamera(
   }));
 }
 
-/** Nothing if the person changed their mind. */
+/** Returns undefined if the user cancelled. */
 export async function openScreen(): Promise<MediaStreamTrack | undefined> {
   try {
     const stream = await navigator.mediaDevices.getDisplayMedia({
       video: screenConstraints(),
     });
     const track = stream.getVideoTracks()[0];
-    // Letters matter more than movement.
+    // Sharpness matters more than motion.
     if (track) track.contentHint = 'detail';
     return track;
   } catch (error) {
@@ -49,7 +49,7 @@ export async function openScreen(): Promise<MediaStreamTrack | undefined> {
   }
 }
 
-/** What there is to choose from; labels are there once a device was allowed. */
+/** The available devices; labels are available once a device was allowed. */
 export async function listDevices(): Promise<Devices> {
   const all = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
   const of = (kind: MediaDeviceKind, name: string): Choice[] =>
@@ -83,7 +83,7 @@ async function open(
   try {
     return await ask(id ? { deviceId: { exact: id } } : {}).catch(
       (error: unknown) => {
-        // The one that was chosen once is gone; another is better than none.
+        // The device chosen earlier is gone; another is better than none.
         if (id && (error as Error).name === 'OverconstrainedError') {
           return ask({});
         }
@@ -95,7 +95,7 @@ async function open(
   }
 }
 
-/** What to say of a device that does not answer. */
+/** The message for a device that does not respond. */
 export async function silence(kind: Kind): Promise<string> {
   try {
     const name = kind as PermissionName;
@@ -104,7 +104,7 @@ export async function silence(kind: Kind): Promise<string> {
       return `Your browser asks whether this page may use the ${kind}. Answer it, or continue without.`;
     }
   } catch {
-    // Not every browser tells.
+    // Not every browser supports this.
   }
   return `The ${kind} doesn't respond. Try again, continue without it, or reload the page.`;
 }

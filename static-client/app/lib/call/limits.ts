@@ -1,23 +1,23 @@
 /**
- * How much is sent to each of the others. Everybody sends to everybody, so each more person costs everybody one more
- * encoder and one more share of the line: the more people, the smaller the pictures.
+ * Limits on what is sent to each participant. Everyone sends to everyone, so each additional person costs everyone
+ * another encoder and another share of bandwidth: the more people, the smaller the picture.
  */
 
-/** What is sent: the screen and the camera take turns in one sender. */
+/** What is sent: the screen and the camera share one sender. */
 export type Source = 'microphone' | 'camera' | 'screen';
 
-/** What may go up to all of the others together, bit/s. */
+/** Total upstream bandwidth to all others, bit/s. */
 export const UPSTREAM = 2_000_000;
 
-/** Speech in Opus needs no more, bit/s. */
+/** Speech in Opus needs no more than this, bit/s. */
 const SPEECH = 32_000;
 
 export interface Limits {
   /** Bit/s. */
   bitrate: number;
-  /** Pictures a second. */
+  /** Frames per second. */
   rate?: number;
-  /** The shorter side of the picture, in pixels; without it the picture keeps its size. */
+  /** The shorter side of the picture, in pixels; if absent, the picture keeps its size. */
   side?: number;
 }
 
@@ -30,7 +30,7 @@ const CAMERA: readonly Limits[] = [
   { side: 270, rate: 15, bitrate: 300_000 },
 ];
 
-/** The screen is for reading: it keeps its size, and changes seldom. */
+/** The screen is for reading: it keeps its size, and changes rarely. */
 const SCREEN: readonly Limits[] = [
   { rate: 15, bitrate: 1_800_000 },
   { rate: 10, bitrate: 900_000 },
@@ -39,7 +39,7 @@ const SCREEN: readonly Limits[] = [
   { rate: 5, bitrate: 360_000 },
 ];
 
-/** What each of the others gets in a call of so many people, oneself included. */
+/** The limits for each of the others in a call with this many people, including the user. */
 export function limitsFor(source: Source, people: number): Limits {
   if (source === 'microphone') return { bitrate: SPEECH };
   const table = source === 'camera' ? CAMERA : SCREEN;
@@ -47,7 +47,7 @@ export function limitsFor(source: Source, people: number): Limits {
   return table[at]!;
 }
 
-/** A camera's pictures are taken no larger than they are sent: to scale them for each of the others costs more. */
+/** The camera captures pictures no larger than they are sent: scaling them for each of the others costs more. */
 export function cameraConstraints(people: number): MediaTrackConstraints {
   const { side = 0, rate = 0 } = limitsFor('camera', people);
   return {
@@ -57,7 +57,7 @@ export function cameraConstraints(people: number): MediaTrackConstraints {
   };
 }
 
-/** A screen's are taken as they are, up to what people read on one; browsers refuse anything but maxima here. */
+/** A screen is captured unscaled, up to a legible maximum; browsers accept only maxima here. */
 export function screenConstraints(): MediaTrackConstraints {
   return {
     width: { max: 1920 },
@@ -66,7 +66,7 @@ export function screenConstraints(): MediaTrackConstraints {
   };
 }
 
-/** The parameters of a sender with the limits of what it sends; `size` is that of the pictures that it gets. */
+/** A sender's parameters with the limits of what it sends; `size` is the size of its input pictures. */
 export function limited(
   parameters: RTCRtpSendParameters,
   source: Source,
@@ -86,13 +86,15 @@ export function limited(
   return {
     ...parameters,
     encodings,
-    // What gives way if the machine or the line is too slow.
+    // What is reduced if the machine or the connection is too slow.
     degradationPreference:
       source === 'screen' ? 'maintain-resolution' : 'balanced',
   };
 }
 
-/** By how much pictures are scaled down; telephones turn theirs, so the shorter side counts. */
+/**
+ * The factor by which pictures are scaled down; phones rotate theirs, so the shorter side counts.
+ */
 function scale(
   side: number | undefined,
   { width = 0, height = 0 }: { width?: number; height?: number },

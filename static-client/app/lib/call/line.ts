@@ -1,10 +1,10 @@
-/** The line of a call to its connector, over which those who take part find each other. */
+/** A call's connection to its connector, through which participants find each other. */
 
 import { io } from 'socket.io-client';
 import { asSentence } from '../api.ts';
 import type { CallMedia, PeerView, Welcome } from './types.ts';
 
-/** What is used of a socket. */
+/** The used part of a socket. */
 export interface CallSocket {
   on(event: string, listener: (...args: never[]) => void): unknown;
   emit(event: string, data: unknown): unknown;
@@ -32,26 +32,26 @@ export function openSocket(
   });
 }
 
-/** What comes over the line. */
+/** The events from the connector. */
 export interface LineEvents {
   welcome(welcome: Welcome): void;
-  /** Somebody came, or came back. */
+  /** Someone joined, or returned. */
   joined(view: PeerView): void;
   left(peer: string): void;
   media(peer: string, media: CallMedia): void;
   signal(from: string, data: unknown): void;
-  /** The connector refused us or a message of ours; `final` if reconnecting is pointless. */
+  /** The connector refused us or one of our messages; `final` if reconnecting is pointless. */
   refused(sentence: string, final: boolean): void;
   interrupted(is: boolean): void;
 }
 
 export class CallLine {
-  /** One was in the call with this line. */
+  /** Whether this connection has been in the call. */
   arrived = false;
 
   readonly #events: LineEvents;
   #socket: CallSocket | undefined;
-  /** Whether the connector has welcomed us; nothing is sent before or after. */
+  /** Whether the connector has welcomed us; nothing is sent before or afterwards. */
   #heard = false;
 
   constructor(events: LineEvents) {
@@ -94,7 +94,8 @@ export class CallLine {
     on('disconnect', (reason: string) => {
       this.#heard = false;
       events.interrupted(reason !== 'io client disconnect');
-      // A server that restarts closes sockets in order; only then none comes back by itself.
+      // A restarting server closes sockets properly; only then does the client not reconnect by
+      // itself.
       if (reason === 'io server disconnect' && this.arrived) socket.connect();
     });
   }

@@ -1,4 +1,4 @@
-/** What browsers count of a connection. */
+/** A connection's statistics, as measured by browsers. */
 
 import type { Measured } from './types.ts';
 

@@ -5,7 +5,7 @@ import type { OwnDevices } from './own-devices.ts';
 import { Person } from './person.ts';
 import type { CallMedia, PeerView, SignalData, Welcome } from './types.ts';
 
-/** How many of those who broke the bounds are remembered. */
+/** Number of participants remembered for exceeding the limits. */
 const MAX_BROKEN = 1000;
 
 export class Mesh {
@@ -15,7 +15,7 @@ export class Mesh {
   readonly #send: (to: string, data: SignalData) => void;
   #peer = '';
   #seat: string | undefined;
-  /** Who broke the bounds, and how: they are not let in again. */
+  /** Participants who exceeded the limits, and how: they are not admitted again. */
   readonly #broken = new Map<string, string>();
 
   constructor(own: OwnDevices, send: (to: string, data: SignalData) => void) {
@@ -23,24 +23,24 @@ export class Mesh {
     this.#send = send;
   }
 
-  /** How loud one is oneself, as the connections have measured. */
+  /** The user's own audio level, as measured by the connections. */
   get ownLevel(): number {
     return Math.max(0, ...this.people.map(({ measured }) => measured.ownLevel));
   }
 
-  /** Uses these servers, also for the connections that there are. */
+  /** Uses these servers, including for existing connections. */
   configure(configuration: RTCConfiguration) {
     this.#configuration = configuration;
     for (const { link, measured } of this.people) {
       link.configure(configuration);
-      // What goes through a relay would end with what it was made with.
+      // A relayed connection would end with the credentials it was made with.
       if (measured.path === 'relay') link.restart();
     }
   }
 
-  /** Takes who is in the call, first and after every break. */
+  /** Handles who is in the call, initially and after every reconnection. */
   welcome({ peer, seat, peers }: Welcome) {
-    // To the others one is a newcomer.
+    // To the others, the user is a newcomer.
     if (seat !== this.#seat) this.#removeAll();
     this.#peer = peer;
     this.#seat = seat;
@@ -51,7 +51,7 @@ export class Mesh {
     void this.fit();
   }
 
-  /** Somebody has come, or their socket broke and is there again. */
+  /** Someone joined, or their broken socket is back. */
   joined(view: PeerView) {
     this.#take(view);
     void this.fit();
@@ -72,7 +72,7 @@ export class Mesh {
     if (!person?.broken) person?.link.receive(data);
   }
 
-  /** Looks for other ways to everybody. */
+  /** Looks for other paths to everyone. */
   restart = () => {
     for (const { link } of this.people) link.restart();
   };
@@ -81,7 +81,7 @@ export class Mesh {
     await Promise.all(this.people.map((person) => person.measure()));
   }
 
-  /** Sends everybody what there is now, as much as so many people allow. */
+  /** Sends everyone the current media, as far as the number of people permits. */
   async fit() {
     await this.#share();
     if (await this.#own.fit(this.people.length + 1)) await this.#share();
@@ -116,7 +116,7 @@ export class Mesh {
 
   #add(view: PeerView) {
     const { peer } = view;
-    // Both sides see it alike, whoever of them came first and whatever either has missed.
+    // Both sides come to the same result, whoever joined first and whatever either has missed.
     const owns = this.#peer > peer;
     const person: Person = new Person(view, this.#configuration, owns, {
       send: (data) => this.#send(peer, data),

@@ -1,27 +1,32 @@
 /**
- * Names of people as they are shown: one can see that there is a name, and it hides nothing and turns nothing around it.
- * The server has the same check (`protocol::readable_name`) for what it takes; this one holds whatever comes.
+ * People's names as displayed: a name is visible, hides nothing, and does not reverse the text around it. The server
+ * makes the same check (`protocol::readable_name`) on names it accepts; this one applies to everything received.
  */
 
-/** The longest name of a guest, in characters. */
+/** Maximum length of a guest's name, in characters. */
 export const MAX_NAME = 40;
 
-/** So many combining marks stand on one letter, which is enough for every script; more would stand on other lines. */
+/** Maximum combining marks per letter, which is enough for every script; more would overlap other lines. */
 export const MAX_MARKS = 4;
 const MARK = /\p{M}/u;
 
-/** What is not shown, or changes how others are: `Default_Ignorable_Code_Point`, separators and annotations. */
+/**
+ * Invisible characters, and ones that change how others look: `Default_Ignorable_Code_Point`, separators and
+ * annotations.
+ */
 const INVISIBLE =
   // eslint-disable-next-line no-misleading-character-class -- they are looked for one by one
   /[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
-/** U+2800 is a pattern without dots. */
+/** U+2800 is a Braille pattern without dots. */
 const BLANK = /[\s\u2800]/u;
-/** U+FEFF is no blank, whatever browsers say. */
+/** U+FEFF is not whitespace, whatever browsers say. */
 const BLANKS = /[^\S\ufeff]+/gu;
 const CONTROL = /\p{Cc}/u;
 const ASCII = /\p{ASCII}/u;
 
-/** Whether an invisible character does its work: emoji are joined by some, and so are letters of some scripts. */
+/**
+ * Returns whether an invisible character is functional: some emoji, and letters of some scripts, are joined by one.
+ */
 function isJoined(before: string, one: string, after: string): boolean {
   const beside = (other: string) =>
     other !== '' &&
@@ -39,7 +44,7 @@ function isJoined(before: string, one: string, after: string): boolean {
   );
 }
 
-/** Takes away marks that stand on nothing, or on too many others. */
+/** Removes combining marks that follow nothing, or too many others. */
 function unstacked(name: string): string {
   let marks = MAX_MARKS;
   return [...name]
@@ -50,7 +55,7 @@ function unstacked(name: string): string {
     .join('');
 }
 
-/** The characters of a name, and which of them may be shown. */
+/** A name's characters, each with whether it may be shown. */
 function looked(name: string): { one: string; seen: boolean }[] {
   const all = [...name];
   return all.map((one, at) => ({
@@ -66,12 +71,12 @@ function isEmpty(name: string): boolean {
   return [...name].every((one) => BLANK.test(one) || INVISIBLE.test(one));
 }
 
-/** Blanks at the ends are gone, and several within are one. */
+/** Trims whitespace, and collapses it within. */
 function tidy(name: string): string {
   return name.replace(BLANKS, ' ').replace(/^ | $/g, '');
 }
 
-/** What is wrong with a name that somebody wants to have, or nothing. */
+/** The problem with a name that someone wants to use, or undefined. */
 export function troubleWithName(name: string): string {
   const trimmed = tidy(name);
   if (isEmpty(trimmed)) return 'Enter a name that can be seen.';
@@ -87,7 +92,7 @@ export function troubleWithName(name: string): string {
   return '';
 }
 
-/** A name that came, as it is shown. */
+/** A received name, as displayed. */
 export function shownName(name: string): string {
   const seen = looked(name.slice(0, 8 * MAX_NAME))
     .filter(({ seen }) => seen)

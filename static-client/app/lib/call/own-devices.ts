@@ -1,4 +1,4 @@
-/** The own microphone, camera and screen: switching them, choosing others, and why they cannot be used. */
+/** The user's own microphone, camera and screen: switching them, choosing others, and why they cannot be used. */
 
 import { tracked } from '@glimmer/tracking';
 import { sentenceOf } from '../api.ts';
@@ -14,10 +14,12 @@ import {
 import { cameraConstraints } from './limits.ts';
 import type { CallMedia } from './types.ts';
 
-/** A device that has not answered for so long is said to be silent; it is taken all the same when it comes. In ms. */
+/**
+ * A device that has not responded for this long is reported as silent; it is still used if it responds later. In ms.
+ */
 const ANSWER = 10_000;
 
-/** Which devices were chosen. */
+/** The chosen devices. */
 export interface Chosen {
   microphone?: string;
   camera?: string;
@@ -29,24 +31,24 @@ export class OwnDevices {
   @tracked microphone: MediaStreamTrack | undefined;
   @tracked camera: MediaStreamTrack | undefined;
   @tracked screen: MediaStreamTrack | undefined;
-  /** Whether the microphone is silenced. */
+  /** Whether the microphone is muted. */
   @tracked muted = false;
-  /** What there is to choose from. */
+  /** The available devices. */
   @tracked all: Devices = { microphones: [], cameras: [] };
-  /** Why a device is not there. */
+  /** Why a device is unavailable. */
   @tracked troubles: Troubles = {};
   patience = ANSWER;
   readonly #chosen: () => Chosen;
   /** Called after every change of what is sent. */
   readonly #changed: () => Promise<void>;
-  /** Whoever asks later is answered alone. */
+  /** Only the latest request is answered. */
   readonly #turns: Record<Kind, number> = {
     microphone: 0,
     camera: 0,
     screen: 0,
   };
   readonly #asking = new Set<Kind>();
-  /** How many are in the call, and for how many the camera takes pictures. */
+  /** The number of people in the call, and the number that the camera is configured for. */
   #people = 1;
   #fitted = 1;
 
@@ -84,7 +86,7 @@ export class OwnDevices {
 
   async toggleCamera(on = !this.camera) {
     if (!on) {
-      // Not only silenced: its light goes out.
+      // Not only muted: its light goes out.
       this.#stop('camera');
     } else if (!this.camera) {
       const people = this.#people;
@@ -103,19 +105,19 @@ export class OwnDevices {
     await this.#changed();
   }
 
-  /** Takes the microphone that is chosen now. */
+  /** Switches to the chosen microphone. */
   async changeMicrophone() {
     this.#stop('microphone');
     await this.toggleMicrophone(true);
   }
 
-  /** Takes the camera that is chosen now. */
+  /** Switches to the chosen camera. */
   async changeCamera() {
     this.#stop('camera');
     await this.toggleCamera(true);
   }
 
-  /** Asks again for what is not there. */
+  /** Requests unavailable devices again. */
   async again() {
     const { microphone, camera, screen } = this.troubles;
     if (screen) this.#say('screen', '');
@@ -123,7 +125,9 @@ export class OwnDevices {
     if (camera) await this.changeCamera();
   }
 
-  /** Takes pictures for a call of so many people; returns whether their size changed. */
+  /**
+   * Adapts the camera to a call with this many people; returns whether the picture size changed.
+   */
   async fit(people: number): Promise<boolean> {
     this.#people = people;
     const { camera } = this;
@@ -136,12 +140,12 @@ export class OwnDevices {
       await camera.applyConstraints(constraints);
       return true;
     } catch {
-      // It goes on as it was, and what is sent is scaled.
+      // It continues unchanged, and what is sent is scaled.
       return false;
     }
   }
 
-  /** Gives everything back. */
+  /** Releases everything. */
   close() {
     for (const kind of ['microphone', 'camera', 'screen'] as const) {
       this.#stop(kind);
@@ -163,9 +167,9 @@ export class OwnDevices {
     this[kind] = undefined;
   }
 
-  /** Asks for a device, and waits until it has answered or been silent for too long. */
+  /** Requests a device, and waits until it has responded or been silent for too long. */
   async #ask(kind: Kind, open: () => Promise<MediaStreamTrack | undefined>) {
-    // Who is impatient is not asked twice; who was told that nothing comes may ask again.
+    // An impatient user is not asked twice; after a message about silence, the user may try again.
     if (this.#asking.has(kind) && !this.troubles[kind]) return;
     this.#say(kind, '');
     this.#asking.add(kind);
@@ -174,7 +178,7 @@ export class OwnDevices {
     let late = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const silent = new Promise<void>((resolve) => {
-      // Whom the browser asks which screen to show may take their time.
+      // Choosing which screen to share may take time.
       if (kind === 'screen') return;
       timer = setTimeout(() => {
         void silence(kind).then((sentence) => {
@@ -211,7 +215,7 @@ export class OwnDevices {
   #use(kind: Kind, track: MediaStreamTrack) {
     if (kind === 'microphone') track.enabled = !this.muted;
     this[kind] = track;
-    // It was unplugged; or the browser's own button ended it.
+    // It was unplugged, or the browser's own button ended it.
     track.addEventListener('ended', () => {
       if (this[kind] !== track) return;
       this.#stop(kind);

@@ -1,7 +1,7 @@
 /**
- * The connection to one other participant. One of the two owns its negotiation: only that one ever offers, first and after
- * every break, and the other one asks for it. So offers never meet, and none has to be taken back: in Chromium a video that
- * is made after an own offer was taken back stays black.
+ * The connection to another participant. One of the two owns its negotiation: only the owner ever offers, initially
+ * and after every break, and the other asks for it. So offers never collide, and none has to be rolled back: in
+ * Chromium, video created after the rollback of one's own offer stays black.
  */
 
 import { limited, type Source } from './limits.ts';
@@ -9,47 +9,50 @@ import { measure } from './measure.ts';
 import { Breach, Inspector, MAX_WAITING } from './signals.ts';
 import type { Measured, SignalData } from './types.ts';
 
-/** A connection that is interrupted for so long, or has failed so long ago, is negotiated anew, in ms. */
+/** How long a connection may be interrupted, or have failed, before it is renegotiated, in ms. */
 const PATIENCE = 3000;
-/** A connection that is not there after so long may never be: without any way browsers do not call it failed. In ms. */
+/**
+ * A connection that is not established after this long may never be: without any path, browsers do not report it as
+ * failed. In ms.
+ */
 const LATE = 20_000;
-/** Ways that are found within so long are told together: a connector counts what one sends. In ms. */
+/** Candidates found within this time are sent together, because a connector counts signals. In ms. */
 const GATHER = 50;
-/** Whoever asks to negotiate anew is heard that often, in ms. */
+/** How often a request to renegotiate is honoured, in ms. */
 const WISHES = 2000;
 
 export interface PeerLinkEvents {
   send(data: SignalData): void;
   /** Something about the connection or its media changed. */
   changed(): void;
-  /** The other one sends what a call does not need; the connection is closed. */
+  /** The other side sends what a call does not need; the connection is closed. */
   broken(why: string): void;
 }
 
-/** What one sends, and to how many. */
+/** What the user sends, and to how many people. */
 export interface OwnMedia {
   audio?: MediaStreamTrack | undefined;
   video?: MediaStreamTrack | undefined;
-  /** Whether the pictures are those of a screen. */
+  /** Whether the video is of a screen. */
   screen?: boolean;
-  /** How many are in the call, oneself included. */
+  /** The number of people in the call, including the user. */
   people?: number;
 }
 
 export class PeerLink {
-  /** What the other one says and shows: two streams, since an element with a picture plays the sound too, if only silently. */
+  /** The other side's audio and video: two streams, because an element with video would also play the sound. */
   readonly sound = new MediaStream();
   readonly picture = new MediaStream();
-  /** Whether no way was found, until there is one. */
+  /** Whether no path was found, until there is one. */
   blocked = false;
   readonly #connection: RTCPeerConnection;
   readonly #events: PeerLinkEvents;
   readonly #owns: boolean;
   readonly #inspector = new Inspector(performance.now());
   #own: OwnMedia;
-  /** The number of the newest offer: an answer has that of its offer. */
+  /** The number of the newest offer; an answer has the same number as its offer. */
   #round = 0;
-  /** While a description is made, ways wait: they belong to it. */
+  /** While a description is being created, candidates are held back: they belong to it. */
   #describing = false;
   #waiting: RTCIceCandidateInit[] = [];
   #found: RTCIceCandidateInit[] = [];
@@ -97,7 +100,8 @@ export class PeerLink {
       const failed = connection.connectionState === 'failed';
       if (failed) this.blocked = true;
       if (failed || connection.connectionState === 'disconnected') {
-        // Not at once: where everything fails soon, the other one would hear of nothing but offers.
+        // Not at once: if everything fails quickly, the other side would receive nothing but
+        // offers.
         this.#timer = setTimeout(() => this.restart(), PATIENCE);
       }
       events.changed();
@@ -119,7 +123,7 @@ export class PeerLink {
     return this.#connection.connectionState;
   }
 
-  /** Sends other tracks, or to more or fewer people, from now on; nothing has to be negotiated for that. */
+  /** From now on sends other tracks, or to more or fewer people; this needs no negotiation. */
   setMedia(own: OwnMedia): Promise<void> {
     this.#own = own;
     return this.#send();
@@ -130,7 +134,7 @@ export class PeerLink {
     if (!this.#closed) this.#connection.setConfiguration(configuration);
   }
 
-  /** Takes what the other one sent; in order, one after the other. */
+  /** Handles what the other side sent, in order, one after the other. */
   receive(data: unknown) {
     if (this.#closed) return;
     let signal: SignalData;
@@ -142,14 +146,14 @@ export class PeerLink {
     this.#do(() => this.#take(signal));
   }
 
-  /** Finds another way, after the network changed or what was sent may be lost. */
+  /** Finds another path, after the network changed or signals may have been lost. */
   restart() {
     const connection = this.#connection;
     if (this.#closed) return;
     if (!this.#owns) {
       this.#events.send({ restart: true, round: this.#round });
     } else if (connection.signalingState === 'have-local-offer') {
-      // The offer or its answer may be lost; whoever has answered it answers the same.
+      // The offer or its answer may be lost; if it was answered already, the answer is the same.
       this.#describe();
     } else {
       connection.restartIce();
@@ -169,7 +173,7 @@ export class PeerLink {
     this.#connection.close();
   }
 
-  /** One step of the negotiation after the other. */
+  /** Runs the steps of the negotiation one after the other. */
   #do(step: () => Promise<void>) {
     this.#work = this.#work
       .then(() => (this.#closed ? undefined : step()))
@@ -184,7 +188,10 @@ export class PeerLink {
     this.#events.broken(error instanceof Error ? error.message : String(error));
   }
 
-  /** Gives each sender its track and its limits; one after the other, since parameters are read and written in pairs. */
+  /**
+   * Gives each sender its track and its limits; one after the other, because parameters must be read and written in
+   * pairs.
+   */
   #send(): Promise<void> {
     this.#sending = this.#sending.then(async () => {
       for (const { sender, receiver } of this.#connection.getTransceivers()) {
@@ -192,7 +199,7 @@ export class PeerLink {
         const kind = receiver.track.kind as 'audio' | 'video';
         try {
           await sender.replaceTrack(this.#own[kind] ?? null);
-          // What is negotiated between reading and writing makes it fail, once.
+          // A negotiation between reading and writing makes this fail, once.
           await this.#limit(sender, kind).catch(() =>
             this.#limit(sender, kind),
           );
@@ -210,13 +217,13 @@ export class PeerLink {
     const source: Source =
       kind === 'audio' ? 'microphone' : screen ? 'screen' : 'camera';
     const parameters = sender.getParameters();
-    // Before anything is negotiated some browsers have none yet.
+    // Before any negotiation, some browsers have none yet.
     if (!parameters.encodings?.length) return;
     const size = sender.track?.getSettings();
     await sender.setParameters(limited(parameters, source, people, size));
   }
 
-  /** Tells the other one of a way to reach us. */
+  /** Sends the other side a candidate to reach us. */
   #tell(candidate: RTCIceCandidateInit) {
     this.#found.push(candidate);
     this.#telling ??= setTimeout(() => {
@@ -226,7 +233,7 @@ export class PeerLink {
     }, GATHER);
   }
 
-  /** Tries again and again until the connection is there. */
+  /** Keeps trying until the connection is established. */
   #await() {
     this.#late ??= setTimeout(() => {
       this.#late = undefined;
@@ -239,7 +246,7 @@ export class PeerLink {
   }
 
   async #offer() {
-    // Otherwise the browser asks again as soon as this one is answered.
+    // Otherwise the browser requests it again as soon as this one is answered.
     if (this.#connection.signalingState !== 'stable') return;
     await this.#makeDescription(this.#round + 1);
   }
@@ -256,7 +263,7 @@ export class PeerLink {
     }
   }
 
-  /** Negotiates anew for the other one, who may ask for it more often than that; not if that is under way. */
+  /** Renegotiates for the other side, which may request it more often; not if a negotiation is under way. */
   #grant(round = this.#round) {
     if (!this.#owns || round < this.#round || this.#wish !== undefined) return;
     const wait = Math.max(0, this.#heard + WISHES - performance.now());
@@ -269,7 +276,7 @@ export class PeerLink {
 
   async #answer(offer: RTCSessionDescriptionInit, round = this.#round + 1) {
     const connection = this.#connection;
-    // Ours to make, and what was overtaken.
+    // Our own offers, and outdated ones.
     if (this.#owns || round < this.#round) return;
     if (round === this.#round) return this.#describe();
     await connection.setRemoteDescription(offer);
@@ -280,7 +287,7 @@ export class PeerLink {
     await this.#send();
     if (this.#closed) return;
     await this.#makeDescription(round);
-    // What was negotiated may have encoders of its own.
+    // The negotiated media may have encoders of their own.
     await this.#send();
   }
 
@@ -301,7 +308,8 @@ export class PeerLink {
     try {
       await this.#connection.addIceCandidate(candidate);
     } catch {
-      // One of an earlier negotiation, or one that this browser does not know: there are others.
+      // A candidate of an earlier negotiation, or one this browser does not support: there are
+      // others.
     }
   }
 
@@ -316,7 +324,7 @@ export class PeerLink {
     this.#describe();
   }
 
-  /** Sends the own description; the ways that are known by now are in it. */
+  /** Sends the local description, including the candidates known by now. */
   #describe() {
     const description = this.#connection.localDescription?.toJSON();
     if (!description || this.#closed) return;

@@ -1,4 +1,4 @@
-/** Somebody else in a call, as shown. */
+/** Another person in a call, as shown. */
 
 import { tracked } from '@glimmer/tracking';
 import { NOTHING_YET } from './measure.ts';
@@ -6,12 +6,12 @@ import { shownName } from './names.ts';
 import { PeerLink } from './peer-link.ts';
 import type { CallMedia, Measured, PeerView, SignalData } from './types.ts';
 
-/** From this level on somebody is speaking. */
+/** The audio level from which a person counts as speaking. */
 const SPEAKING = 0.02;
 
 export interface PersonEvents {
   send(data: SignalData): void;
-  /** They broke the bounds. */
+  /** They exceeded the limits. */
   broken(): void;
 }
 
@@ -22,13 +22,13 @@ export class Person {
   readonly guest: boolean;
   @tracked media: CallMedia;
   @tracked state: RTCPeerConnectionState = 'new';
-  /** Whether no way to them was found yet. */
+  /** Whether no path to them has been found yet. */
   @tracked blocked = false;
-  /** Why they are shut out here, if they are. */
+  /** Why they are blocked here, if they are. */
   @tracked broken = '';
   @tracked measured: Measured = NOTHING_YET;
   readonly link: PeerLink;
-  /** Plays what they say, also while another page of the client is shown. */
+  /** Plays their audio, even while another page of the client is shown. */
   readonly #sound = new Audio();
 
   constructor(
@@ -62,7 +62,7 @@ export class Person {
     this.#sound.autoplay = true;
   }
 
-  /** The name in a sentence, marked as a guest's: guests choose their names. */
+  /** The name for use in a sentence, marked as a guest's, because guests choose their names. */
   get label(): string {
     return this.guest ? `${this.name} (guest)` : this.name;
   }
@@ -106,7 +106,7 @@ export class Person {
     if (!this.broken) this.measured = await this.link.measure();
   }
 
-  /** Neither hears nor sees them any more, nor is heard or seen. */
+  /** Stops receiving from them and sending to them. */
   shutOut(why: string) {
     this.broken = why;
     this.measured = NOTHING_YET;

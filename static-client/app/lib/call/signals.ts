@@ -1,31 +1,31 @@
 /**
- * What somebody else in the call may send: looked at before anything of it is kept. Connectors have bounds of their own
- * (`connectors/SOCKETHUB.md`, Calls); these hold whatever the connector lets pass. We send two lines of media, 8 kB, and a
- * dozen ways.
+ * What other participants may send: checked before anything is used. Connectors have limits of their own
+ * (`connectors/SOCKETHUB.md`, Calls); these apply whatever the connector lets through. We send two media lines, 8 kB,
+ * and a dozen candidates.
  */
 
 import type { SignalData } from './types.ts';
 
-/** Characters of one signal. */
+/** Characters per signal. */
 export const MAX_SIGNAL = 64 << 10;
-/** Characters of a session description. */
+/** Characters per session description. */
 export const MAX_SDP = 32 << 10;
-/** Media of a description: sound, pictures, and one that carries neither. Each of pictures costs an encoder. */
+/** Media lines per description: audio, video, and one that carries neither. Each video line costs an encoder. */
 export const MAX_LINES = 3;
-/** Ways to somebody that come together, and that belong to one description. */
+/** Candidates per signal, and per description. */
 export const MAX_CANDIDATES = 64;
 export const MAX_CANDIDATES_IN_ALL = 256;
-/** Characters of one way. */
+/** Characters per candidate. */
 export const MAX_CANDIDATE = 1024;
-/** Ways that are kept until the description comes that they belong to. */
+/** Candidates held until their description arrives. */
 export const MAX_WAITING = 64;
-/** What may come at once, and how much of it a second for ever. */
+/** The burst that may arrive at once, and the sustained rate per second. */
 export const SIGNALS = { most: 200, perSecond: 20 };
 export const CHARACTERS = { most: 512 << 10, perSecond: 64 << 10 };
-/** Each makes a browser look for ways anew. */
+/** Each makes a browser look for paths again. */
 export const OFFERS = { most: 40, perSecond: 1 };
 
-/** Somebody sends more than a call needs, or something else; what it says is shown. */
+/** A participant sends more than a call needs, or something else; the message is shown. */
 export class Breach extends Error {}
 
 interface Rate {
@@ -33,7 +33,7 @@ interface Rate {
   perSecond: number;
 }
 
-/** What is left of something that comes back with time. */
+/** A token bucket. */
 class Bucket {
   readonly #rate: Rate;
   #left: number;
@@ -54,7 +54,7 @@ class Bucket {
   }
 }
 
-/** Looks at what one participant sends. */
+/** Checks what one participant sends. */
 export class Inspector {
   readonly #signals: Bucket;
   readonly #characters: Bucket;
@@ -67,7 +67,7 @@ export class Inspector {
     this.#offers = new Bucket(OFFERS, now);
   }
 
-  /** Returns what is understood of a signal, and nothing else; throws a `Breach`. Times are in ms. */
+  /** Returns the understood part of a signal, and nothing else; throws a `Breach`. Times are in ms. */
   read(data: unknown, now: number): SignalData {
     const size = JSON.stringify(data ?? null).length;
     if (size > MAX_SIGNAL) throw new Breach('a signal was too large');
@@ -114,7 +114,7 @@ function session(value: unknown): RTCSessionDescriptionInit {
     throw new Breach(NONSENSE);
   }
   if (sdp.length > MAX_SDP) throw new Breach('a description was too large');
-  // Browsers take lone line feeds and carriage returns, too.
+  // Browsers also accept bare line feeds and carriage returns.
   const lines = sdp.split(/[\r\n]/);
   const media = lines.filter((line) => line.startsWith('m='));
   const of = (kind: string) =>
@@ -151,7 +151,7 @@ function ways(value: unknown): RTCIceCandidateInit[] {
   });
 }
 
-/** Fragments of user names have at most 256 characters (RFC 8839, section 5.4). */
+/** User name fragments have at most 256 characters (RFC 8839, section 5.4). */
 function isShort(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 256;
 }

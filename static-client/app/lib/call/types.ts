@@ -1,4 +1,4 @@
-/** What the participants of a call and the connector tell each other; see `connectors/SOCKETHUB.md`, Calls. */
+/** The messages between a call's participants and the connector; see `connectors/SOCKETHUB.md`, Calls. */
 
 export interface CallMedia {
   audio?: boolean;
@@ -28,22 +28,22 @@ export interface Welcome {
 export interface SignalData {
   description?: RTCSessionDescriptionInit;
   candidates?: RTCIceCandidateInit[];
-  /** The number of the offer that a description is, or answers; of a wish, that of the newest one that came. */
+  /** The number of the offer that a description is or answers; in a restart request, of the newest offer received. */
   round?: number;
-  /** The other side is asked to negotiate anew. */
+  /** Asks the other side to renegotiate. */
   restart?: boolean;
 }
 
-/** What was measured of a connection. */
+/** A connection's measurements. */
 export interface Measured {
-  /** Pictures shown so far. */
+  /** Frames shown so far. */
   frames: number;
   /** Audio packets received so far. */
   audioPackets: number;
-  /** How loud the other one is, 0 to 1. */
+  /** The other side's audio level, 0 to 1. */
   level: number;
-  /** How loud we are, 0 to 1. */
+  /** The user's own audio level, 0 to 1. */
   ownLevel: number;
-  /** How the connection goes: `relay`, `host`, `srflx`, `prflx`, or nothing yet. */
+  /** The type of the connection's path: `relay`, `host`, `srflx`, `prflx`, or empty. */
   path: string;
 }

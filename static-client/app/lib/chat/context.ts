@@ -1,4 +1,4 @@
-/** What each handler of an activity is given, and how it reads it. */
+/** What each activity handler receives, and how it reads it. */
 
 import type { Activity, ActivityObject, Entity } from '../activities.ts';
 import { same } from '../casemapping.ts';
@@ -8,14 +8,14 @@ import { isMention } from '../text/tokens.ts';
 import type { Draft } from './draft.ts';
 import type { Entry, EntryKind, Network } from './types.ts';
 
-/** What else is worth telling, besides the state. */
+/** Effects worth reporting, besides the state. */
 export interface Happening {
   type: 'message' | 'invite' | 'settled' | 'moved';
   networkId: string;
   room: string;
   entry?: Entry;
   localId?: string;
-  /** The key that a room had before. */
+  /** The room's previous key. */
   from?: string;
 }
 
@@ -28,10 +28,10 @@ export interface Context {
   closed: Closed;
 }
 
-/** When a room was closed by the user, in ms; nothing if it was not. */
+/** When a room was closed by the user, in ms; undefined if it was not. */
 export type Closed = (networkId: string, name: string) => number | undefined;
 
-/** The object of one type. */
+/** The object with one type. */
 export type ObjectOf<Type extends string> = Extract<
   ActivityObject,
   { type: Type }
@@ -41,7 +41,7 @@ export function nameOf(entity: Entity | undefined): string {
   return entity?.name ?? splitId(entity?.id ?? '').name;
 }
 
-/** Whether an entity is a channel: it says so itself, or its name does. */
+/** Returns whether an entity is a channel, by its type or its name. */
 export function isRoom(network: Network, entity: Entity | undefined): boolean {
   if (entity?.type) return entity.type === 'room';
   return isChannel(nameOf(entity), network.conversations);

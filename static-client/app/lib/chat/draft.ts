@@ -1,6 +1,6 @@
 /**
- * Copy on write for one batch of changes: whatever is touched is copied once, then changed in
- * place until `finish`. A batch of a thousand messages to one room copies its list once.
+ * Copy-on-write for one batch of changes: whatever is changed is copied once, then changed in place
+ * until `finish`. A batch of a thousand messages to one room copies its list once.
  */
 
 import { fold, type Casemapping } from '../casemapping.ts';
@@ -30,7 +30,7 @@ export interface DraftNetwork extends Mutable<Omit<Network, 'rooms'>> {
   rooms: string[];
 }
 
-/** A room in a draft. Its members and entries are copied when they are asked for: most changes touch only one of them. */
+/** A room in a draft. Its members and entries are copied on access: most changes affect only one of them. */
 class RoomCopy implements DraftRoom {
   readonly #base: Room;
   #members: FoldedMap<Member> | undefined;
@@ -81,7 +81,7 @@ class RoomCopy implements DraftRoom {
     this.#ids = ids;
   }
 
-  /** The room as it is published. */
+  /** The room to publish. */
   finish(): Room {
     const { key, networkId, casemapping, kind } = this;
     const { name, topic, joined, readAt } = this;
@@ -119,7 +119,7 @@ export class Draft {
     return this.#rooms ?? this.#base.rooms;
   }
 
-  /** The network that an id's server belongs to. */
+  /** The network an id's server belongs to. */
   networkOf(server: string): Network | undefined {
     const wanted = hostKey(server);
     for (const network of this.networks.values()) {
@@ -152,7 +152,7 @@ export class Draft {
     for (const key of network.rooms) this.#rooms.delete(key);
   }
 
-  /** A room by its name, if there is one. */
+  /** A room by its name, if it exists. */
   room(networkId: string, name: string): DraftRoom | undefined {
     const network = this.networks.get(networkId);
     if (!network) return undefined;
@@ -171,8 +171,8 @@ export class Draft {
   }
 
   /**
-   * A room by its name, made if there is none. What is `known` of it counts; only without that the name decides, which
-   * shows nothing where channels have no sign.
+   * A room by its name, created if it does not exist. A `known` kind takes precedence; otherwise the name decides,
+   * which reveals nothing where channels have no prefix.
    */
   openRoom(
     networkId: string,
@@ -181,7 +181,7 @@ export class Draft {
   ): DraftRoom | undefined {
     const there = this.room(networkId, name);
     if (there) {
-      // It was taken for somebody's name before.
+      // It was taken for a person's name before.
       if (known === 'channel' && there.kind === 'direct') {
         there.kind = known;
         const network = this.network(networkId);
@@ -216,7 +216,7 @@ export class Draft {
     return room;
   }
 
-  /** Names are compared in another way than was thought: rooms get the keys that follow from it. */
+  /** The network's case mapping differs from the assumed one: rooms get the corresponding keys. */
   rekey(networkId: string): Map<string, string> {
     const moved = new Map<string, string>();
     const network = this.network(networkId);
@@ -287,7 +287,7 @@ export class Draft {
   }
 }
 
-/** What two rooms are that turned out to be one. */
+/** Merges two rooms that turned out to be the same. */
 function mergeRooms(into: DraftRoom, other: DraftRoom) {
   for (const entry of other.entries) {
     if (into.ids.has(entry.id)) continue;
@@ -305,7 +305,7 @@ function mergeRooms(into: DraftRoom, other: DraftRoom) {
   }
 }
 
-/** The key of a room in the state. */
+/** A room's key in the state. */
 export function roomKey(
   network: Pick<Network, 'id' | 'casemapping'>,
   name: string,

@@ -1,13 +1,16 @@
-/** Entries of a room: merged by id, in order of time. */
+/** A room's entries: merged by id, in chronological order. */
 
 import type { DraftRoom } from './draft.ts';
 import { hasTwin, noteTwin } from './twins.ts';
 import { isSpoken, type Entry } from './types.ts';
 
-/** An own message can reach the server this much before the clock here said it was sent, in ms. */
+/**
+ * The user's own message may reach the server this much before the local clock says it was sent, in
+ * ms.
+ */
 const CLOCK_SKEW = 60_000;
 
-/** Adds an entry at its place; says whether it was new. */
+/** Inserts an entry; returns whether it was new. */
 export function addEntry(room: DraftRoom, entry: Entry): boolean {
   if (room.ids.has(entry.id)) return false;
   if (!isSpoken(entry) && hasTwin(room, entry)) return false;
@@ -19,7 +22,7 @@ export function addEntry(room: DraftRoom, entry: Entry): boolean {
   return true;
 }
 
-/** What is not confirmed stays below everything else: its time is not known yet. */
+/** Unconfirmed messages stay below everything else: their time is not known yet. */
 function comesAfter(placed: Entry, entry: Entry): boolean {
   if (placed.delivery && !entry.delivery) return true;
   if (!placed.delivery && entry.delivery) return false;
@@ -27,9 +30,9 @@ function comesAfter(placed: Entry, entry: Entry): boolean {
 }
 
 /**
- * Adds what a document of an archive has, sorted once. Of what happened within one millisecond the document has the
- * order in which it happened, as it was shown live; after a reload messages come from the gateway and who came and went
- * from the archive only, so the order in which they are added says nothing.
+ * Adds the entries of an archive document, sorted once. Within one millisecond, the document has the order in which
+ * things happened, as they were shown live; after a reload messages come from the gateway, but joins and leaves only
+ * from the archive, so the order of adding says nothing.
  */
 export function mergeEntries(
   room: DraftRoom,
@@ -49,7 +52,7 @@ export function mergeEntries(
   }
   if (added) {
     const places = new Map(entries.map(({ id }, index) => [id, index]));
-    // What the document does not have yet came later.
+    // Entries missing from the document came later.
     const place = ({ id }: Entry) => places.get(id) ?? entries.length;
     room.entries.sort((a, b) =>
       Boolean(a.delivery) === Boolean(b.delivery)
@@ -64,8 +67,8 @@ export function mergeEntries(
 }
 
 /**
- * An own message has come back with its id: the unconfirmed one that it is (the one whose client-made id it has) is
- * taken away. So a message whose ack was lost is not shown twice.
+ * The user's own message has come back with its id: the unconfirmed one with the same client-made id is removed, so
+ * that a message whose ack was lost is not shown twice.
  */
 export function settle(room: DraftRoom, entry: Entry): string | undefined {
   const index = room.entries.findIndex(
@@ -79,7 +82,7 @@ export function settle(room: DraftRoom, entry: Entry): string | undefined {
   return settled!.id;
 }
 
-/** Whether they may be the same message, of which no client-made id came back: same text, not sent later. */
+/** Returns whether two messages without a returned client-made id may be the same: equal text, not sent later. */
 function isLike(pending: Entry, entry: Entry): boolean {
   return (
     pending.kind === entry.kind &&
@@ -88,14 +91,14 @@ function isLike(pending: Entry, entry: Entry): boolean {
   );
 }
 
-/** A text of several lines, or a long one, comes back as several messages. */
+/** A long text, or one of several lines, comes back as several messages. */
 function isFirstPart(whole: string, part: string): boolean {
   if (whole === part) return true;
   if (!part || !whole.startsWith(part)) return false;
   return whole[part.length] === '\n' || part.length > 200;
 }
 
-/** Replaces an unconfirmed message by the confirmed one; the place follows the server's time. */
+/** Replaces an unconfirmed message by the confirmed one, placed by the server's time. */
 export function confirm(
   room: DraftRoom,
   localId: string,
@@ -125,7 +128,7 @@ export function mark(
   return true;
 }
 
-/** Takes an entry away. */
+/** Removes an entry. */
 export function removeEntry(room: DraftRoom, id: string): boolean {
   const index = room.entries.findIndex((entry) => entry.id === id);
   if (index < 0) return false;
@@ -134,7 +137,7 @@ export function removeEntry(room: DraftRoom, id: string): boolean {
   return true;
 }
 
-/** Forgets the oldest entries beyond `keep`; the archives have them. */
+/** Drops the oldest entries beyond `keep`; the archives have them. */
 export function trim(room: DraftRoom, keep: number): boolean {
   if (room.entries.length <= keep) return false;
   for (const entry of room.entries.splice(0, room.entries.length - keep)) {

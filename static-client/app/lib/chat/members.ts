@@ -1,4 +1,4 @@
-/** Who is in which room, and as what: activities of members, applied to the state. */
+/** Members of rooms and their roles: activities of members, applied to the state. */
 
 import { contentOf } from '../activities.ts';
 import { FoldedMap } from '../folded.ts';
@@ -48,7 +48,7 @@ export function join(context: Context) {
     room.joined = true;
     room.name = channel;
   }
-  // An own join without an id only tells the state after `connect`.
+  // The user's own join without an id is only part of the state after `connect`.
   if (!own || activity.id) addEntry(room, entryOf(context, 'join', who, ''));
 }
 
@@ -59,7 +59,7 @@ export function leave(context: Context) {
   const by = object && 'by' in object ? text(object.by) : '';
   const reason = contentOf(activity);
   const said = by ? `kicked by ${by}${reason ? `: ${reason}` : ''}` : reason;
-  // As archives have it.
+  // In the archives' wording.
   const what = by
     ? `was kicked by ${by}`
     : object && 'quit' in object && object.quit === true

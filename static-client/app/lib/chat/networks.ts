@@ -1,4 +1,4 @@
-/** Connections of the account and what is known without the gateway, applied to the state. */
+/** The account's connections, and what is known without the gateway, applied to the state. */
 
 import { parseCasemapping } from '../casemapping.ts';
 import { platformOf, type Platforms } from '../platforms.ts';
@@ -6,11 +6,11 @@ import type { Draft, DraftNetwork } from './draft.ts';
 import { leaveAll } from './members.ts';
 import type { Connection } from './types.ts';
 
-/** Brings the networks in line with the list of connections. */
+/** Updates the networks from the list of connections. */
 export function applyConnections(
   draft: Draft,
   connections: readonly Connection[],
-  /** How networks compared names when they were last online. */
+  /** The networks' case mappings when they were last online. */
   casemappings: Readonly<Record<string, unknown>> = {},
   platforms: Platforms = [],
 ) {
@@ -35,7 +35,7 @@ export function applyConnection(
   const { conversations, names } = platform;
   const settings = {
     conversations,
-    // Descriptors may leave it out.
+    // Descriptors may omit it.
     supports: platform.supports ?? [],
     platform: connection.platform,
     name: connection.name,
@@ -72,7 +72,7 @@ export function applyConnection(
   }
 }
 
-/** The gateway's link broke: no state of a network is known any more. */
+/** The link to the gateway broke: the state of its networks is unknown. */
 export function applyLinkLost(draft: Draft, connector: string | undefined) {
   for (const network of [...draft.networks.values()]) {
     if (connector !== undefined && network.connector !== connector) continue;

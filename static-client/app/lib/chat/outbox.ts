@@ -1,22 +1,25 @@
-/** Own messages that the server has not confirmed: kept over a reload, so nothing typed is lost. */
+/**
+ * The user's own messages that the server has not confirmed: kept across a reload, so that nothing
+ * typed is lost.
+ */
 
 import type { LocalStore } from '../local-store.ts';
 import type { RoomKind } from './types.ts';
 
-/** A message on its way. */
+/** A message in transit. */
 export interface Outgoing {
   localId: string;
   networkId: string;
   /** The room's name. */
   to: string;
-  /** What the room is; absent if a client wrote it down that did not know. */
+  /** The kind of the room; absent if stored by a client that did not know it. */
   roomKind?: RoomKind;
   kind: 'message' | 'action' | 'notice';
   text: string;
   at: number;
 }
 
-/** The most messages that are kept over a reload. */
+/** Maximum number of messages kept across a reload. */
 export const OUTBOX_LIMIT = 200;
 
 export class Outbox {
@@ -72,7 +75,7 @@ function isOutgoing(value: unknown): value is Outgoing {
 
 let counter = 0;
 
-/** Makes an id that no server gives. */
+/** Creates an id that no server assigns. */
 export function localId(): string {
   counter += 1;
   return `local:${Date.now().toString(36)}:${counter}:${Math.random().toString(36).slice(2, 8)}`;

@@ -29,8 +29,8 @@ import {
 import { SERVER_ROOM } from './types.ts';
 
 /**
- * Applies one activity. `now` is used where the activity gives no time. What was said before a room was closed, and is
- * replayed, does not open it again.
+ * Applies an activity. `now` is used if the activity has no time. Replayed messages from before a room was closed do
+ * not reopen it.
  */
 export function reduce(
   draft: Draft,
@@ -93,7 +93,7 @@ function send(context: Context) {
   if (toChannel) name = to;
   else if (activity.actor?.type === 'service') name = SERVER_ROOM;
   else name = entry.own ? to : from;
-  // Services answer with notices: they are no conversation unless there is one already.
+  // Services reply with notices, which do not open a conversation.
   if (
     kind === 'notice' &&
     !toChannel &&

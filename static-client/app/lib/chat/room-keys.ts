@@ -1,11 +1,11 @@
 /**
- * Keys of rooms that were written down: by a device that knew how the server compares names, or by one that did not
- * know it yet.
+ * Keys of rooms in stored data: stored by a device that knew the server's case mapping, or by one that did not know
+ * it yet.
  */
 
 import { CASEMAPPINGS, fold } from '../casemapping.ts';
 
-/** Every key that a room may have been written down under. */
+/** Every key that a room may have been stored under. */
 export function keysOf(networkId: string, name: string): Set<string> {
   return new Set(
     CASEMAPPINGS.map((mapping) => `${networkId}/${fold(name, mapping)}`),

@@ -1,31 +1,34 @@
-/** What stays of a room's rows when something changes, so that the page leaves it alone. */
+/**
+ * Which of a room's rows stay the same when something changes, so that the page does not touch
+ * them.
+ */
 
 import type { Casemapping } from '../casemapping.ts';
 import { buildRows, type Row, type RowOptions } from './rows.ts';
 import { isSpoken, type Entry } from './types.ts';
 
-/** So many entries are rendered at least at the end of a room. */
+/** Minimum number of entries rendered at the end of a room. */
 export const WINDOW = 110;
-/** So many entries are rendered at most, wherever the reader is. */
+/** Maximum number of entries rendered, wherever the reader is. */
 export const MOST = 360;
-/** A block with so many entries takes no more rows. */
+/** A block with this many entries takes no more rows. */
 export const BLOCK = 20;
-/** The block of the day with which everything begins: other rows come and go below it. */
+/** The block with the day that everything begins with: other rows come and go below it. */
 const TOP = 'top';
 
-/** What the rows of a room have in common. */
+/** What a room's rows have in common. */
 export interface RowContext {
   roomKey: string;
   networkId: string;
-  /** In a channel, where mentions are marked. */
+  /** Whether it is a channel, where mentions are marked. */
   channel: boolean;
-  /** The reader's own. */
+  /** The reader's own nickname. */
   nick: string;
   /** How the network compares names. */
   casemapping: Casemapping;
 }
 
-/** A row with everything that it is rendered from. */
+/** A row with everything it is rendered from. */
 export interface ShownRow {
   key: string;
   row: Row;
@@ -33,18 +36,15 @@ export interface ShownRow {
 }
 
 /**
- * Rows that come and go together. Glimmer takes away one item of a list without touching the others, but of several
- * neighbours it moves the items after them. So what goes at the beginning of a room is one item.
+ * Rows that come and go together. Glimmer removes one item of a list without touching the others, but when it removes
+ * several neighbours it moves the items after them. So what is removed at the beginning of a room is one item.
  */
 export interface Block {
   key: string;
   rows: readonly ShownRow[];
 }
 
-/**
- * Keeps rows that say the same as before as the same objects, in the block in which they were: a line that comes
- * touches its own row.
- */
+/** Keeps unchanged rows as the same objects, in the same block: a new line affects only its own row. */
 export class RowKeeper {
   #blocks: readonly Block[] = [];
   #entries: readonly Entry[] | undefined;
@@ -53,8 +53,8 @@ export class RowKeeper {
   #made = 0;
 
   /**
-   * Where what is rendered at the end of a room begins: where it did before, until there is a whole block too much.
-   * Then it begins with a later block.
+   * The start of what is rendered at the end of a room: unchanged until there is a whole block too much, then a later
+   * block.
    */
   beginning(entries: readonly Entry[]): number {
     const { length } = entries;
@@ -69,7 +69,7 @@ export class RowKeeper {
     for (let at = usual; at >= least; at--) {
       if (ids.has(entries[at]!.id)) return at;
     }
-    // There is one row of many people who come and go, or the reader comes back from far above.
+    // Either a single row covers many joins and leaves, or the reader returns from far above.
     return length - before <= MOST ? before : usual;
   }
 
@@ -104,7 +104,9 @@ export class RowKeeper {
     return (this.#blocks = this.#divide(rows));
   }
 
-  /** Divides rows into blocks: a row stays in its block, and new ones go into the one before them while it takes any. */
+  /**
+   * Divides rows into blocks: a row stays in its block, and new rows go into the preceding block while it has room.
+   */
   #divide([top, ...rows]: readonly ShownRow[]): Block[] {
     if (!top) return [];
     const homes = new Map<string, Block>();
@@ -112,7 +114,7 @@ export class RowKeeper {
       if (block.key === TOP) continue;
       for (const { key } of block.rows) homes.set(key, block);
     }
-    /** How many rows of a block are still to come. */
+    /** How many rows of each block are still to come. */
     const left = new Map<Block, number>();
     for (const { key } of rows) {
       const home = homes.get(key);
@@ -168,7 +170,7 @@ export class RowKeeper {
   }
 }
 
-/** Whether what is new begins before `start`, where its divider is not rendered. */
+/** Returns whether the new messages begin before `start`, where their divider is not rendered. */
 function isDivided(
   entries: readonly Entry[],
   start: number,
@@ -183,7 +185,7 @@ function isDivided(
   return false;
 }
 
-/** The id of the first entry in a block. */
+/** The id of a block's first entry. */
 function firstId({ rows }: Block): string | undefined {
   for (const { row } of rows) {
     if (row.type === 'presence') return row.id;
@@ -213,7 +215,7 @@ function entriesIn(row: Row): number {
   }
 }
 
-/** Whether two rows look the same; entries are never changed in place. */
+/** Returns whether two rows look the same; entries are never changed in place. */
 function saysTheSame(a: Row, b: Row): boolean {
   switch (a.type) {
     case 'divider':

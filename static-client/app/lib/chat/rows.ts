@@ -1,10 +1,10 @@
-/** What the timeline shows: entries with day separators, grouped, and with the divider. */
+/** The timeline's rows: entries with day separators, grouped, and with the divider. */
 
 import { same, type Casemapping } from '../casemapping.ts';
 import { dayLabel, localDay } from '../days.ts';
 import { isSpoken, type Entry } from './types.ts';
 
-/** Messages of one person closer than this stand together, in ms. */
+/** Messages from one person closer together than this are grouped, in ms. */
 export const GROUP_WINDOW = 2 * 60_000;
 
 export type Row =
@@ -23,7 +23,7 @@ export type Row =
   | {
       type: 'presence';
       key: string;
-      /** Of the first entry in it. */
+      /** The id of its first entry. */
       id: string;
       at: number;
       phrases: string[];
@@ -38,7 +38,7 @@ export interface RowOptions {
   dividerAt?: number | undefined;
 }
 
-/** Builds the rows of some entries in order of time. */
+/** Builds the rows for entries in chronological order. */
 export function buildRows(
   entries: readonly Entry[],
   options: RowOptions,
@@ -123,10 +123,10 @@ function belongsTo(
   );
 }
 
-/** The longest code block over several lines, in messages. */
+/** Maximum length of a code block over several messages, in messages. */
 const CODE_BLOCK_LIMIT = 100;
 
-/** Consecutive lines of one person between two lines of three backticks are one block of code. */
+/** Consecutive messages of one person between two lines of three backticks form one code block. */
 function codeBlock(
   entries: readonly Entry[],
   start: number,
@@ -160,7 +160,7 @@ function phrase(entry: Entry): string {
     case 'join':
       return `${entry.from} joined`;
     case 'leave':
-      // Other writers of archives may leave it empty.
+      // Other archive writers may leave it empty.
       return (
         entry.sentence ||
         `${entry.from} left${entry.text ? ` (${entry.text})` : ''}`

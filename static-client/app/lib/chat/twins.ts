@@ -1,9 +1,9 @@
-/** Events that may be one: a live one without an id, and what an archive or another source says of it. */
+/** Events that may be the same: a live one without an id, and its record in an archive or another source. */
 
 import { fold, type Casemapping } from '../casemapping.ts';
 import { isSpoken, type Entry } from './types.ts';
 
-/** Live events without an id and their archived twins lie at most this far apart, in ms. */
+/** Maximum time between a live event without an id and its archived twin, in ms. */
 export const TWIN_WINDOW = 5000;
 
 /** When the first and the last of some events happened, in ms. */
@@ -12,21 +12,21 @@ interface Span {
   last: number;
 }
 
-/** What happened to one person within one stretch of time. */
+/** Events of one person within one period of time. */
 interface Stretch {
   all: Span;
-  /** Of those without an id. */
+  /** The span of those without an id. */
   anonymous: Span | undefined;
 }
 
 /**
- * The events of a room by what happened to whom, and when, in stretches as long as twins may lie apart: to look for a
- * twin costs the same however many events there are.
+ * A room's events indexed by what happened to whom, and by period. A period is as long as twins may be apart, so
+ * finding a twin costs the same however many events there are.
  */
 class Twins {
   readonly #stretches = new Map<string, Stretch>();
   readonly #casemapping: Casemapping;
-  /** How many entries were looked at. */
+  /** How many entries were examined. */
   #size = 0;
 
   constructor(entries: readonly Entry[], casemapping: Casemapping) {
@@ -34,7 +34,7 @@ class Twins {
     for (const entry of entries) this.add(entry);
   }
 
-  /** It is of exactly these entries: whatever else was added or taken away makes another number. */
+  /** Returns whether it covers exactly these entries: adding or removing any changes the number. */
   isOf(entries: readonly Entry[], casemapping: Casemapping): boolean {
     return this.#size === entries.length && this.#casemapping === casemapping;
   }
@@ -59,7 +59,8 @@ class Twins {
     return [stretch - 1, stretch, stretch + 1].some((near) => {
       const found = this.#stretches.get(this.#key(entry, near));
       const span = isAnonymous(entry) ? found?.all : found?.anonymous;
-      // In its own stretch everything is near; in those beside it either the last or the first is the nearest.
+      // Everything in its own period is close enough; in the adjacent ones, the nearest event is the last or the
+      // first.
       return (
         span !== undefined &&
         span.last >= entry.at - TWIN_WINDOW &&
@@ -73,7 +74,7 @@ class Twins {
   }
 }
 
-/** By the list of entries, which is another one with each batch of changes. */
+/** Keyed by the list of entries, which is replaced by each batch of changes. */
 const indexes = new WeakMap<readonly Entry[], Twins>();
 
 interface EventRoom {
@@ -81,7 +82,7 @@ interface EventRoom {
   readonly casemapping: Casemapping;
 }
 
-/** Whether an event is in the room already, with or without its id. */
+/** Returns whether an event is in the room already, with or without its id. */
 export function hasTwin(room: EventRoom, entry: Entry): boolean {
   const { entries, casemapping } = room;
   let twins = indexes.get(entries);
@@ -92,7 +93,7 @@ export function hasTwin(room: EventRoom, entry: Entry): boolean {
   return twins.has(entry);
 }
 
-/** Notes what was added to the entries of a room. */
+/** Adds a new entry of a room to the index. */
 export function noteTwin(room: EventRoom, entry: Entry) {
   indexes.get(room.entries)?.add(entry);
 }

@@ -1,4 +1,4 @@
-/** The state of the chat: plain data, replaced and never changed in place once it is published. */
+/** The state of the chat: plain data, replaced and never changed in place once published. */
 
 import type { Casemapping } from '../casemapping.ts';
 import type { ReadonlyFoldedMap } from '../folded.ts';
@@ -12,29 +12,29 @@ export type EntryKind =
   | 'leave'
   | 'topic'
   | 'nick'
-  /** What a command or the server answers; only here, in no archive. */
+  /** Output of a command or the server; shown only here, not archived. */
   | 'info'
   | 'error';
 
-/** How far an own message has come. */
+/** The delivery state of the user's own message. */
 export type Delivery = 'pending' | 'failed';
 
-/** One line of a room. */
+/** A line in a room. */
 export interface Entry {
-  /** Of the archive; begins with `local:` until the server has given one. */
+  /** The archive's id; begins with `local:` until the server has assigned one. */
   id: string;
   /** Milliseconds since the epoch. */
   at: number;
   kind: EntryKind;
   from: string;
   text: string;
-  /** Of a departure, or an archived event: the event in words. */
+  /** For a departure or an archived event: the event in words. */
   sentence?: string;
-  /** By this account. */
+  /** Whether it is by this account. */
   own: boolean;
-  /** Of an own message: the id that the client which sent it made. Servers and archives from before know none. */
+  /** For the user's own messages: the id created by the sending client. Older servers and archives have none. */
   clientId?: string;
-  /** Speaks to the reader. */
+  /** Whether it mentions the reader. */
   mention: boolean;
   delivery?: Delivery;
   /** Why it failed, one sentence. */
@@ -62,14 +62,14 @@ export interface Room {
   /** `#channel`, a nickname, or `*`. */
   name: string;
   topic: string;
-  /** In the channel now. */
+  /** Whether the account is in the channel now. */
   joined: boolean;
   /** By nickname. */
   members: ReadonlyFoldedMap<Member>;
-  /** In order of time, no id twice. */
+  /** In chronological order, without duplicate ids. */
   entries: readonly Entry[];
   ids: ReadonlySet<string>;
-  /** Everything up to then is read; nothing means: not known yet. */
+  /** Everything up to then is read; undefined means not known yet. */
   readAt: number | undefined;
 }
 
@@ -80,19 +80,19 @@ export interface Network {
   platform: string;
   name: string;
   server: string;
-  /** The nickname in use. */
+  /** The current nickname. */
   nick: string;
-  /** The nickname asked for; the server's connection is found by it. */
+  /** The configured nickname, by which the server's connection is found. */
   wantedNick: string;
   status: NetworkStatus;
-  /** What the status means, one sentence. */
+  /** Explains the status in one sentence. */
   sentence: string;
   enabled: boolean;
   away: boolean;
   casemapping: Casemapping;
-  /** What names there are names of. */
+  /** Which names are names of what. */
   conversations: Conversations;
-  /** What its platform can do: nothing else is offered there. */
+  /** What the platform supports: nothing else is offered. */
   supports: readonly Feature[];
   connector: string;
   /** Keys of rooms. */
@@ -106,7 +106,7 @@ export interface ChatState {
 
 export const EMPTY_STATE: ChatState = { networks: new Map(), rooms: new Map() };
 
-/** A connection as `/api/connections` answers it. */
+/** A connection as returned by `/api/connections`. */
 export interface Connection {
   id: string;
   platform: string;
@@ -114,12 +114,15 @@ export interface Connection {
   server: string;
   nick: string;
   has_password?: boolean;
-  /** Leads to the server's own network: only its channels and whether it is on can be changed. */
+  /**
+   * A connection to the server's own network: only its channels and whether it is enabled can be
+   * changed.
+   */
   managed?: boolean;
   channels: string[];
   enabled: boolean;
   connector: string;
-  /** The other fields that the platform describes, `host` and `port` among them where there are such. */
+  /** The other fields that the platform describes, including `host` and `port` if it has them. */
   host?: string;
   port?: number;
   secure?: boolean;
@@ -127,7 +130,7 @@ export interface Connection {
   [field: string]: unknown;
 }
 
-/** Entries that count as something said. */
+/** Returns whether an entry counts as a message. */
 export function isSpoken(entry: Entry): boolean {
   return (
     entry.kind === 'message' ||
@@ -136,5 +139,5 @@ export function isSpoken(entry: Entry): boolean {
   );
 }
 
-/** The room that holds what concerns the whole network. */
+/** The room for everything that concerns the whole network. */
 export const SERVER_ROOM = '*';

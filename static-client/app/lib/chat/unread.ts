@@ -1,4 +1,4 @@
-/** What is unread in a room. */
+/** Unread messages in a room. */
 
 import { isSpoken, type Entry, type Room } from './types.ts';
 
@@ -10,7 +10,7 @@ export interface Unread {
 const NONE: Unread = { count: 0, mentions: 0 };
 const cache = new WeakMap<Room, Unread>();
 
-/** Counts what others said after the room was last read. */
+/** Counts other people's messages since the room was last read. */
 export function unread(room: Room): Unread {
   if (room.readAt === undefined || room.kind === 'server') return NONE;
   let counted = cache.get(room);
@@ -29,13 +29,13 @@ export function unread(room: Room): Unread {
   return counted;
 }
 
-/** What of it is worth telling outside of the room: where it is muted, only mentions are. */
+/** The part that is shown outside the room: in a muted room, only mentions. */
 export function noticed(room: Room, muted: boolean): number {
   const { count, mentions } = unread(room);
   return muted ? mentions : count;
 }
 
-/** The first of what others said after the room was last read. */
+/** The first message of another person since the room was last read. */
 export function firstUnread(room: Room): Entry | undefined {
   const { readAt } = room;
   if (readAt === undefined) return undefined;
@@ -45,7 +45,7 @@ export function firstUnread(room: Room): Entry | undefined {
   );
 }
 
-/** When the newest entry happened that the server has confirmed. */
+/** The time of the newest entry that the server has confirmed. */
 export function latest(room: Room): number {
   for (let i = room.entries.length - 1; i >= 0; i--) {
     const entry = room.entries[i]!;

@@ -1,4 +1,4 @@
-/** mIRC formatting codes: parsed to spans, or stripped. */
+/** mIRC formatting codes: parsed into spans, or stripped. */
 
 export interface Style {
   bold?: boolean;
@@ -6,7 +6,7 @@ export interface Style {
   underline?: boolean;
   strike?: boolean;
   mono?: boolean;
-  /** 0 to 15; other colours are left out. */
+  /** 0 to 15; other colours are ignored. */
   fg?: number;
   bg?: number;
 }
@@ -26,7 +26,7 @@ const TOGGLES: Record<string, Toggle> = {
 };
 const COLOUR = /^(\d{1,2})(?:,(\d{1,2}))?/;
 const HEX_COLOUR = /^[0-9a-fA-F]{6}(?:,[0-9a-fA-F]{6})?/;
-/** The longest of the codes after such a character: two hexadecimal colours and a comma. */
+/** Maximum length of the codes after such a character: two hexadecimal colours and a comma. */
 const LONGEST = 13;
 /* eslint-disable no-control-regex -- the codes are control characters */
 const CODES = /[\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f]/;
@@ -91,7 +91,7 @@ function colours(fg: number, bg: number | undefined): Style {
   };
 }
 
-/** Returns the text without any formatting. */
+/** Returns the text without formatting. */
 export function stripIrc(text: string): string {
   return parseIrc(text)
     .map((span) => span.text)

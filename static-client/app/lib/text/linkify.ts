@@ -1,4 +1,4 @@
-/** Finds http and https addresses, and names of channels, in plain text. */
+/** Finds http and https URLs, and channel names, in plain text. */
 
 export interface Piece {
   text: string;
@@ -8,12 +8,12 @@ export interface Piece {
 
 const FOUND =
   /\bhttps?:\/\/[^\s<>"\p{Cc}]+|(?<![\p{L}\p{N}_/&#])#[\p{L}\p{N}_][^\s,:;.!?()[\]{}"'<>]*/giu;
-/** Punctuation of a sentence, or of styling, in which a link stands. */
+/** Punctuation of the sentence, or of the styling, around a link. */
 const TRAILING = '.,:;!?\'"*_~';
 const OPENING = '([{';
 const CLOSING = ')]}';
 
-/** Splits a text at its links; what is no link stays as it is. */
+/** Splits a text at its links; everything else stays unchanged. */
 export function linkify(text: string): Piece[] {
   const pieces: Piece[] = [];
   let end = 0;
@@ -33,7 +33,7 @@ export function linkify(text: string): Piece[] {
 
 function toPiece(found: string): Piece | undefined {
   if (found.startsWith('#')) {
-    // "#1" is a ticket or a rank more often than a channel.
+    // "#1" is an issue or a rank more often than a channel.
     return /^#\d+$/.test(found) ? undefined : { text: found, channel: found };
   }
   try {
@@ -46,8 +46,8 @@ function toPiece(found: string): Piece | undefined {
 }
 
 /**
- * Where an address ends: before punctuation that belongs to the sentence, and before brackets that were opened before
- * it. Brackets are counted once, and what is left of them is known at each place from the right: linear.
+ * Where a URL ends: before punctuation that belongs to the sentence, and before brackets that were opened before it.
+ * Brackets are counted once, and the remainder is known at each position from the right: linear.
  */
 export function endOf(address: ArrayLike<string>): number {
   /** How many more brackets of each kind close than open. */

@@ -1,18 +1,18 @@
 /**
- * Message styling as people type it, XEP-0393, section 6: `*strong*`, `_emphasis_` and `~struck~`, within one line. What
- * styles stays in the text, so nothing of it is lost. Stricter than there, an end is no end if a letter or digit
- * follows: `_private_name` is no emphasis.
+ * Message styling as people type it, XEP-0393, section 6: `*strong*`, `_emphasis_` and `~struck~`, within one line.
+ * The markers stay in the text, so nothing is lost. Stricter than the XEP: a closing marker followed by a letter or
+ * digit does not count, so `_private_name` is not emphasis.
  */
 
 export interface Styling {
   bold?: true;
   italic?: true;
   strike?: true;
-  /** A character that styles what is beside it. */
+  /** A character that is a styling marker. */
   mark?: true;
 }
 
-/** A part of a text, from one place up to another, in UTF-16 units. */
+/** A range of a text in UTF-16 units. */
 export interface Range {
   from: number;
   to: number;
@@ -26,15 +26,15 @@ const SPACE = /\s/;
 const WORD = /[\p{L}\p{N}]/u;
 
 /**
- * Splits a text at what styles it; in the ranges of `opaque`, which are in order, nothing does. Each part is looked at
- * as often as there are styles within each other, of which there are three at most: linear.
+ * Splits a text at styling markers; in the ranges of `opaque`, which are in order, none count. Each part is examined
+ * as often as styles are nested, which is at most three times: linear.
  */
 export function styling(
   text: ArrayLike<string>,
   opaque: readonly Range[] = [],
 ): Styled[] {
   const { length } = text;
-  /** Of each place its kind, or -1. */
+  /** The marker type at each position, or -1. */
   const kinds = new Int8Array(length);
   let skip = 0;
   for (let at = 0; at < length; at++) {
@@ -75,7 +75,10 @@ export function styling(
   return parts;
 }
 
-/** Begins a line or a word, alone or within another style; something follows at once. */
+/**
+ * Returns whether a marker starts a line or word, alone or within another style, with text directly
+ * after it.
+ */
 function canBegin(text: ArrayLike<string>, at: number, first: boolean) {
   if (at + 1 >= text.length || SPACE.test(text[at + 1]!)) return false;
   return first || at === 0 || SPACE.test(text[at - 1]!);

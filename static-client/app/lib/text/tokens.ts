@@ -1,4 +1,7 @@
-/** What a message is rendered from: styled pieces, links, inline code and mentions of oneself. */
+/**
+ * The pieces a message is rendered from: styled text, links, inline code and mentions of the
+ * reader.
+ */
 
 import { fold, type Casemapping } from '../casemapping.ts';
 import { parseIrc, stripIrc, type Style } from './irc.ts';
@@ -11,16 +14,19 @@ export interface Token extends Style {
   channel?: string;
   code?: boolean;
   mention?: boolean;
-  /** Styles what is beside it; it is part of the text all the same. */
+  /** A styling marker, which is part of the text. */
   mark?: boolean;
 }
 
-/** A part of a text that is something. */
+/** A part of a text with a meaning. */
 type Piece = Range & Omit<Token, 'text'>;
 
 const INLINE_CODE = /(```|`)([^`\n]+)\1/g;
 
-/** Splits a message into tokens, which together are all of it. `nick` is the reader's own, whose mention is marked. */
+/**
+ * Splits a message into tokens, which together are the whole text. `nick` is the reader's own, whose mentions are
+ * marked.
+ */
 export function tokenize(
   text: string,
   nick: string,
@@ -89,7 +95,7 @@ function piecesOf(
 
 const WORD = /[\p{L}\p{N}_\-[\]\\`^{}|]/u;
 
-/** Where a nickname stands in a text as a word of its own. */
+/** Where a nickname occurs in a text as a word of its own. */
 export function mentions(
   text: string,
   nick: string,
@@ -112,7 +118,7 @@ export function mentions(
   return where;
 }
 
-/** Returns whether a message speaks to somebody. */
+/** Returns whether a message mentions a person. */
 export function isMention(
   text: string,
   nick: string,
