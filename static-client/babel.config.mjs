@@ -6,8 +6,8 @@ import {
 } from '@embroider/compat/babel';
 
 /**
- * The rows of the timeline are the only templates that are rendered by the hundred: the line breaks between their
- * elements, which nobody sees, would be a third of the page's nodes.
+ * The timeline's rows are the only templates rendered by the hundred: the line breaks between their elements, which
+ * are invisible, would be a third of the page's nodes.
  */
 function tightRows(env) {
   const file = env.filename ?? env.moduleName ?? '';

@@ -91,7 +91,8 @@ export default defineConfig([
       ember.configs.gts,
     ],
     rules: {
-      // What is taken out of an object, or stands before what is used, begins with a line.
+      // Names of properties removed from an object, and of unused leading parameters, begin with an
+      // underscore.
       '@typescript-eslint/no-unused-vars': [
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
@@ -99,8 +100,8 @@ export default defineConfig([
     },
   },
   {
-    // Names of people and channels are compared as their network does it, `lib/casemapping.ts` and `lib/folded.ts`. What
-    // forms and buttons begin is a `lib/task.ts`.
+    // Names of people and channels are compared as their network does it, `lib/casemapping.ts` and `lib/folded.ts`.
+    // Work started by forms and buttons is a `lib/task.ts`.
     files: ['app/**/*.{ts,gts}'],
     ignores: ['app/lib/casemapping.ts', 'app/lib/lower.ts', 'app/lib/task.ts'],
     rules: {

@@ -17,7 +17,7 @@ if (typeof module !== 'undefined') {
           '--disable-dev-shm-usage',
           '--disable-software-rasterizer',
           '--mute-audio',
-          // Calls: devices that need no hardware, and nobody who has to allow them.
+          // Calls: fake devices that need no hardware, and no permission prompts.
           '--use-fake-device-for-media-stream=device-count=2',
           '--use-fake-ui-for-media-stream',
           '--autoplay-policy=no-user-gesture-required',

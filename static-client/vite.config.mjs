@@ -13,7 +13,7 @@ import { babel } from '@rollup/plugin-babel';
 
 /**
  * The page's own policy, for hosts that send none. The gateway, the storage and the functions may
- * each live elsewhere, so connections are open to https and to this machine.
+ * each be elsewhere, so connections are open to https and to this machine.
  */
 const POLICY = [
   "default-src 'none'",
@@ -44,10 +44,12 @@ const policy = () => ({
   },
 });
 
-/** Files from this size on are also there compressed, for servers that send them so. In bytes. */
+/**
+ * Minimum size of files that are also provided compressed, for servers that support that. In bytes.
+ */
 const COMPRESSED_FROM = 1024;
 
-/** Adds what is made of finished files. */
+/** Adds files generated from finished ones. */
 const finish = () => {
   let folder;
   return {

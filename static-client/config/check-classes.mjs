@@ -14,10 +14,10 @@ import { fileURLToPath } from 'node:url';
 
 const APP = join(dirname(fileURLToPath(import.meta.url)), '..', 'app');
 
-/** Files for everybody, and those that only adapt what others define. */
+/** Files for all parts, and those that only adapt what others define. */
 const SHARED = ['base.css', 'controls.css'];
 const ADAPTING = ['narrow.css', 'contrast.css'];
-/** The components to which a file belongs. */
+/** The components that a file belongs to. */
 const OWNERS = {
   'auth.css': ['auth/', 'templates/'],
   'call.css': ['call/'],
@@ -28,10 +28,10 @@ const OWNERS = {
   'shell.css': ['shell.gts', 'sidebar/', 'room/'],
   'timeline.css': ['room/'],
 };
-/** Formatting of text, which is meant to be combined. */
+/** Text formatting, which is meant to be combined. */
 const COMBINED = new Set(['b', 'i', 'u', 's', 'mono', 'visually-hidden']);
 
-/** The selectors of a style sheet as lists of compounds (`.message.notice`), without what stands in `:not(…)`. */
+/** A style sheet's selectors as lists of compounds (`.message.notice`), without the content of `:not(…)`. */
 function selectors(css) {
   const found = [];
   const plain = css.replace(/\/\*[\s\S]*?\*\//g, '');
@@ -49,10 +49,10 @@ function selectors(css) {
 const classesOf = (compound) =>
   [...compound.matchAll(/\.([\w-]+)/g)].map(([, name]) => name);
 
-/** What is wrong; `sheets` and `templates` are texts by file name. */
+/** Returns the problems; `sheets` and `templates` are texts by file name. */
 function collisions(sheets, templates) {
   const wrong = [];
-  /** Names with rules of their own, and the file. */
+  /** Names with rules of their own, and their file. */
   const own = new Map();
   for (const [file, css] of Object.entries(sheets)) {
     if (ADAPTING.includes(file)) continue;
@@ -89,7 +89,7 @@ function collisions(sheets, templates) {
     }
   }
   for (const [file, css] of Object.entries(sheets)) {
-    // On a touch screen what was tapped last stays hovered.
+    // On a touch screen, what was tapped last stays hovered.
     const outside = css.replace(/@media \(hover: hover\) \{[\s\S]*?\n\}/g, '');
     if (outside.includes(':hover')) {
       wrong.push(`${file} has :hover outside of @media (hover: hover)`);

@@ -1,6 +1,6 @@
 /**
- * A control that is written by hand may lack its label, its hint or its error. `npm run lint:forms` finds
- * `<input>`, `<select>`, `<textarea>` and `<label>` outside of the form kit (`app/components/form/`).
+ * A hand-written control may lack its label, its hint or its error. `npm run lint:forms` finds `<input>`, `<select>`,
+ * `<textarea>` and `<label>` outside the form kit (`app/components/form/`).
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -15,14 +15,14 @@ const COMPONENTS = join(
 );
 const KIT = 'form/';
 
-/** Controls that are no fields of a form, by file: how many, and why. */
+/** Controls that are not fields of a form, by file: how many, and why. */
 const OTHERS = {
   'room/composer.gts': [1, 'the composer is named by aria-label'],
   'dialogs/switcher.gts': [1, 'a combobox, named by aria-label'],
   'settings/password.gts': [1, 'hidden: tells password managers the account'],
 };
 
-/** What is wrong; `templates` are texts by file name. */
+/** Returns the problems; `templates` are texts by file name. */
 function rawControls(templates) {
   const wrong = [];
   for (const [file, text] of Object.entries(templates)) {

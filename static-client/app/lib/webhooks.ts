@@ -78,7 +78,7 @@ interface Service {
 }
 
 const BEARER =
-  'Optional. The service then has to send it as "Authorization: Bearer"; one that begins with whsec_ is a key of Standard Webhooks.';
+  'Optional. The service must then send it as "Authorization: Bearer"; one that begins with whsec_ is a key of Standard Webhooks.';
 
 export const SERVICES: Record<HookSource, Service> = {
   github: {

@@ -225,7 +225,7 @@ export default class StorageService extends Service {
   /** Reads a document's bytes, bypassing the cache. */
   async bytes(path: string): Promise<Blob> {
     const { statusCode, body, contentType } = await this.#fetch(path);
-    if (statusCode === 404) throw new Error('The document is not there.');
+    if (statusCode === 404) throw new Error("The document doesn't exist.");
     return new Blob([body as string | ArrayBuffer], {
       type: contentType ?? 'application/octet-stream',
     });

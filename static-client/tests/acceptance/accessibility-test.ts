@@ -102,7 +102,7 @@ module('Acceptance | accessibility', function (hooks) {
     await arrive();
     const close = async () => {
       await click('[data-test-dialog-close]');
-      // The browser takes the dialog's entry away.
+      // The browser removes the dialog's entry.
       await waitUntil(
         () => !(history.state as { layer?: boolean } | null)?.layer,
       );

@@ -84,7 +84,7 @@ module('Acceptance | account', function (hooks) {
     for (const part of ['old', 'new', 'again']) {
       assert.dom(`#password-${part}`).hasValue('');
     }
-    // Who keeps passwords is told whose it is.
+    // Password managers are told whose password it is.
     assert.dom('[autocomplete="username"]').hasValue('alice');
     assert.dom('[data-test-settings="account"]').exists();
   });

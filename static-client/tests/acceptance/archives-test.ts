@@ -65,7 +65,7 @@ module('Acceptance | archives', function (hooks) {
     assert.strictEqual(asked.get('client_id'), location.origin);
     assert.true(asked.get('redirect_uri')!.startsWith(location.origin));
 
-    // A link with somebody else's token is not taken.
+    // A link with someone else's token is not accepted.
     const answer = (state: string): OAuthReturn => ({ state, token: 't' });
     await archives.resume(answer('wrong'));
     await settled();

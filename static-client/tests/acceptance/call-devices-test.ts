@@ -32,7 +32,7 @@ module('Acceptance | devices in calls', function (hooks) {
     RTCRtpSender.prototype.setParameters = setParameters;
   });
 
-  /** What the browser says of every permission. */
+  /** The state that the browser reports for every permission. */
   const permission = (state: PermissionState) => {
     navigator.permissions.query = () =>
       Promise.resolve({ state } as PermissionStatus);
@@ -90,7 +90,7 @@ module('Acceptance | devices in calls', function (hooks) {
       video: false,
       screen: false,
     });
-    // Allowed beside the address meanwhile.
+    // Allowed in the address bar meanwhile.
     navigator.mediaDevices.getUserMedia = getUserMedia;
     await click('[data-test-call-microphone="off"]');
     await waitFor('[data-test-call-microphone="on"]', PATIENCE);
@@ -134,13 +134,13 @@ module('Acceptance | devices in calls', function (hooks) {
     });
     assert.dom('[data-test-error]').includesText("The camera doesn't respond");
 
-    // It is taken when it answers after all.
+    // It is used when it responds after all.
     answer(await getUserMedia({ video: true }));
     await waitFor('[data-test-call-camera="on"]', PATIENCE);
     assert.dom('[data-test-error]').doesNotExist();
     await calls.call.told({ video: true });
 
-    // Who asks again gets one camera only.
+    // Trying again yields one camera only.
     await click('[data-test-call-camera="on"]');
     permission('prompt');
     await click('[data-test-call-camera="off"]');
@@ -188,7 +188,9 @@ module('Acceptance | devices in calls', function (hooks) {
       return setParameters.call(this, parameters);
     };
     const { own } = this.owner.lookup('service:call');
-    /** Waits until what shows `track` to each of so many others has this limit, and returns one's parameters. */
+    /**
+     * Waits until the senders of `track` to each of this many others have this limit, and returns one's parameters.
+     */
     const limitedTo = async (
       bitrate: number,
       others: number,
@@ -223,7 +225,7 @@ module('Acceptance | devices in calls', function (hooks) {
     const before = arrived('bob', 'frames');
     await waitUntil(() => arrived('bob', 'frames') > before + 5, PATIENCE);
 
-    // A way that is negotiated anew changes nothing.
+    // A renegotiated path changes nothing.
     calls.call.tell('returned', calls.call.silent('zoe'));
     await limitedTo(800_000, 2);
 
@@ -242,7 +244,7 @@ module('Acceptance | devices in calls', function (hooks) {
     await click('[data-test-call-screen="on"]');
     await limitedTo(800_000, 2);
 
-    // A camera that is switched on later is taken as small.
+    // A camera that is switched on later captures small pictures from the start.
     await click('[data-test-call-camera="on"]');
     await click('[data-test-call-camera="off"]');
     await waitFor('[data-test-call-camera="on"]', PATIENCE);

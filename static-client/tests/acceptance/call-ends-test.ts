@@ -18,7 +18,7 @@ module('Acceptance | how calls end', function (hooks) {
 
   const serviceOf = (owner: Owner) => owner.lookup('service:call');
 
-  /** In a call with bob, as whoever has started it if wanted. */
+  /** In a call with bob, optionally as the person who started it. */
   async function inCall(owner: Owner, { moderator = false, seat = '1' } = {}) {
     await lobby();
     await join();
@@ -35,7 +35,7 @@ module('Acceptance | how calls end', function (hooks) {
     return [own.microphone!, own.camera!];
   }
 
-  /** Nothing of the call is left for whoever comes next. */
+  /** Nothing of the call is left for the next user. */
   function nothingIsLeft(
     assert: Assert,
     owner: Owner,
@@ -69,7 +69,7 @@ module('Acceptance | how calls end', function (hooks) {
     await waitFor('[data-test-call-bar]');
     calls.server.answers['DELETE /api/session'] = { status: 204 };
     const out = this.owner.lookup('service:life').signOut();
-    // At once, not when the server has answered.
+    // At once, not when the server has responded.
     assert.strictEqual(tracks[1]!.readyState, 'ended');
     await out;
     await settled();
@@ -200,7 +200,7 @@ module('Acceptance | how calls end', function (hooks) {
     assert.dom().includesText('You ended this call.');
     assert.dom('dialog').doesNotExist();
     assert.strictEqual(tracks[1]!.readyState, 'ended');
-    // Whoever comes back to the link is not told to ask somebody else for another one.
+    // The person who comes back to the link is not told to ask someone else for another one.
     await visit('/');
     calls.server.answers['GET /api/calls/token'] = {
       status: 404,
@@ -247,7 +247,7 @@ module('Acceptance | how calls end', function (hooks) {
     assert
       .dom(trouble)
       .hasText(
-        'Blocked on this device: more sound or pictures were asked for than a call has.',
+        'Blocked on this device: they requested more audio or video than a call has.',
       );
     calls.call.tell('left', { peer: 'zoe' });
     calls.call.tell('joined', { ...calls.call.silent('zoe'), seat: '9' });

@@ -12,7 +12,7 @@ import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
 import { PATIENCE, setupCalls } from '../helpers/call';
 
-/** Longer than the client waits before it says that there is no way, in ms. */
+/** Longer than the client waits before it reports that there is no path, in ms. */
 const NO_WAY = { timeout: 40_000 };
 
 module('Acceptance | calls', function (hooks) {
@@ -85,7 +85,7 @@ module('Acceptance | calls', function (hooks) {
     await click('[data-test-call-devices]');
     assert.dom('.call-choice [data-test-call-cameras]').exists();
 
-    // The connector is away; those who talk go on.
+    // The connector is down; the participants continue.
     calls.call.tell('disconnect', 'transport close');
     await waitFor('[data-test-call-interrupted]');
     const before = arrived('bob', 'audio');
@@ -204,7 +204,7 @@ module('Acceptance | calls', function (hooks) {
     assert.dom('[data-test-call-name]').hasValue('Zoë');
     await waitFor('[data-test-call-camera="on"]', PATIENCE);
 
-    // The server is away for a moment: the link may well be alive.
+    // The server is unavailable for a moment: the link may still be valid.
     const about = calls.server.answers['GET /api/calls/token']!;
     calls.server.answers['GET /api/calls/token'] = { status: 502 };
     await visit('/sign-in');

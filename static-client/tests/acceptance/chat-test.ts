@@ -40,13 +40,13 @@ module('Acceptance | chat', function (hooks) {
     server.start();
     const gateway = this.owner.lookup('service:gateway');
     gateway.openSocket = server.openSocket;
-    // Rooms are shown as they come about.
+    // Rooms are shown as they load.
     this.owner.lookup('service:history').patience = 0;
   });
 
   hooks.afterEach(() => server.stop());
 
-  /** Signs in, and answers as the gateway does after `connect`. */
+  /** Signs in, and responds as the gateway does after `connect`. */
   async function arrive(members?: string[]) {
     server.signIn();
     await visit('/');
@@ -55,7 +55,7 @@ module('Acceptance | chat', function (hooks) {
     await waitFor('[data-test-connection-state="online"]');
   }
 
-  /** The archives of the account, by path; the storage is there at once. */
+  /** The account's archives, by path; the storage is connected at once. */
   function archive(owner: Owner, documents: Record<string, unknown>) {
     const storage = owner.lookup('service:storage');
     storage.start = () => {
@@ -215,7 +215,7 @@ module('Acceptance | chat', function (hooks) {
 
   test('unread messages and mentions are counted at the side', async function (assert) {
     await arrive(['alice', 'bob']);
-    // The storage has answered: what is read is known.
+    // The storage has responded: the read markers are known.
     await waitFor('[data-test-beginning], [data-test-history-error]', {
       timeout: 9000,
     });
@@ -228,7 +228,7 @@ module('Acceptance | chat', function (hooks) {
     await waitFor('[data-test-unread]');
     assert.dom('[data-test-unread]').hasText('2 unread');
     assert.true(document.title.startsWith('(2)'), document.title);
-    // Where the side is a drawer, its button says so.
+    // Where the sidebar is a drawer, its button shows it.
     assert.dom('[data-test-elsewhere]').hasClass('unread');
     assert
       .dom('[data-test-open-navigation]')
@@ -407,7 +407,7 @@ module('Acceptance | chat', function (hooks) {
       steps > 15,
       `${steps} steps: a look at the beginning asks for one step`,
     );
-    // What is said meanwhile moves nothing that is read.
+    // Messages that arrive meanwhile do not move what is being read.
     const top = findAll('[data-test-message]')[0];
     server.socket.say(said('bob', '#general', 'one more', now + 1));
     await waitUntil(
@@ -498,7 +498,8 @@ module('Acceptance | chat', function (hooks) {
 
   test('Back closes what is open first, and only then leaves the page', async function (assert) {
     await arrive(['alice', 'bob']);
-    // Other tests have gone back, too; what they left ahead ends here, and so does what they noted in their entries.
+    // Other tests have gone back, too; the forward entries they left end here, and so does what they stored in their
+    // entries.
     history.pushState(null, '');
     const before = history.length;
     await click('[data-test-open-switcher]');
@@ -511,7 +512,7 @@ module('Acceptance | chat', function (hooks) {
     history.back();
     await waitUntil(() => !find('[data-test-scrim]'), BACK);
     assert.strictEqual(currentURL(), '/net/%23general');
-    // What is closed by hand leaves no entry that Back would have to pass.
+    // Closing something by hand leaves no entry that Back would have to skip.
     await click('[data-test-open-switcher]');
     const popped = new Promise((done) =>
       window.addEventListener('popstate', done, { once: true }),
@@ -520,7 +521,7 @@ module('Acceptance | chat', function (hooks) {
     await popped;
     assert.strictEqual(history.length, before + 1);
     assert.notOk((history.state as { layer?: boolean } | null)?.layer);
-    // What is opened while the browser still takes away the entry of what was closed stays open.
+    // Something opened while the browser is still removing the previous entry stays open.
     await click('[data-test-open-switcher]');
     const again = new Promise((done) =>
       window.addEventListener('popstate', done, { once: true }),

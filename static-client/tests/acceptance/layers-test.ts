@@ -1,4 +1,4 @@
-/** What is open on the page, and the browser's history: whichever of closing and going to another page comes first. */
+/** Open layers and the browser's history: whether closing or going to another page comes first. */
 import {
   click,
   currentURL,
@@ -23,7 +23,7 @@ module('Acceptance | layers', function (hooks) {
   setupApplicationTest(hooks);
 
   let server: FakeServer;
-  /** Where one was whenever the browser had gone back, before the page heard of that. */
+  /** The location whenever the browser had gone back, before the page was notified. */
   let places: string[];
   const note = () => places.push(currentURL());
 
@@ -40,7 +40,7 @@ module('Acceptance | layers', function (hooks) {
     await visit(HERE);
     await server.greet();
     await waitFor('[data-test-room="#general"]');
-    // Tests do not write the address, so what was taken over in an earlier one is still marked.
+    // Tests do not write the address, so an entry taken over in an earlier one is still marked.
     history.replaceState(null, '');
     await click('[data-test-open-switcher]');
   });
@@ -53,7 +53,7 @@ module('Acceptance | layers', function (hooks) {
   const layer = () =>
     (history.state as { layer?: boolean } | null)?.layer === true;
 
-  /** Does something while the browser takes an entry away, and waits until it has. */
+  /** Does something while the browser is removing an entry, and waits until it has. */
   async function whileGoingBack(work: () => void) {
     const back = history.back.bind(history);
     history.back = () => {
@@ -80,7 +80,7 @@ module('Acceptance | layers', function (hooks) {
     await waitFor('[data-test-room="#tea"]');
     assert.strictEqual(currentURL(), THERE, 'the latest counts');
     assert.false(layer());
-    // Nothing waits any more.
+    // Nothing is waiting any longer.
     await visit(HERE);
     assert.strictEqual(currentURL(), HERE);
   });

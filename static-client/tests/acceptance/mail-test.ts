@@ -33,7 +33,7 @@ module('Acceptance | mail', function (hooks) {
   hooks.afterEach(() => server.stop());
 
   test('an address is made, changed and deleted', async function (assert) {
-    // Those of other channels are not this one's.
+    // Those of other channels do not belong to this one.
     list('chat.example', { ...ADDRESS, id: 'b', channel: '#other' });
     await choose('mail');
     await waitFor('[data-test-make-mail]');

@@ -37,7 +37,7 @@ module('Acceptance | rows of a room', function (hooks) {
     await waitFor('[data-test-connection-state="online"]');
   }
 
-  /** The storage is there, at once or when the test says so, and without any markers or archives. */
+  /** The storage is connected, at once or when the test says so, without any markers or archives. */
   function knowMarkers(owner: Owner, when = Promise.resolve()) {
     const storage = owner.lookup('service:storage');
     storage.start = async () => {
@@ -53,7 +53,7 @@ module('Acceptance | rows of a room', function (hooks) {
     ];
   }
 
-  /** The page is hidden, or looked at again. */
+  /** The page is hidden, or visible again. */
   async function look(visibility: DocumentVisibilityState) {
     Object.defineProperty(document, 'visibilityState', {
       configurable: true,
@@ -80,7 +80,7 @@ module('Acceptance | rows of a room', function (hooks) {
       ),
     );
     await waitUntil(() => texts().length === 107);
-    // What the storage and the archives tell is shown, and changes nothing any more.
+    // Everything from the storage and the archives is shown, and changes nothing any longer.
     await waitFor('[data-test-beginning]');
     await settled();
     const rows = findAll('[data-row]');
@@ -166,7 +166,7 @@ module('Acceptance | rows of a room', function (hooks) {
   test('what comes under the eyes of the reader was never unread', async function (assert) {
     knowMarkers(this.owner);
     await arrive(['alice', 'bob']);
-    // After the start: from then on it counts what is unread.
+    // After the start: from then on it counts as unread.
     const now = Date.now() + 100_000;
     server.socket.say(said('carol', '#general', 'before', now - 90_000));
     server.socket.say(said('bob', '#general', 'first', now - 60_000));
@@ -193,7 +193,7 @@ module('Acceptance | rows of a room', function (hooks) {
     assert.dom('[data-test-divider]').doesNotExist();
     assert.strictEqual(room().readAt, now, 'and it is read');
 
-    // Whoever reads above is told what is below, and nothing of it is read.
+    // A reader further up is told what is below, and none of it counts as read.
     const timeline = find('[data-test-timeline]')!;
     server.socket.say(
       ...Array.from({ length: 80 }, (_, n) =>
@@ -247,7 +247,7 @@ module('Acceptance | rows of a room', function (hooks) {
     const storage = this.owner.lookup('service:storage');
     storage.storeMarker = (key, at) => {
       written.push([key, at]);
-      // The page is left before the storage has answered.
+      // The page is left before the storage has responded.
       return new Promise(() => {});
     };
     knowMarkers(this.owner);

@@ -48,7 +48,7 @@ module('Acceptance | sidebar', function (hooks) {
       };
     };
     assert.deepEqual(looks(outside), looks(inside));
-    // Only the room that is open has a background.
+    // Only the open room has a background.
     assert.strictEqual(
       getComputedStyle(outside).backgroundColor,
       'rgba(0, 0, 0, 0)',
@@ -77,7 +77,7 @@ module('Acceptance | sidebar', function (hooks) {
     server.socket.say(said2);
     await settled();
     assert.dom('[data-test-room-link="#two"]').doesNotExist();
-    // What is said later means that one is there again.
+    // A later message means that the person is back.
     const later = at(Date.now() + 60_000);
     server.socket.say(
       said('bob', '#two', 'after', 0, { id: 'later', published: later }),

@@ -14,10 +14,10 @@ import { FakeServer } from '../helpers/server';
 /** The cache of remotestorage.js. */
 const CACHE = 'remotestorage';
 
-/** Counts the tests, each of which has a cache of its own: what earlier ones left open blocks none. */
+/** Counts the tests, each of which has a cache of its own, so that none is blocked by what earlier ones left open. */
 let caches = 0;
 
-/** From now on what this page opens or deletes as the cache is one that only the current test has. */
+/** From now on, the cache that this page opens or deletes is one used only by the current test. */
 function ownCache() {
   caches += 1;
   const named = (name: string) => (name === CACHE ? `${name}-${caches}` : name);
@@ -28,19 +28,20 @@ function ownCache() {
     real.deleteDatabase.call(indexedDB, named(name));
 }
 
-/** From now on the cache is that of all tests again. */
+/** From now on the cache is shared by all tests again. */
 function sharedCache() {
   Reflect.deleteProperty(indexedDB, 'open');
   Reflect.deleteProperty(indexedDB, 'deleteDatabase');
 }
 
-/** The longest time until it is deleted, in ms; remotestorage.js itself waits 10 seconds to open another one. */
+/** Maximum time until it is deleted, in ms; remotestorage.js itself waits 10 seconds before opening another one. */
 const SOON = 5000;
 
 /**
- * Deletes the cache as another tab does in which somebody signs out; says whether that has to wait for somebody. Whoever
- * closes it while something is being read or written has closed it at the end of that only, and until then the browser
- * says that it is blocked: so it counts whether it is deleted, which it is not as long as one connection stays open.
+ * Deletes the cache as another tab does when the user signs out; returns whether the deletion is blocked. A
+ * connection that is closed during a read or write closes only at the end of that, and until then the browser reports
+ * the deletion as blocked. So the result is whether it gets deleted, which it does not as long as one connection
+ * stays open.
  */
 function deleteCache(): Promise<'deleted' | 'blocked' | 'late'> {
   return new Promise((resolve, reject) => {
@@ -90,7 +91,7 @@ module('Acceptance | several tabs', function (hooks) {
     await waitUntil(() => currentURL() === '/sign-in');
     assert.dom('[data-test-notice]').hasText('You signed out in another tab.');
     assert.strictEqual(await deleteCache(), 'deleted', 'nor later');
-    // Another key is nothing to sign out for; nor is it twice.
+    // Another key is no reason to sign out; nor is a second event.
     this.owner.lookup('service:session').notice = '';
     window.dispatchEvent(
       new StorageEvent('storage', { key: 'subspace:session', newValue: null }),

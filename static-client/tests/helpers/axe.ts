@@ -1,13 +1,11 @@
-/** What axe-core finds wrong with a page, in both themes. */
+/** Accessibility violations that axe-core finds in a page, in both themes. */
 
 import axe from 'axe-core';
 import { settled } from '@ember/test-helpers';
 
 const THEMES = ['light', 'dark'] as const;
 
-/**
- * Rules about whole pages cannot be asked of what is a part of the page of the tests.
- */
+/** Rules about whole pages do not apply to a part of the test page. */
 const WHOLE_PAGES = [
   'region',
   'landmark-one-main',
@@ -30,7 +28,7 @@ async function violations(): Promise<string[]> {
   );
 }
 
-/** Asserts that what is shown has no violation by day nor by night. */
+/** Asserts that the page has no violations in the light or the dark theme. */
 export async function accessible(assert: Assert, what: string) {
   await settled();
   const { dataset } = document.documentElement;

@@ -1,4 +1,6 @@
-/** A call for acceptance tests: the connector's end of a socket, and people with real connections in the same page. */
+/**
+ * A call for acceptance tests: the connector's end of a socket, and people with real connections in the same page.
+ */
 
 import { click, find, visit, waitFor, waitUntil } from '@ember/test-helpers';
 import { openCamera, openMicrophone } from 'subspace-client/lib/call/devices';
@@ -14,7 +16,7 @@ import { FakeServer } from './server';
 /** How long devices and connections may take, in ms. */
 export const PATIENCE = { timeout: 20_000 };
 
-/** Somebody in the call who is not the page. */
+/** A participant other than the page. */
 interface Other {
   view: PeerView;
   link: PeerLink;
@@ -60,12 +62,12 @@ export class FakeCall implements CallSocket {
     this.closed += 1;
   }
 
-  /** How often the page emitted something. */
+  /** How often the page emitted an event. */
   count(event: string) {
     return this.#emitted.filter((one) => one.event === event).length;
   }
 
-  /** What the page emitted last, of one kind. */
+  /** What the page emitted last for an event. */
   last(event: string) {
     return this.#emitted.filter((one) => one.event === event).at(-1)?.data;
   }
@@ -78,19 +80,19 @@ export class FakeCall implements CallSocket {
     }
   }
 
-  /** The page is in, and finds these people. */
+  /** Admits the page, with these people in the call. */
   async welcome(...names: string[]) {
     const peers = [];
     for (const name of names) peers.push((await this.#other(name)).view);
     this.greet(peers);
   }
 
-  /** The page is in, with these people. */
+  /** Admits the page, with these people. */
   greet(peers: PeerView[], more: { seat?: string; moderator?: boolean } = {}) {
     this.tell('welcome', { peer: ME, peers, ...more });
   }
 
-  /** Somebody comes. */
+  /** Someone joins. */
   async comes(name: string) {
     const { view } = await this.#other(name);
     this.tell('joined', view);
@@ -102,12 +104,15 @@ export class FakeCall implements CallSocket {
     this.tell('left', { peer: name });
   }
 
-  /** Somebody who is there, but whose connection never comes. */
+  /** Someone who is present, but whose connection is never established. */
   silent(name: string): PeerView {
     return { peer: name, name, guest: false, media: {} };
   }
 
-  /** Waits until the page has said this of its devices; what it shows says nothing about that. */
+  /**
+   * Waits until the page has announced this state of its devices; what it shows does not prove
+   * that.
+   */
   async told(media: CallMedia) {
     const last = () =>
       this.#emitted.filter(({ event }) => event === 'media').at(-1)?.data as
@@ -122,12 +127,12 @@ export class FakeCall implements CallSocket {
     );
   }
 
-  /** Waits until the page has said that it leaves. */
+  /** Waits until the page has announced that it leaves. */
   async left() {
     await waitUntil(() => this.#emitted.at(-1)?.event === 'leave', PATIENCE);
   }
 
-  /** What somebody receives of the page. */
+  /** What someone receives from the page. */
   async received(name: string) {
     return this.#others.get(name)!.link.measure();
   }
@@ -163,7 +168,7 @@ export class FakeCall implements CallSocket {
   }
 }
 
-/** What is seen in a video made now: the width of its picture, and whether it changes. */
+/** What a new video element shows: the width of its picture, and whether it changes. */
 export async function seen(stream: MediaStream) {
   const video = document.createElement('video');
   video.muted = true;
@@ -195,13 +200,13 @@ export async function seen(stream: MediaStream) {
   }
 }
 
-/** The page behind the link of a call that bob has started, for alice who is signed in. */
+/** The page behind the link of a call that bob started, for alice, who is signed in. */
 export function setupCalls(hooks: NestedHooks) {
   const calls = {
     server: new FakeServer(),
     call: new FakeCall(),
 
-    /** The page of the call, with the devices there. */
+    /** The call's page, with devices available. */
     lobby: async () => {
       calls.server.signIn();
       await visit('/call/token');
@@ -220,7 +225,7 @@ export function setupCalls(hooks: NestedHooks) {
         PATIENCE,
       ),
 
-    /** How much of somebody's has arrived. */
+    /** How much from someone has arrived. */
     arrived: (name: string, what: 'frames' | 'audio') => {
       const tile = find(`[data-test-call-person="${name}"]`);
       return Number(tile?.getAttribute(`data-test-call-${what}`));

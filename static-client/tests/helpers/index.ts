@@ -13,7 +13,7 @@ import {
 function setupApplicationTest(hooks: NestedHooks, options?: SetupTestOptions) {
   upstreamSetupApplicationTest(hooks, options);
 
-  // The next test opens the same cache: a connection that is opened until then would stay open, unknown to anybody.
+  // The next test opens the same cache: a connection opened until then would stay open, with nobody to close it.
   hooks.afterEach(async function () {
     await this.owner.lookup('service:storage').cacheSettled;
   });
@@ -31,7 +31,7 @@ function setupTest(hooks: NestedHooks, options?: SetupTestOptions) {
   // Additional setup for unit tests can be done here.
 }
 
-/** Chooses something in the menu of the open room. */
+/** Chooses an item in the menu of the open room. */
 async function choose(item: string) {
   await click('[data-test-room-menu]');
   await click(`[data-test-menu="${item}"]`);

@@ -2,7 +2,7 @@
 
 import { waitUntil, findAll } from '@ember/test-helpers';
 
-/** What the messages on the page say. */
+/** The texts of the messages on the page. */
 export function texts(): string[] {
   return findAll('[data-test-message] [data-test-text]').map((element) =>
     element.textContent.trim(),
@@ -14,7 +14,7 @@ export async function shows(text: string) {
   await waitUntil(() => texts().includes(text), { timeoutMessage: text });
 }
 
-/** What a work changes in the page, in nodes. */
+/** What some work changes in the page, in nodes. */
 export async function changes(work: () => Promise<void>) {
   const seen: MutationRecord[] = [];
   const observer = new MutationObserver((records) => seen.push(...records));
@@ -39,7 +39,9 @@ export async function changes(work: () => Promise<void>) {
   return changed.size;
 }
 
-/** How many rows a work puts into the page and takes out of it; one that is moved is both. */
+/**
+ * How many rows some work adds to the page and removes from it; one that is moved counts as both.
+ */
 export async function rowsTouched(work: () => Promise<void>) {
   const seen: MutationRecord[] = [];
   const observer = new MutationObserver((records) => seen.push(...records));

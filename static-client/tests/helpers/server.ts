@@ -1,11 +1,11 @@
-/** A server for acceptance tests: answers fetch, and stands at the other end of the gateway. */
+/** A server for acceptance tests: responds to fetch, and is the gateway's end of the socket. */
 
 import { waitUntil } from '@ember/test-helpers';
 import type { Activity } from 'subspace-client/lib/activities';
 import type { SocketLike } from 'subspace-client/lib/link';
 import { arrival, connection, SERVER } from './chat';
 
-/** How long the page may take to ask or tell something, in ms. */
+/** How long the page may take to send a request or an event, in ms. */
 const PATIENCE = 20_000;
 
 type Ack = (error: Error | null, answer?: unknown) => void;
@@ -14,7 +14,7 @@ type Ack = (error: Error | null, answer?: unknown) => void;
 export class FakeSocket implements SocketLike {
   connected = false;
   auth: Record<string, unknown>;
-  /** The ticket in the URL, if one is there. */
+  /** The ticket in the URL, if there is one. */
   shown: string | undefined;
   sent: { activity: Activity; ack: Ack }[] = [];
   #listeners = new Map<string, ((...args: never[]) => void)[]>();
@@ -54,7 +54,7 @@ export class FakeSocket implements SocketLike {
     this.#emit('connect');
   }
 
-  /** The handshake is answered with a status, as the real client tells it. */
+  /** The handshake is answered with a status, in the form the real client reports it. */
   refuse(status: number) {
     const error = new Error('xhr poll error');
     this.#emit('connect_error', Object.assign(error, { description: status }));
@@ -64,7 +64,7 @@ export class FakeSocket implements SocketLike {
     for (const activity of activities) this.#emit('message', activity);
   }
 
-  /** The connection breaks: what was not answered never will be. */
+  /** The connection breaks: pending requests are never answered. */
   break() {
     this.connected = false;
     for (const { ack } of this.sent.splice(0)) ack(new Error('disconnected'));
@@ -72,8 +72,8 @@ export class FakeSocket implements SocketLike {
   }
 
   /**
-   * The next request of a type, as soon as the page has sent it. What the page shows says nothing about what it has
-   * sent already, so there is no look at the queue without a wait.
+   * The next request of a type, as soon as the page has sent it. What the page shows does not prove what it has sent
+   * already, so the queue cannot be checked without waiting.
    */
   async taken(type: string) {
     let found = this.take(type);
@@ -98,7 +98,7 @@ const SESSION = {
   storage: `${location.origin}/storage/alice`,
 };
 
-/** Answers of the functions, by `METHOD /path`; tests add their own. */
+/** The functions' responses, by `METHOD /path`; tests add their own. */
 export class FakeServer {
   answers: Record<string, { status?: number; body?: unknown }> = {
     'GET /api': {
@@ -159,8 +159,8 @@ export class FakeServer {
         status,
         headers: { 'Content-Type': 'application/json' },
       });
-      // A real body is read in a task of its own, which `settled` does not know of: what is shown after a click would
-      // depend on how busy the machine is.
+      // A real body is read in a separate task, which `settled` does not know about: what is shown after a click
+      // would depend on how busy the machine is.
       response.text = () => Promise.resolve(text ?? '');
       response.json = () =>
         new Promise((resolve) => resolve(JSON.parse(text) as unknown));
@@ -168,7 +168,9 @@ export class FakeServer {
     };
   }
 
-  /** A folder of a storage lists what the answers below it name; one without any is empty. */
+  /**
+   * A storage folder lists the items that the responses below it imply; one without any is empty.
+   */
   #folder(request: string): { status?: number; body?: unknown } | undefined {
     if (!/^GET \/(storage|store)\/.*\/$/.test(request)) return undefined;
     const names = Object.keys(this.answers)
@@ -183,7 +185,7 @@ export class FakeServer {
     };
   }
 
-  /** Waits until the page has asked for this. */
+  /** Waits until the page has sent this request. */
   async asked(request: string) {
     await waitUntil(() => this.#requests.includes(request), {
       timeout: PATIENCE,
@@ -191,14 +193,14 @@ export class FakeServer {
     });
   }
 
-  /** What the page has sent with these requests, in order. */
+  /** The bodies that the page has sent with these requests, in order. */
   told(request: string): unknown[] {
     return this.#bodies
       .filter(([asked]) => asked === request)
       .map(([, body]) => body);
   }
 
-  /** Whether the page has not asked for this so far; that it will not is for what the page shows. */
+  /** Whether the page has not sent this request so far; that it will not is proved by what the page shows. */
   spared(request: string): boolean {
     return !this.#requests.includes(request);
   }

@@ -6,7 +6,7 @@ import {
   troubleWithName,
 } from 'subspace-client/lib/call/names';
 
-/** As `protocol::readable_name` takes and refuses them. */
+/** The names that `protocol::readable_name` accepts and refuses. */
 const GOOD = [
   'Zoë of Mars',
   '🚀 Ünïcode Bot',

@@ -86,7 +86,7 @@ module('Unit | entries', function () {
     assert.deepEqual(ids(before), ['m1', 'l1', 'j1', 'm2', 'm3']);
 
     const after = new World();
-    // The gateway tells again what was said, and the archive has all but the newest.
+    // The gateway replays messages, and the archive has all but the newest.
     const replayed = live.filter(({ type }) => type === 'send');
     after.receive(...arrival(), ...replayed);
     inRoom(after, (room) =>
@@ -149,7 +149,7 @@ module('Unit | entries', function () {
       ]),
     );
     assert.strictEqual(both, 2, 'both have an id');
-    // What is forgotten is no twin any more.
+    // A dropped entry is no longer a twin.
     const forgotten = inRoom(world, (room) => {
       addEntry(room, entry({ ...first, at: 90_000 }));
       trim(room, 0);
@@ -159,7 +159,9 @@ module('Unit | entries', function () {
   });
 
   test('a burst of events without ids costs as much for each as few do', function (assert) {
-    /** How often the entries of a room are read while so many people come and go at once, and the archive tells it. */
+    /**
+     * How often a room's entries are read while this many people join and leave at once, and the archive reports it.
+     */
     const reads = (people: number, named: (n: number) => string) => {
       let count = 0;
       const world = new World();

@@ -11,7 +11,7 @@ import { attendance, entry, event, said, state, World } from '../helpers/chat';
 
 const ONE = 'B[o]\\~';
 const OTHER = 'b{O}|^';
-/** How many names the two are. */
+/** How many names the two count as. */
 const NAMES: [Casemapping, number][] = [
   ['rfc1459', 1],
   ['ascii', 2],

@@ -26,7 +26,7 @@ import { describeScopes } from 'subspace-client/lib/scopes';
 import { describeWhois, duration } from 'subspace-client/lib/whois';
 
 const UNKNOWN = platformOf([], 'unknown');
-/** Channels have no sign. */
+/** Channels without a prefix. */
 const SIGNLESS: PlatformDescriptor = {
   ...UNKNOWN,
   supports: ['channels', 'topics'],

@@ -6,13 +6,13 @@ import { MAX_WAITING } from 'subspace-client/lib/call/signals';
 import type { SignalData } from 'subspace-client/lib/call/types';
 import { PATIENCE, seen } from '../helpers/call';
 
-/** Two who negotiate, and what is between them. */
+/** Two sides that negotiate, and what is between them. */
 class Pair {
   readonly links: Record<string, PeerLink> = {};
   readonly said: { by: string; data: SignalData }[] = [];
   readonly broken: string[] = [];
   readonly tracks: MediaStreamTrack[] = [];
-  /** Whether what is said arrives, now. */
+  /** Whether signals are currently lost. */
   lost = false;
 
   constructor() {
@@ -25,7 +25,7 @@ class Pair {
           send: (data) => {
             this.said.push({ by: name, data });
             if (this.lost) return;
-            // As it comes over a network: later, and not the same objects.
+            // As it arrives over a network: later, and as different objects.
             const text = JSON.stringify(data);
             setTimeout(() => this.links[other]!.receive(JSON.parse(text)), 5);
           },
@@ -51,7 +51,7 @@ class Pair {
     work(this.other);
   }
 
-  /** The descriptions that were said so far. */
+  /** The descriptions sent so far. */
   get descriptions() {
     return this.said.flatMap(({ by, data: { description, round } }) =>
       description ? [`${by} ${description.type} ${round}`] : [],
@@ -98,7 +98,7 @@ module('Unit | the link to somebody in a call', function (hooks) {
 
   hooks.afterEach(() => pair.close());
 
-  /** A camera that goes off and on again is seen by the other side, in a video that is made then. */
+  /** A camera that is switched off and on again is seen by the other side, in a video created then. */
   async function seesWhoIsBack(assert: Assert) {
     for (const [link, other] of [
       [pair.owner, pair.other],
@@ -129,11 +129,11 @@ module('Unit | the link to somebody in a call', function (hooks) {
     pair.owner.restart();
     await pair.waits([...FIRST, 'owner offer 2']);
     pair.lost = false;
-    // The way over the connector is there again.
+    // The path over the connector is back.
     pair.both((link) => link.restart());
     await pair.waits([...FIRST, '2', '2', 'other answer 2']);
     await seesWhoIsBack(assert);
-    // An offer that is said again although it came is answered again, and that changes nothing.
+    // An offer that is sent again although it arrived is answered again, and that changes nothing.
     pair.owner.restart();
     await waitUntil(
       () => pair.descriptions.includes('owner offer 3'),
@@ -160,12 +160,12 @@ module('Unit | the link to somebody in a call', function (hooks) {
     )!;
     pair.owner.receive(data);
     pair.owner.receive({ ...data, round: 7 });
-    // Nor does an offer of whoever does not own the negotiation.
+    // Nor does an offer from the side that does not own the negotiation.
     pair.owner.receive({
       description: { type: 'offer', sdp: data.description!.sdp! },
       round: 8,
     });
-    // Nor one that was overtaken.
+    // Nor an outdated one.
     const first = pair.said.find(
       ({ data: { description } }) => description?.type === 'offer',
     )!;
@@ -190,7 +190,7 @@ module('Unit | the link to somebody in a call', function (hooks) {
       () => pair.descriptions.includes('other answer 2'),
       PATIENCE,
     );
-    // That one was overtaken.
+    // This one is outdated.
     pair.owner.receive({ restart: true, round: 1 });
     await seesWhoIsBack(assert);
     assert.strictEqual(pair.descriptions.length, 4, pair.descriptions.join());
@@ -206,7 +206,7 @@ module('Unit | the link to somebody in a call', function (hooks) {
     lonely.other.receive(way);
     await waitUntil(() => lonely.broken.length > 0);
     assert.strictEqual(lonely.other.state, 'closed');
-    // Who is out is not heard any more, and says nothing.
+    // A participant who is out is ignored, and sends nothing.
     const said = lonely.said.length;
     lonely.other.receive(way);
     lonely.other.restart();
@@ -221,7 +221,7 @@ module('Unit | the link to somebody in a call', function (hooks) {
     pair.other.receive({ description: { type: 'offer', sdp }, round: 2 });
     assert.strictEqual(pair.other.state, 'closed');
     assert.deepEqual(pair.broken, [
-      'other: more sound or pictures were asked for than a call has',
+      'other: they requested more audio or video than a call has',
     ]);
   });
 });

@@ -388,7 +388,7 @@ module('Unit | activities', function () {
     assert.deepEqual(world.members('#[x]\\~'), ['alice', 'B[o]b']);
     assert.true(world.room('#[x]\\~').members.has('b[o]b'));
 
-    // Two that were opened under different names become one.
+    // Two rooms that were opened under different names become one.
     const two = new World([connection({ channels: ['#[y]'] })]);
     two.change((draft) => {
       draft.network('net')!.casemapping = 'ascii';

@@ -31,7 +31,7 @@ function atEnd(keeper: RowKeeper, entries: readonly Entry[]) {
 
 const keys = (blocks: readonly Block[]) =>
   blocks.flatMap(({ rows }) => rows.map(({ key }) => key));
-/** In which block each row is. */
+/** The block of each row. */
 const homes = (blocks: readonly Block[]) =>
   new Map(
     blocks.flatMap((block) => block.rows.map(({ key }) => [key, block.key])),
@@ -81,7 +81,7 @@ module('Unit | row keeper', function () {
     const before = atEnd(keeper, lines(0, 3 * BLOCK));
     const after = atEnd(keeper, lines(0, 3 * BLOCK));
     assert.strictEqual(after.length, before.length);
-    // The entries are others that say the same: rows are made anew, but stay where they are.
+    // The entries are new objects with the same content: rows are rebuilt, but stay where they are.
     assert.deepEqual([...homes(after)], [...homes(before)]);
     const entries = lines(0, 3 * BLOCK - 5);
     const one = atEnd(keeper, entries);

@@ -21,7 +21,7 @@ const candidates = (n: number, candidate = 'candidate:1') => ({
 });
 
 module('Unit | signals of a call', function () {
-  /** Whether somebody who sends this first is heard. */
+  /** Whether a participant who sends this first is accepted. */
   const heard = (data: unknown) => {
     try {
       new Inspector(0).read(data, 0);
@@ -101,7 +101,7 @@ module('Unit | signals of a call', function () {
     assert.false(heard(answer(VIDEO + VIDEO)));
     assert.false(heard(answer(AUDIO + AUDIO)));
     assert.false(heard(answer(VIDEO.repeat(24))));
-    // Browsers take these ends of lines, too.
+    // Browsers accept these line ends, too.
     assert.false(heard(answer('v=0\nm=video 1 X 1\nm=video 2 X 1\n')));
     assert.false(heard(answer('v=0\rm=video 1 X 1\rm=video 2 X 1\r')));
     // Several sizes of one picture are as many encoders.
@@ -121,7 +121,7 @@ module('Unit | signals of a call', function () {
 
     inspector = new Inspector(0);
     for (let second = 0; second < 600; second++) {
-      // What may go on for ever does.
+      // A rate that may be sustained is accepted indefinitely.
       inspector.read(large, second * 1000);
     }
     for (let n = 0; n < 2 * SIGNALS.most; n++) {
@@ -132,7 +132,7 @@ module('Unit | signals of a call', function () {
         inspector.read({}, 700_000 + (n * 500) / SIGNALS.perSecond);
       }
     }, Breach);
-    // A clock that goes back gives nothing.
+    // A clock that goes backwards adds nothing.
     assert.throws(() => inspector.read({}, 0), Breach);
   });
 

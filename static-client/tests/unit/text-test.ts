@@ -19,7 +19,7 @@ const isChannel = (name: string) => conversations.isChannel(name, IRC);
 const isPartOfChannel = (name: string) =>
   conversations.isPartOfChannel(name, IRC);
 
-/** How often a work looks at a text. */
+/** How often some work examines a text. */
 function countLooks(
   text: string,
   work: (characters: ArrayLike<string>) => unknown,
@@ -97,7 +97,7 @@ module('Unit | colours', function () {
   });
 
   test('hues are those of XEP-0392', function (assert) {
-    // Test vectors of XEP-0392, section 13.2; here names are folded to small letters first.
+    // Test vectors of XEP-0392, section 13.2; here names are first converted to lower case.
     assert.strictEqual(nickHue('juliet@capulet.lit').toFixed(3), '209.410');
     assert.strictEqual(nickHue('😺').toFixed(3), '331.199');
     assert.strictEqual(nickHue('council').toFixed(3), '359.995');
@@ -105,7 +105,7 @@ module('Unit | colours', function () {
   });
 
   test('every hue can be read in both themes', function (assert) {
-    /** By day and by night. */
+    /** In the light and the dark theme. */
     const values = (name: string): [string, string] => {
       const value = `--${name}: light-dark\\((.+), ([^,]+)\\);`;
       const [, light, dark] = new RegExp(value).exec(tokens) ?? [];
@@ -194,7 +194,10 @@ module('Unit | formatting', function () {
   });
 });
 
-/** A message as it looks: what styles it in round brackets, what is styled in square ones behind its letters. */
+/**
+ * A message as it looks: styling markers in round brackets, styled text in square ones after the letters of its
+ * styles.
+ */
 function looks(text: string): string {
   return tokenize(text, '', 'ascii')
     .map((token) => {
@@ -314,7 +317,7 @@ module('Unit | links', function () {
   });
 
   test('an address ends where taking one off after the other ends', function (assert) {
-    /** Takes off punctuation, or one bracket, until nothing comes off any more. */
+    /** Removes punctuation, or one bracket, until nothing more is removed. */
     const taken = (address: string): number => {
       const rest = address.replace(/[.,:;!?'"*_~]+$/, '');
       const last = rest.at(-1) ?? '';
@@ -353,7 +356,7 @@ module('Unit | links', function () {
       const ratio = twice! / once!;
       assert.true(ratio < 2.1, `${shape(5)}: ${ratio.toFixed(2)}`);
     }
-    // Quadratic, this would be minutes; whoever measures exactly measures the machine.
+    // Quadratic behaviour would take minutes; a more precise measurement would measure the machine.
     const long = shapes.map((shape) => `http://x/${shape(50_000)}`).join(' ');
     const began = performance.now();
     assert.strictEqual(

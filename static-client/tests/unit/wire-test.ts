@@ -184,7 +184,7 @@ module('Unit | link', function (hooks) {
       ],
     );
     assert.notOk(statuses.some((status) => status.startsWith('offline')));
-    // What the first one still says is ignored.
+    // Late events of the first one are ignored.
     first!.break();
     first!.refuse(429);
     second.open();
@@ -210,7 +210,7 @@ module('Unit | link', function (hooks) {
   });
 
   test('the socket of the gateway tells the status of a refused handshake', async function (assert) {
-    // The server of the tests has no gateway.
+    // The test server has no gateway.
     const socket = openSocket(location.origin, { ticket: 't' }, 'a ticket');
     const error = await new Promise<{ description?: unknown }>((resolve) =>
       socket.on('connect_error', resolve),

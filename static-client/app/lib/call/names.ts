@@ -79,7 +79,7 @@ function tidy(name: string): string {
 /** The problem with a name that someone wants to use, or undefined. */
 export function troubleWithName(name: string): string {
   const trimmed = tidy(name);
-  if (isEmpty(trimmed)) return 'Enter a name that can be seen.';
+  if (isEmpty(trimmed)) return 'Enter a visible name.';
   if ([...trimmed].length > MAX_NAME) {
     return `Use at most ${MAX_NAME} characters.`;
   }

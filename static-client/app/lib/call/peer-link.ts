@@ -258,7 +258,7 @@ export class PeerLink {
     for (const candidate of candidates) {
       if (this.#connection.remoteDescription) await this.#add(candidate);
       else if (this.#waiting.push(candidate) > MAX_WAITING) {
-        throw new Breach('ways to them were named, and nothing else');
+        throw new Breach('they sent network addresses and nothing else');
       }
     }
   }

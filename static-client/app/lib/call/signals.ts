@@ -72,7 +72,7 @@ export class Inspector {
     const size = JSON.stringify(data ?? null).length;
     if (size > MAX_SIGNAL) throw new Breach('a signal was too large');
     if (!this.#signals.spend(1, now) || !this.#characters.spend(size, now)) {
-      throw new Breach('too many signals came');
+      throw new Breach('they sent too many signals');
     }
     const { description, candidates, round, restart } = record(data);
     const read: SignalData = {};
@@ -80,14 +80,14 @@ export class Inspector {
       read.description = session(description);
       this.#candidates = 0;
       if (read.description.type === 'offer' && !this.#offers.spend(1, now)) {
-        throw new Breach('too many offers came');
+        throw new Breach('they sent too many connection offers');
       }
     }
     if (candidates !== undefined) {
       read.candidates = ways(candidates);
       this.#candidates += read.candidates.length;
       if (this.#candidates > MAX_CANDIDATES_IN_ALL) {
-        throw new Breach('too many ways to them were named');
+        throw new Breach('they sent too many network addresses');
       }
     }
     if (round !== undefined) {
@@ -99,7 +99,7 @@ export class Inspector {
   }
 }
 
-const NONSENSE = 'something came that is no signal';
+const NONSENSE = 'they sent an invalid signal';
 
 function record(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -127,7 +127,7 @@ function session(value: unknown): RTCSessionDescriptionInit {
     of('audio') > 1 ||
     of('video') > 1
   ) {
-    throw new Breach('more sound or pictures were asked for than a call has');
+    throw new Breach('they requested more audio or video than a call has');
   }
   return { type, sdp };
 }
@@ -135,7 +135,7 @@ function session(value: unknown): RTCSessionDescriptionInit {
 function ways(value: unknown): RTCIceCandidateInit[] {
   if (!Array.isArray(value)) throw new Breach(NONSENSE);
   if (value.length > MAX_CANDIDATES) {
-    throw new Breach('too many ways to them were named');
+    throw new Breach('they sent too many network addresses');
   }
   return value.map((one) => {
     const { candidate, sdpMid, sdpMLineIndex, usernameFragment } = record(one);
