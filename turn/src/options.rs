@@ -40,19 +40,19 @@ options::options! {
         deny_peers: List<Network>, or "none", "NETWORKS", "networks like 10.0.0.0/8";
         /// Concurrent allocations.
         max_allocations: usize = "4000", "COUNT", "a number";
-        /// Concurrent allocations of one user.
+        /// Concurrent allocations per user.
         max_user_allocations: usize = "50", "COUNT", "a number";
-        /// The longest lifetime of an allocation between two refreshes.
+        /// Maximum lifetime of an allocation between two refreshes.
         max_lifetime: u64 = "3600", "SECONDS", "a number of seconds";
-        /// Bytes per second of one allocation in each direction; 0 means no limit.
+        /// Bytes per second per allocation in each direction; 0 means no limit.
         max_rate: u64 = "2000000", "BYTES", "a number of bytes";
         /// Responses per second to an address without credentials; 0 means no limit.
         max_unauthorized: u32 = "100", "COUNT", "a number";
         /// Concurrent TCP and TLS connections.
         max_connections: usize = "4000", "COUNT", "a number";
-        /// Concurrent TCP and TLS connections of one address.
+        /// Concurrent TCP and TLS connections per address.
         max_address_connections: usize = "200", "COUNT", "a number";
-        /// Threads; 0 means one for each processor.
+        /// Threads; 0 means one per processor.
         threads: usize = "0", "COUNT", "a number";
     }
 }
@@ -63,7 +63,7 @@ options::options! {
     pub struct ProgramOptions {
         /// Address of `/metrics` and `/healthz` on loopback, or `off`.
         turn_metrics: Listen = "127.0.0.1:9641", "ADDR", "an address like 127.0.0.1:9641, or off";
-        /// For how long calls may go on after SIGTERM.
+        /// How long calls may continue after SIGTERM.
         turn_drain_seconds: u64 = "300", "SECONDS", "a number of seconds";
     }
     with {

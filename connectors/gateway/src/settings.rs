@@ -14,7 +14,7 @@ options::options! {
     pub struct GatewayOptions {
         /// Listen address, for browsers.
         listen: SocketAddr = "127.0.0.1:6701", "ADDR", "an address like 127.0.0.1:6701";
-        /// Origin at which browsers reach this connector; with it the connector registers itself at the functions.
+        /// Origin at which browsers reach this connector; if set, the connector registers itself with the functions.
         public_url: Option<String>, "URL", "an origin like https://irc.example.org";
         /// Folder that keeps events until the functions have them.
         spool: PathBuf, "DIR", "a folder";

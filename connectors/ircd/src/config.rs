@@ -143,23 +143,23 @@ options::options! {
     /// All limits of the server.
     #[derive(Clone, Debug, Eq, PartialEq)]
     pub struct Limits {
-        /// Clients at a time.
+        /// Concurrent clients.
         clients: usize = "10000", "COUNT", "a number";
-        /// Clients at a time from one address that is neither loopback nor trusted.
+        /// Concurrent clients per address that is neither loopback nor trusted.
         clients_per_address: usize = "50", "COUNT", "a number";
         /// Wrong passwords and malformed AUTHENTICATE from one such address in ten minutes.
         failures_per_address: u32 = "20", "COUNT", "a number";
-        /// Sessions of one user at a time.
+        /// Concurrent sessions per user.
         sessions: usize = "16", "COUNT", "a number";
-        /// Channels at a time.
+        /// Channels.
         channels: usize = "2000", "COUNT", "a number";
-        /// Channels one user may be in.
+        /// Channels per user.
         channels_per_user: usize = "200", "COUNT", "a number";
-        /// Users in one channel.
+        /// Users per channel.
         members: usize = "5000", "COUNT", "a number";
         /// Entries in a channel's list of bans.
         bans: usize = "100", "COUNT", "a number";
-        /// Nicknames one client may monitor.
+        /// Nicknames monitored per client.
         monitor: usize = "100", "COUNT", "a number";
         /// Bytes of a nickname; account names take up to 31.
         nick: usize = "31", "BYTES", "a number of bytes";
@@ -177,15 +177,15 @@ options::options! {
         sendq: usize = "8388608", "BYTES", "a number of bytes";
         /// Bytes queued for all clients before those that read least are disconnected.
         sendq_in_all: usize = "268435456", "BYTES", "a number of bytes";
-        /// Milliseconds that a client has to register.
+        /// Milliseconds within which a client must register.
         registration_ms: u64 = "30000", "MILLISECONDS", "a number of milliseconds";
         /// Milliseconds of silence after which a client is sent a PING.
         ping_ms: u64 = "120000", "MILLISECONDS", "a number of milliseconds";
-        /// Milliseconds that the client has to answer the PING.
+        /// Milliseconds within which the client must answer the PING.
         pong_ms: u64 = "60000", "MILLISECONDS", "a number of milliseconds";
-        /// Messages in the answer to one CHATHISTORY command.
+        /// Messages per CHATHISTORY response.
         history_answer: usize = "1000", "COUNT", "a number";
-        /// Lines of one conversation that a client without draft/chathistory is shown when it comes back.
+        /// Lines per conversation that a returning client without draft/chathistory is shown.
         replay_lines: usize = "500", "COUNT", "a number";
         /// The same for all conversations together.
         replay_lines_in_all: usize = "4000", "COUNT", "a number";
@@ -193,9 +193,9 @@ options::options! {
         replay_days: i64 = "30", "DAYS", "a number of days";
         /// Messages kept for each channel and each pair of accounts.
         history_per_target: usize = "100000", "COUNT", "a number";
-        /// Bytes of log that are kept altogether.
+        /// Total bytes of the log that are kept.
         history_bytes: u64 = "536870912", "BYTES", "a number of bytes";
-        /// Bytes of one file of the log.
+        /// Bytes per log file.
         segment_bytes: u64 = "8388608", "BYTES", "a number of bytes";
     }
 }

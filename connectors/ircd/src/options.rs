@@ -51,7 +51,7 @@ options::options! {
     pub struct ProgramOptions {
         /// Folder of the log and the channels; one server each.
         ircd_data: PathBuf = "ircd", "DIR", "a folder";
-        /// What people call the network, one word.
+        /// Display name of the network, one word.
         ircd_network: String = "Subspace", "NAME", "a word";
         /// Channels that exist from the first start: names, or a list of tables with `name` and `topic`.
         ircd_channels: Channels = r##"[{"name":"#general","topic":"Welcome! Everybody is here."}]"##,

@@ -8,7 +8,7 @@ options::options! {
     pub struct ConnectorOptions {
         /// Origin of the functions.
         functions_url: Option<String>, "URL", "an origin like https://chat.example.org";
-        /// This connector's id, as the functions know it.
+        /// This connector's id, as known to the functions.
         connector_id: Option<String>, or "what it is: irc, ircd or smtp", "ID", "a word";
         /// The key shared with the functions, hexadecimal digits (`openssl rand -hex 32` makes some).
         connector_key: Option<Secret>, "HEX", "hexadecimal digits";

@@ -14,18 +14,18 @@ options::options! {
     /// Options of the connector. Their keys begin with `mail_` everywhere.
     #[derive(Clone, Debug)]
     pub struct Options {
-        /// Address that mail is taken on, or `off`.
+        /// Listen address for mail, or `off`.
         listen: Listen = "127.0.0.1:2525", "ADDR", "an address like 127.0.0.1:2525, or off";
-        /// Domain that channels have addresses in, as the functions know it; required by the program alone.
+        /// Domain of the channels' addresses, as known to the functions; required by the standalone program.
         domain: Option<DomainName>, or "the origin's host if it is a domain name, else mail.localhost",
             "NAME", "a domain name like example.org";
-        /// Name by which the server greets.
+        /// Name in the server's greeting.
         host: Option<DomainName>, or "the mail domain", "NAME", "a domain name like example.org";
         /// PEM file with the certificate for STARTTLS, its chain included.
         certificate: Option<PathBuf>, "FILE", "a PEM file";
         /// PEM file with the certificate's private key.
         key: Option<PathBuf>, "FILE", "a PEM file";
-        /// Whether SPF, DKIM and DMARC are checked; without, every mail is shown as unverified.
+        /// Whether SPF, DKIM and DMARC are checked; if not, every mail is shown as unverified.
         checks: bool = "on", "BOOL", "on or off";
         /// DNS server, address and port.
         dns: Option<SocketAddr>, or "those of the system", "ADDR", "an address like 127.0.0.1:53";
@@ -35,11 +35,11 @@ options::options! {
         /// How the connection to the smarthost is protected: `starttls`, `implicit` (TLS from the first byte), or `off`, only
         /// for a server on the same machine and without a password.
         out_tls: Option<String>, or "starttls; implicit on port 465", "HOW", "starttls, implicit or off";
-        /// User at the smarthost.
+        /// User name at the smarthost.
         out_user: Option<String>, "NAME", "a name";
         /// Password at the smarthost.
         out_password: Option<Secret>, "TEXT", "a password";
-        /// PEM file with a certificate that is trusted for the smarthost, besides those of the system.
+        /// PEM file with a certificate that is trusted for the smarthost, in addition to the system's.
         out_ca: Option<PathBuf>, "FILE", "a PEM file";
         /// Port of other mail servers for `direct`.
         out_port: Option<u16>, or "25", "PORT", "a port";
@@ -62,7 +62,7 @@ options::options! {
     /// Options of the program `subspace-smtp-connector`.
     #[derive(Clone, Debug)]
     pub struct ProgramOptions {
-        /// Folder in which mail waits.
+        /// Folder of the mail queues.
         spool: PathBuf, "DIR", "a folder";
         /// Address on which `/metrics` and `/healthz` are served, without a password.
         metrics: Option<SocketAddr>, or "not served", "ADDR", "an address like 127.0.0.1:9642";
