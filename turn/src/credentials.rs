@@ -93,8 +93,7 @@ impl<'a> Username<'a> {
         group(self.name)
     }
 
-    /// Parses `expiry:name`, with the expiry in seconds since 1970; without a colon the name is
-    /// empty.
+    /// Parses `expiry:name`, with the expiry in seconds since 1970; without a colon the name is empty.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let (expiry, name) = text.split_once(':').unwrap_or((text, ""));

@@ -77,8 +77,7 @@ impl PeerPolicy {
         }
     }
 
-    /// Sets the server's own addresses: nothing there may be reached except other relayed
-    /// addresses.
+    /// Sets the server's own addresses: nothing there may be reached except other relayed addresses.
     #[must_use]
     pub fn with_own(
         mut self,

@@ -5,8 +5,7 @@ mod common;
 
 use common::{LIMIT, Peer, SECRET, Server, uclient, username};
 
-/// Two clients exchange data with each other, and one with an external peer, in each mode; nothing
-/// may be lost.
+/// Two clients exchange data with each other, and one with an external peer, in each mode; nothing may be lost.
 const LOAD: [&str; 8] = ["-n", "20", "-m", "4", "-l", "170", "-z", "10"];
 
 fn conforms(server: &Server, flags: &[&str]) {

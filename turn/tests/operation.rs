@@ -259,8 +259,7 @@ fn what_the_system_drops_or_refuses_is_counted() {
     }
     server.halt(false);
     server.wait_for("overflowed_total", |count| count > 0);
-    // What was dropped and what was read add up to everything: nothing is lost without being
-    // counted.
+    // What was dropped and what was read add up to everything: nothing is lost without being counted.
     let begun = std::time::Instant::now();
     while server.metric("overflowed_total") + server.metric("malformed_total") < 32 << 10 {
         assert!(begun.elapsed() < LIMIT, "some are neither read nor counted");

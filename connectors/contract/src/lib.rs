@@ -53,8 +53,7 @@ pub trait Ground: Send + Sync {
     fn credentials(&self, name: &str) -> (String, Value);
 }
 
-/// Creates a test for each story; takes an expression that creates a [`Ground`] in an async
-/// context.
+/// Creates a test for each story; takes an expression that creates a [`Ground`] in an async context.
 #[macro_export]
 macro_rules! contract {
     ($ground:expr) => {

@@ -134,8 +134,7 @@ impl Polling {
         true
     }
 
-    /// Returns the next packet other than pings, or `None` once the namespace or the session has
-    /// ended.
+    /// Returns the next packet other than pings, or `None` once the namespace or the session has ended.
     pub async fn packet(&mut self) -> Option<String> {
         let next = tokio::time::timeout(TIME_LIMIT, self.next_packet()).await;
         next.expect("something comes in time")

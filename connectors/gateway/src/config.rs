@@ -18,8 +18,8 @@ pub struct GatewayConfig {
     pub spool: PathBuf,
     /// Origins whose pages may use the gateway; empty means any.
     pub origins: Vec<String>,
-    /// Take a client's address from the last entry of `x-forwarded-for`: set this only behind a
-    /// reverse proxy that appends to that header.
+    /// Take a client's address from the last entry of `x-forwarded-for`: set this only behind a reverse proxy that
+    /// appends to that header.
     pub behind_proxy: bool,
     /// Limits.
     pub limits: Limits,

@@ -82,8 +82,7 @@ pub struct SayTask {
     pub say: protocol::Say,
     /// Parts known to have been sent, see [`TaskOutcome::Part`].
     pub said: Vec<usize>,
-    /// When it was started earlier, if it was; then parts not known to have been sent may have been
-    /// sent anyway.
+    /// When it was started earlier, if it was; then parts not known to have been sent may have been sent anyway.
     pub begun: Option<Timestamp>,
 }
 
@@ -182,8 +181,8 @@ pub trait Platform: Send + Sync + 'static {
     /// The activity types it understands, for `schemas`.
     fn types(&self) -> &'static [&'static str];
 
-    /// Creates a connection record from the `object` of the `credentials` that a client sent for
-    /// `actor` (`nick@server`).
+    /// Creates a connection record from the `object` of the `credentials` that a client sent for `actor`
+    /// (`nick@server`).
     ///
     /// # Errors
     /// One sentence saying which part of the credentials is invalid.

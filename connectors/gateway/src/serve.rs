@@ -1,5 +1,4 @@
-//! A server for a gateway that runs as a program of its own, for instance in a connector's
-//! container.
+//! A server for a gateway that runs as a program of its own, for instance in a connector's container.
 
 use std::future::Future;
 use std::io;

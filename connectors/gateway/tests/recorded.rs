@@ -1,5 +1,4 @@
-//! What was acknowledged before the process ended counts afterwards, however soon a client
-//! connects.
+//! What was acknowledged before the process ended counts afterwards, however soon a client connects.
 
 #![allow(
     clippy::unwrap_used,

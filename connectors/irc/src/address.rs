@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-/// Which addresses users may have the connector connect to. Users choose host and port, so without
-/// a policy they could reach services that only the connector's own network should reach.
+/// Which addresses users may have the connector connect to. Users choose host and port, so without a policy they
+/// could reach services that only the connector's own network should reach.
 #[derive(Clone, Debug, Default)]
 pub enum AddressPolicy {
     /// All addresses; suitable where every account holder is trusted.

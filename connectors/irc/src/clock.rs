@@ -1,5 +1,4 @@
-//! The time and random numbers, which are passed to a session because it must not obtain them
-//! itself.
+//! The time and random numbers, which are passed to a session because it must not obtain them itself.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -34,8 +34,7 @@ pub enum Refusal {
 /// What [`Accounts::authenticate`] returns.
 pub type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Proof, Refusal>> + Send + 'a>>;
 
-/// What the other methods of [`Accounts`] return; the error is one sentence saying why there is no
-/// answer.
+/// What the other methods of [`Accounts`] return; the error is one sentence saying why there is no answer.
 pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
 /// Knows accounts and checks their passwords.

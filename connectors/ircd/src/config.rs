@@ -221,8 +221,7 @@ impl Limits {
         self
     }
 
-    /// Connections above the limit that may be in a TLS handshake or in the process of being
-    /// refused.
+    /// Connections above the limit that may be in a TLS handshake or in the process of being refused.
     pub(crate) fn spare(&self) -> usize {
         self.clients.div_ceil(4).min(SPARE)
     }

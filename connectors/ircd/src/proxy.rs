@@ -12,8 +12,7 @@ const MAX_TEXT: usize = 107;
 /// Maximum length of a version 2 header that is accepted: addresses, and information about TLS.
 pub(crate) const MAX_HEADER: usize = 4096;
 
-/// The type of the TLS information about client and proxy, and the bit that says TLS was used
-/// (section 2.2.6).
+/// The type of the TLS information about client and proxy, and the bit that says TLS was used (section 2.2.6).
 const TLS: u8 = 0x20;
 const TLS_SPOKEN: u8 = 0x01;
 

@@ -97,8 +97,8 @@ impl Stored {
     }
 }
 
-/// Returns the key of a conversation between two identities, in alphabetical order: an account's
-/// name, or `~nick` for a guest. Channels begin with `#`, so the keys cannot collide.
+/// Returns the key of a conversation between two identities, in alphabetical order: an account's name, or `~nick` for
+/// a guest. Channels begin with `#`, so the keys cannot collide.
 #[must_use]
 pub fn conversation(one: &str, other: &str) -> String {
     let (first, second) = if one <= other {
@@ -184,8 +184,7 @@ pub struct ChannelRecord {
     /// Accounts that have a voice whenever they are present (+v).
     #[serde(default)]
     pub voices: BTreeSet<AccountName>,
-    /// Accounts that joined and did not leave: they can rejoin without an invitation or key,
-    /// regardless of the limit.
+    /// Accounts that joined and did not leave: they can rejoin without an invitation or key, regardless of the limit.
     #[serde(default)]
     pub members: BTreeSet<AccountName>,
     /// Remains without members and operators: set for configured channels.

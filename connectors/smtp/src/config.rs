@@ -99,8 +99,7 @@ pub struct Limits {
     pub size: usize,
     /// Recipients per mail; RFC 5321 section 4.5.3.1.8 requires at least 100.
     pub recipients: usize,
-    /// Maximum length of a command including CRLF, in bytes. RFC 5321 requires 512, extensions add
-    /// to it.
+    /// Maximum length of a command including CRLF, in bytes. RFC 5321 requires 512, extensions add to it.
     pub command_line: usize,
     /// Commands per connection.
     pub commands: u32,

@@ -57,8 +57,8 @@ pub(crate) fn has_message_id(bytes: &[u8]) -> bool {
     count(bytes, "message-id") > 0
 }
 
-/// Adds the fields for the arrival (RFC 5321 section 4.4) and removes those that claim to be ours
-/// (RFC 8601 section 5).
+/// Adds the fields for the arrival (RFC 5321 section 4.4) and removes those that claim to be ours (RFC 8601 section
+/// 5).
 pub(crate) fn stamp(
     mail: &Mail,
     peer: IpAddr,

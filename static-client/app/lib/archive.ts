@@ -1,7 +1,4 @@
-/**
- * Chat archives in remoteStorage, format `chat-messages`: paths, and conversion of documents to
- * entries.
- */
+/** Chat archives in remoteStorage, format `chat-messages`: paths, and conversion of documents to entries. */
 
 import { same } from './casemapping.ts';
 import type { Entry, EntryKind, Network, RoomKind } from './chat/types.ts';

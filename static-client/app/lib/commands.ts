@@ -5,10 +5,7 @@ import { channelTyped, isChannel } from './conversations.ts';
 import { keyword } from './lower.ts';
 import type { Conversations, Feature } from './protocol.ts';
 
-/**
- * The actions available to commands, implemented by `ActionsService`; buttons and keys use the same
- * ones.
- */
+/** The actions available to commands, implemented by `ActionsService`; buttons and keys use the same ones. */
 export interface CommandActions {
   say(room: Room, kind: 'message' | 'action', text: string): void;
   /**

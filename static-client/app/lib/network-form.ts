@@ -76,9 +76,7 @@ export function readNetworkForm(
   return read;
 }
 
-/**
- * The problem with a text, in one sentence; anything not detected here is reported by the server.
- */
+/** The problem with a text, in one sentence; anything not detected here is reported by the server. */
 function whatIsWrong(field: ConnectionField, text: string): string | undefined {
   switch (field.kind) {
     case 'host':

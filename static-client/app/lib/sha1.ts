@@ -1,7 +1,4 @@
-/**
- * SHA-1 (RFC 3174), synchronous, because WebCrypto would respond too late for a colour. Not for
- * secrets.
- */
+/** SHA-1 (RFC 3174), synchronous, because WebCrypto would respond too late for a colour. Not for secrets. */
 
 const rotate = (x: number, n: number) => (x << n) | (x >>> (32 - n));
 

@@ -24,8 +24,8 @@ const BOTTOM_SLACK = 48;
 const MORE_SLACK = 400;
 
 /**
- * Keeps what is being read in place: at the end, new messages push it up; anywhere else the first
- * visible row stays where it is, whatever is added before or after it.
+ * Keeps what is being read in place: at the end, new messages push it up; anywhere else the first visible row stays
+ * where it is, whatever is added before or after it.
  */
 export default class TimelineScroll extends Modifier<Signature> {
   #element: HTMLElement | undefined;
@@ -93,9 +93,7 @@ export default class TimelineScroll extends Modifier<Signature> {
     this.#askSoon();
   }
 
-  /**
-   * Requests more outside of rendering, as the result changes what is rendered, and once per frame.
-   */
+  /** Requests more outside of rendering, as the result changes what is rendered, and once per frame. */
   #askSoon() {
     this.#asking ??= requestAnimationFrame(() => {
       this.#asking = undefined;

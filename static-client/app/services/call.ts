@@ -12,9 +12,7 @@ import type { CallAbout, CallAdmission } from '../lib/protocol.ts';
 import type ActionsService from './actions.ts';
 import type SessionService from './session.ts';
 
-/**
- * Interval between measurements of the connections, in ms; measuring costs work for all of them.
- */
+/** Interval between measurements of the connections, in ms; measuring costs work for all of them. */
 const MEASURE = 1000;
 /** The fraction of their lifetime after which relay credentials are renewed, and the delay before a retry, in ms. */
 const RENEW_AFTER = 0.8;

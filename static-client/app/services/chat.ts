@@ -320,10 +320,7 @@ export default class ChatService extends Service {
     return this.openRoom(networkId, SERVER_ROOM);
   }
 
-  /**
-   * Sets how far rooms are read; never moves back. Without a time, unknown rooms count from
-   * `start`.
-   */
+  /** Sets how far rooms are read; never moves back. Without a time, unknown rooms count from `start`. */
   applyMarkers(markers: ReadonlyMap<string, number>, start?: number) {
     this.update((draft) => {
       for (const known of draft.rooms.values()) {

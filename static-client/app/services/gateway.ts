@@ -28,10 +28,7 @@ const FIRST_LOOKBACK = 24 * 3600_000;
 const OVERLAP = 60_000;
 /** Missed messages arrive within this time after a `connect`, in ms; after that, unconfirmed ones count as failed. */
 const REPLAY_PATIENCE = 5000;
-/**
- * How long a response of `/api/tickets` is shared by several connectors that connect together, in
- * ms.
- */
+/** How long a response of `/api/tickets` is shared by several connectors that connect together, in ms. */
 const TICKETS_SHARED = 1000;
 
 export const openSocket: OpenSocket = (url, auth, shown) =>

@@ -31,10 +31,7 @@ const NEW: RoomHistory = {
   cursors: {},
   started: false,
 };
-/**
- * A request for older messages reads days until it has this many messages, or has read this many
- * days.
- */
+/** A request for older messages reads days until it has this many messages, or has read this many days. */
 const ENOUGH_MESSAGES = 40;
 const ENOUGH_DAYS = 7;
 /** Maximum number of days read again after a break. */

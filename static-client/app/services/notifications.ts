@@ -16,10 +16,7 @@ export default class NotificationsService extends Service {
     return 'Notification' in globalThis;
   }
 
-  /**
-   * Requests permission; called only from the settings. Returns the reason for a refusal in one
-   * sentence.
-   */
+  /** Requests permission; called only from the settings. Returns the reason for a refusal in one sentence. */
   async enable(): Promise<string> {
     if (!this.supported) return "This browser doesn't support notifications.";
     const permission = await Notification.requestPermission();

@@ -10,10 +10,7 @@ import {
 import { settleUnanswered, type Cache } from '../lib/unanswered.ts';
 import type SessionService from './session.ts';
 
-/**
- * After this time the locally known settings are used, even if the storage has not responded; in
- * ms.
- */
+/** After this time the locally known settings are used, even if the storage has not responded; in ms. */
 const FIRST_SYNC_PATIENCE = 6000;
 /** How long the cache may take to open before the storage is used without reading it, in ms. */
 const CACHE_PATIENCE = 2000;

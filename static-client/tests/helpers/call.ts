@@ -109,10 +109,7 @@ export class FakeCall implements CallSocket {
     return { peer: name, name, guest: false, media: {} };
   }
 
-  /**
-   * Waits until the page has announced this state of its devices; what it shows does not prove
-   * that.
-   */
+  /** Waits until the page has announced this state of its devices; what it shows does not prove that. */
   async told(media: CallMedia) {
     const last = () =>
       this.#emitted.filter(({ event }) => event === 'media').at(-1)?.data as

@@ -39,9 +39,7 @@ export async function changes(work: () => Promise<void>) {
   return changed.size;
 }
 
-/**
- * How many rows some work adds to the page and removes from it; one that is moved counts as both.
- */
+/** How many rows some work adds to the page and removes from it; one that is moved counts as both. */
 export async function rowsTouched(work: () => Promise<void>) {
   const seen: MutationRecord[] = [];
   const observer = new MutationObserver((records) => seen.push(...records));

@@ -168,9 +168,7 @@ export class FakeServer {
     };
   }
 
-  /**
-   * A storage folder lists the items that the responses below it imply; one without any is empty.
-   */
+  /** A storage folder lists the items that the responses below it imply; one without any is empty. */
   #folder(request: string): { status?: number; body?: unknown } | undefined {
     if (!/^GET \/(storage|store)\/.*\/$/.test(request)) return undefined;
     const names = Object.keys(this.answers)

@@ -300,8 +300,7 @@ impl Server {
                     self.refuse(now, client, message, &refusal, io);
                 }
             }
-            // Binding indications keep NAT mappings alive; responses do not belong to requests of
-            // ours.
+            // Binding indications keep NAT mappings alive; responses do not belong to requests of ours.
             _ => {}
         }
     }

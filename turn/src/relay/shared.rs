@@ -208,8 +208,7 @@ impl Shared {
     }
 }
 
-/// Every change is complete when its lock is released, so the state another thread left is
-/// consistent.
+/// Every change is complete when its lock is released, so the state another thread left is consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -145,8 +145,7 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
         max_user_allocations: config.max_user_allocations,
         max_lifetime: config.max_lifetime,
         max_rate: config.max_rate,
-        // Each thread counts separately; at least one response each, so that 0 still means "no
-        // limit".
+        // Each thread counts separately; at least one response each, so that 0 still means "no limit".
         max_unauthorized: config.max_unauthorized.div_ceil(threads),
     };
     let shared = Arc::new(Shared::new(options, key));

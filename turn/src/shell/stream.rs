@@ -199,8 +199,7 @@ impl Stream {
         }
     }
 
-    /// Writes what is queued, as far as the socket accepts it; returns whether everything is
-    /// written.
+    /// Writes what is queued, as far as the socket accepts it; returns whether everything is written.
     pub(super) fn flush(&mut self) -> Result<bool, Ended> {
         self.dirty = false;
         loop {

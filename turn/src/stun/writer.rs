@@ -49,8 +49,7 @@ impl<'b> Writer<'b> {
         Self::new(buffer, class, request.method(), request.transaction())
     }
 
-    /// Adds an attribute. Values longer than 65,535 bytes would be truncated, which no caller
-    /// causes.
+    /// Adds an attribute. Values longer than 65,535 bytes would be truncated, which no caller causes.
     pub fn attribute(&mut self, kind: u16, value: &[u8]) -> &mut Self {
         let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
         let value = &value[..usize::from(length)];

@@ -156,8 +156,7 @@ impl Calls {
         }
     }
 
-    /// Removes a participant permanently. They are notified only once the removal would survive a
-    /// restart.
+    /// Removes a participant permanently. They are notified only once the removal would survive a restart.
     fn put_out(&self, rooms: &mut Rooms, ticket: &CallTicket, peer: &str, why: &'static str) {
         let taken = rooms.take_peer(&ticket.call, peer);
         if taken.is_empty() {
@@ -181,8 +180,7 @@ impl Calls {
     }
 }
 
-/// Sends to a socket. A socket whose client does not read is closed; the client then reconnects and
-/// renegotiates.
+/// Sends to a socket. A socket whose client does not read is closed; the client then reconnects and renegotiates.
 pub(crate) fn say(socket: &SocketRef, event: &str, value: &Value) {
     if outgoing::emit(socket, event, value).is_err() {
         if let Some(left_out) = NOT_READING.say() {
@@ -191,8 +189,7 @@ pub(crate) fn say(socket: &SocketRef, event: &str, value: &Value) {
                 "a call participant does not read; closing their socket"
             );
         }
-        // Fails only if the socket is already closed or its queue is full; then the ping timeout
-        // ends it.
+        // Fails only if the socket is already closed or its queue is full; then the ping timeout ends it.
         let _ = socket.clone().disconnect();
     }
 }

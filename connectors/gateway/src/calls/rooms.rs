@@ -12,8 +12,7 @@ use super::bounds::Budget;
 use super::removed::Removed;
 use super::{refuse, say};
 
-/// Participants per call: everyone sends to everyone else, and this is what a typical uplink can
-/// carry.
+/// Participants per call: everyone sends to everyone else, and this is what a typical uplink can carry.
 const MAX_PARTICIPANTS: usize = 6;
 /// Devices per account in a call.
 const MAX_OF_ACCOUNT: usize = 2;

@@ -14,8 +14,7 @@ const MAX_CANDIDATE: usize = 1_024;
 const MAX_NAME: usize = 256;
 /// Media lines per description: each costs the receiver an encoder and a decoder. We need three.
 const MAX_MEDIA_LINES: usize = 8;
-/// Candidates within a description: a description that is sent again contains all candidates found
-/// since.
+/// Candidates within a description: a description that is sent again contains all candidates found since.
 const MAX_CANDIDATE_LINES: usize = 256;
 
 /// What two browsers negotiate with each other.

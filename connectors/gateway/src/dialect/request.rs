@@ -46,8 +46,8 @@ pub(crate) struct Refusal {
 /// Types the gateway handles itself.
 const GATEWAY_TYPES: [&str; 2] = ["connect", "disconnect"];
 
-/// Validates a request and fills in what the dialects allow to be omitted. `registered` holds the
-/// objects the socket introduced with `activity-object`.
+/// Validates a request and fills in what the dialects allow to be omitted. `registered` holds the objects the socket
+/// introduced with `activity-object`.
 pub(crate) fn read(
     value: Value,
     which: Which,

@@ -236,8 +236,7 @@ impl Hub {
         let known = account.links.get(&assignment.connection.id);
         if let Some(link) = known.filter(|link| !link.has_ended()) {
             let mut assignment = assignment;
-            // While events that change the record are still being published, the fetched record is
-            // out of date.
+            // While events that change the record are still being published, the fetched record is out of date.
             if !link.is_settled(cursor) {
                 let record = link.record();
                 assignment.connection.nick.clone_from(&record.nick);
@@ -310,8 +309,8 @@ impl Hub {
         Ok(())
     }
 
-    /// Finds a connection like [`Hub::find`], asking the functions if it is unknown, and creates it
-    /// if the client sent credentials.
+    /// Finds a connection like [`Hub::find`], asking the functions if it is unknown, and creates it if the client
+    /// sent credentials.
     pub(crate) async fn find_or_make(
         &self,
         account: &AccountName,

@@ -221,8 +221,7 @@ impl Task {
         };
         let activity = match result {
             Ok(mut activity) => {
-                // Clients treat the ack of `connect` as a message, and messages always have an
-                // actor.
+                // Clients treat the ack of `connect` as a message, and messages always have an actor.
                 if activity.actor.is_none() {
                     activity.actor = request.echo.actor;
                 }

@@ -37,8 +37,8 @@ pub(super) fn calls(
     }
 }
 
-/// Returns whether a word occurs in a text, both folded; a character that may be part of a name is
-/// not a word boundary.
+/// Returns whether a word occurs in a text, both folded; a character that may be part of a name is not a word
+/// boundary.
 fn mentions(text: &str, word: &str, inside: &str) -> bool {
     let inside = |c: char| c.is_alphanumeric() || inside.contains(c);
     text.match_indices(word).any(|(at, _)| {

@@ -132,8 +132,7 @@ impl Link {
         self.status.store(status as u8, Ordering::Relaxed);
     }
 
-    /// Returns whether a record fetched when everything before `cursor` was published is up to
-    /// date.
+    /// Returns whether a record fetched when everything before `cursor` was published is up to date.
     pub(crate) fn is_settled(&self, cursor: u64) -> bool {
         self.changed.load(Ordering::SeqCst) <= cursor
     }

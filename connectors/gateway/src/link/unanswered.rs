@@ -17,8 +17,7 @@ pub(super) struct Request {
 #[derive(Debug)]
 pub(super) enum RequestKind {
     Attach,
-    /// A join: the channel, whether it is new to the socket, and whether the account was already in
-    /// it.
+    /// A join: the channel, whether it is new to the socket, and whether the account was already in it.
     Join {
         channel: String,
         new: bool,

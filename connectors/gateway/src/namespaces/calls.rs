@@ -20,8 +20,7 @@ use crate::sockets::{address, prove};
 
 /// The namespace.
 const NAMESPACE: &str = "/calls";
-/// How long a participant with a broken socket may be away before the others are told that they
-/// left.
+/// How long a participant with a broken socket may be away before the others are told that they left.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// What the namespace needs.

@@ -90,8 +90,7 @@ impl Journal {
         if !text.is_empty()
             && let Err(error) = journal.notes.rewrite(&everything(&journal.known))
         {
-            // Everything else continues to work on a full disk; tasks wait until the journal can be
-            // written.
+            // Everything else continues to work on a full disk; tasks wait until the journal can be written.
             tracing::error!(%error, "the journal of tasks cannot be written; tasks wait until it can");
             journal.dirty = true;
         }

@@ -316,8 +316,7 @@ impl<C: Connections> Deliverer<C> {
         self.has_ended().then_some(Duration::ZERO)
     }
 
-    /// Fetches the queue and starts what can be done now; returns false if the functions do not
-    /// answer.
+    /// Fetches the queue and starts what can be done now; returns false if the functions do not answer.
     async fn poll(&mut self) -> bool {
         self.give_up_silent();
         let (mut after, mut seen) = (None::<String>, HashSet::new());
@@ -427,8 +426,7 @@ impl<C: Connections> Deliverer<C> {
         }
     }
 
-    /// Finds a connection, asking the functions once per round. Returns an error if they do not
-    /// answer.
+    /// Finds a connection, asking the functions once per round. Returns an error if they do not answer.
     async fn link(&self, of: &Of, round: &mut Round) -> Result<Option<Arc<dyn Connection>>, ()> {
         let find = || self.connections.find(&of.0, &of.1);
         if let Some(link) = find() {
@@ -511,8 +509,7 @@ impl Round {
     }
 }
 
-/// When a task was created, if its id reveals it: milliseconds in hexadecimal, before the first
-/// hyphen.
+/// When a task was created, if its id reveals it: milliseconds in hexadecimal, before the first hyphen.
 fn made(id: &str) -> Option<Timestamp> {
     let (time, _) = id.split_once('-').filter(|(time, _)| time.len() == 12)?;
     i64::from_str_radix(time, 16)

@@ -133,8 +133,7 @@ pub struct Publisher {
     pending: Pending,
     flushes: mpsc::Receiver<Flush>,
     reached: Arc<AtomicBool>,
-    /// Pending flush requests, each with the record number before which the account's events must
-    /// be published.
+    /// Pending flush requests, each with the record number before which the account's events must be published.
     waiting: Vec<(Flush, u64)>,
     /// Maximum events in the next batch: reduced after the functions found a batch too large.
     most: usize,
@@ -144,8 +143,7 @@ pub struct Publisher {
 /// Why nothing was published.
 #[derive(Debug)]
 enum Trouble {
-    /// Waiting messages cannot be deferred, or a suspected event cannot be noted before it is
-    /// retried.
+    /// Waiting messages cannot be deferred, or a suspected event cannot be noted before it is retried.
     Disk(io::Error),
     /// The functions did not accept it.
     Functions(FunctionsError),

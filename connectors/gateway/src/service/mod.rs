@@ -222,8 +222,7 @@ impl GatewayService {
     }
 }
 
-/// Returns whether a page open in a browser on this machine may have sent the request (DNS
-/// rebinding).
+/// Returns whether a page open in a browser on this machine may have sent the request (DNS rebinding).
 fn is_rebound<B>(request: &Request<B>) -> bool {
     let peer = request.extensions().get::<Peer>();
     // A name that is not valid text is not one of ours.

@@ -356,8 +356,7 @@ impl Sessions {
         self.check_changed(About::Call(call)).await
     }
 
-    /// Asks about a change. If there is no answer, it may have been an end, and the sockets are
-    /// closed.
+    /// Asks about a change. If there is no answer, it may have been an end, and the sockets are closed.
     async fn check_changed(&self, about: About<'_>) -> Result<(), FunctionsError> {
         let checked = in_time(self.check(about)).await;
         if checked.is_err() {

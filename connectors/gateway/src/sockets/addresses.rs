@@ -37,8 +37,8 @@ impl AddressCounts {
         })
     }
 
-    /// Counts a socket for as long as the returned value lives; returns `None` if its address has
-    /// too many. A socket whose address is unknown is not counted.
+    /// Counts a socket for as long as the returned value lives; returns `None` if its address has too many. A socket
+    /// whose address is unknown is not counted.
     pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Counted> {
         if let Some(address) = address {
             let mut counts = lock(&self.counts);

@@ -214,8 +214,7 @@ impl Place {
         &self.0.unread
     }
 
-    /// Returns a function that says whether the session has shown a ticket; it does not hold the
-    /// place.
+    /// Returns a function that says whether the session has shown a ticket; it does not hold the place.
     pub(crate) fn proven(&self) -> impl Fn() -> bool + Send + 'static {
         let seat = Arc::downgrade(&self.0);
         move || seat.upgrade().is_some_and(|seat| *lock(&seat.proofs) > 0)

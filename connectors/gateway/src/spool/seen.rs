@@ -1,5 +1,4 @@
-//! The time of the newest message in each conversation, for servers that can be asked for missed
-//! messages.
+//! The time of the newest message in each conversation, for servers that can be asked for missed messages.
 
 use std::collections::HashMap;
 use std::path::Path;

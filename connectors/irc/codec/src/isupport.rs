@@ -1,5 +1,4 @@
-//! A server's features as announced in numeric 005,
-//! <https://modern.ircdocs.horse/#rplisupport-005>.
+//! A server's features as announced in numeric 005, <https://modern.ircdocs.horse/#rplisupport-005>.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +9,7 @@ use crate::work;
 /// Maximum number of tokens kept.
 const MAX_TOKENS: usize = 256;
 
-/// Maximum length of a value that is kept, in bytes: values are searched for every mode and every
-/// name.
+/// Maximum length of a value that is kept, in bytes: values are searched for every mode and every name.
 const MAX_VALUE: usize = 512;
 
 /// Maximum number of ranks.
@@ -115,8 +113,7 @@ impl Isupport {
         }
     }
 
-    /// Returns how many targets a command accepts (TARGMAX), or `None` if there is no limit or none
-    /// is announced.
+    /// Returns how many targets a command accepts (TARGMAX), or `None` if there is no limit or none is announced.
     #[must_use]
     pub fn targets(&self, command: &str) -> Option<usize> {
         self.get("TARGMAX")?
@@ -171,8 +168,7 @@ impl Isupport {
         (modes, rest)
     }
 
-    /// Maximum length of a line without tags, CR LF included, in bytes (LINELEN; 512 if not
-    /// announced; never less).
+    /// Maximum length of a line without tags, CR LF included, in bytes (LINELEN; 512 if not announced; never less).
     #[must_use]
     pub fn line_length(&self) -> usize {
         self.number("LINELEN")

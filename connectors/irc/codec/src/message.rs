@@ -83,8 +83,7 @@ impl Message {
         }
     }
 
-    /// Parses a line without its CR LF. Parameters are separated by one or more spaces; trailing
-    /// spaces are ignored.
+    /// Parses a line without its CR LF. Parameters are separated by one or more spaces; trailing spaces are ignored.
     ///
     /// # Errors
     /// What the line lacks or must not contain.

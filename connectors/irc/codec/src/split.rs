@@ -36,8 +36,7 @@ fn floor_boundary(text: &str, mut at: usize) -> usize {
     at
 }
 
-/// Moves back from `limit` to a position that does not split a combining sequence, unless that is
-/// too far.
+/// Moves back from `limit` to a position that does not split a combining sequence, unless that is too far.
 fn cluster_boundary(text: &str, limit: usize) -> usize {
     let mut at = limit;
     while at > limit / 2 {

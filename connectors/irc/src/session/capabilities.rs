@@ -164,8 +164,7 @@ impl Session {
                 for name in list.split_ascii_whitespace() {
                     self.link.capabilities.withdraw(name);
                     if name == SASL {
-                        // Our account with the services that come back is determined by the next
-                        // sign-in.
+                        // Our account with the services that come back is determined by the next sign-in.
                         self.link.sasl = Sasl::Not;
                     }
                 }

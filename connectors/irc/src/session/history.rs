@@ -1,5 +1,4 @@
-//! Messages sent while we were away: `draft/chathistory`,
-//! <https://ircv3.net/specs/extensions/chathistory>.
+//! Messages sent while we were away: `draft/chathistory`, <https://ircv3.net/specs/extensions/chathistory>.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

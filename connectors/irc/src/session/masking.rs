@@ -262,8 +262,7 @@ fn arguments_with_key(word: &str) -> Option<usize> {
     set.contains('k').then(|| others.count() + 1)
 }
 
-/// Returns whether a word is not one that people write: it contains digits, or capitals among
-/// lower-case letters.
+/// Returns whether a word is not one that people write: it contains digits, or capitals among lower-case letters.
 fn is_token(bare: &str) -> bool {
     look(bare.len());
     const MIN: usize = 4;

@@ -1,5 +1,4 @@
-//! For eight times as much text, hiding secrets takes about eight times the work, not sixty-four
-//! times.
+//! For eight times as much text, hiding secrets takes about eight times the work, not sixty-four times.
 
 use super::masking::masked;
 use super::masking_work::steps_of;

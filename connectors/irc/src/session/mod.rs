@@ -116,8 +116,7 @@ struct Link {
     nick: String,
     /// The server's name for itself.
     server_name: Option<String>,
-    /// The account we are signed in to, as reported by the services; empty if they did not say
-    /// which.
+    /// The account we are signed in to, as reported by the services; empty if they did not say which.
     account: Option<String>,
     /// Whether channels are on hold because the server admitted us without the sign-in that the account requires.
     held: bool,
@@ -185,8 +184,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Creates a session that wants to connect immediately. `seed` is random: ids and delays are
-    /// derived from it.
+    /// Creates a session that wants to connect immediately. `seed` is random: ids and delays are derived from it.
     #[must_use]
     pub fn new(
         assignment: Assignment,
@@ -258,8 +256,7 @@ impl Session {
         self.flush();
     }
 
-    /// The connection will be made in about that time: other accounts are connecting to the same
-    /// host.
+    /// The connection will be made in about that time: other accounts are connecting to the same host.
     pub fn handle_queued(&mut self, wait: Duration) {
         self.queued(wait);
     }

@@ -108,8 +108,7 @@ impl Session {
         Ok(())
     }
 
-    /// Shows the current state of a room: (own join,) topic, members, and who is away or has a
-    /// role.
+    /// Shows the current state of a room: (own join,) topic, members, and who is away or has a role.
     pub(super) fn show_room(&mut self, name: &str, audience: Audience, with_join: bool) {
         let Some(channel) = self.channel(name) else {
             return;

@@ -34,8 +34,7 @@ const OTHER_ERRORS: &[Numeric] = &[
     numeric::ERR_MLOCKRESTRICTED,
 ];
 
-/// Numerics that servers send unprompted during registration or on joining, and ends of lists:
-/// nobody waits for them.
+/// Numerics that servers send unprompted during registration or on joining, and ends of lists: nobody waits for them.
 const QUIET: &[Numeric] = &[
     numeric::RPL_YOURHOST,
     numeric::RPL_CREATED,

@@ -7,8 +7,7 @@ use irc_codec::Message;
 use super::Session;
 use crate::record::Record as _;
 
-/// Maximum length of a response chunk, in bytes; a chunk of exactly this length is followed by
-/// another.
+/// Maximum length of a response chunk, in bytes; a chunk of exactly this length is followed by another.
 const CHUNK: usize = 400;
 
 /// The progress of the sign-in.
@@ -131,8 +130,7 @@ impl Session {
         }
     }
 
-    /// Continues what was waiting for the account: channels, and the nickname that services reserve
-    /// for it.
+    /// Continues what was waiting for the account: channels, and the nickname that services reserve for it.
     fn account_came(&mut self) {
         if self.is_online() && (self.link.held || self.regain_ended()) {
             self.join_waiting();

@@ -199,8 +199,7 @@ impl Secrets {
 }
 
 impl Session {
-    /// Returns whether our message to someone may contain a secret, so that it is not stored
-    /// anywhere.
+    /// Returns whether our message to someone may contain a secret, so that it is not stored anywhere.
     pub(super) fn is_secret(&self, target: &str, text: &str) -> bool {
         let command = command_of(text);
         if self.is_service(target) {

@@ -10,8 +10,7 @@ use super::sent::Sending;
 use super::tasks::TaskPart;
 use super::typed::{is_private_command, typed};
 
-/// Maximum length of the user name and host that servers assign to us, in bytes, used until we know
-/// ours.
+/// Maximum length of the user name and host that servers assign to us, in bytes, used until we know ours.
 const UNKNOWN_USER_HOST: usize = 11 + 1 + 63;
 
 /// The sender of tasks' parts: no socket has this number.
@@ -175,8 +174,7 @@ impl Session {
         }
     }
 
-    /// How many bytes of text fit into a line that the server relays as `:nick!user@host PRIVMSG
-    /// target :text`.
+    /// How many bytes of text fit into a line that the server relays as `:nick!user@host PRIVMSG target :text`.
     fn text_room(&self, target: &str, manner: Manner) -> usize {
         let user_host = match (&self.link.user, &self.link.host) {
             (Some(user), Some(host)) => user.len() + 1 + host.len(),

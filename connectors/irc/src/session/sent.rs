@@ -52,8 +52,8 @@ impl Session {
         }
     }
 
-    /// Finds the line an echo belongs to: by label, otherwise by its text, otherwise (a server may
-    /// change the text) the oldest to the same target.
+    /// Finds the line an echo belongs to: by label, otherwise by its text, otherwise (a server may change the text)
+    /// the oldest to the same target.
     pub(super) fn take_echo(
         &mut self,
         label: Option<&str>,

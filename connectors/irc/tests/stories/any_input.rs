@@ -94,8 +94,7 @@ proptest! {
             let before = story.outputs.len() + story.sent.len() + story.actions.len();
             story.server(line);
             let after = story.outputs.len() + story.sent.len() + story.actions.len();
-            // A server's line adds no more to our state than the members it listed and what was
-            // waiting.
+            // A server's line adds no more to our state than the members it listed and what was waiting.
             prop_assert!(after - before < 200, "{line}: {}", after - before);
         }
         for line in &story.sent {

@@ -195,8 +195,7 @@ fn what_is_said_while_a_gap_is_filled_does_not_hide_the_gap() {
     let last_seen = ["#t", "bob", "*"].map(|name| (name.to_owned(), seen));
     let last_seen = last_seen.to_vec();
     let mut story = story(last_seen);
-    // Who wrote is requested from the time up to which everything was known, not from the newest
-    // message.
+    // Who wrote is requested from the time up to which everything was known, not from the newest message.
     assert!(
         story
             .sent

@@ -64,8 +64,7 @@ impl Caps {
             .map(|&(_, cap)| cap)
     }
 
-    /// Reduces the set to the capabilities that affect the tags of a relayed message, as an index
-    /// below 16.
+    /// Reduces the set to the capabilities that affect the tags of a relayed message, as an index below 16.
     pub(super) fn tag_variant(self) -> usize {
         usize::from(self.has(Self::SERVER_TIME))
             | usize::from(self.has(Self::MESSAGE_TAGS)) << 1

@@ -139,8 +139,7 @@ impl Server {
         })
     }
 
-    /// Finds the conversation that a client may read, and since when the current one exists under
-    /// that name.
+    /// Finds the conversation that a client may read, and since when the current one exists under that name.
     fn resolve_target(&self, user_id: UserId, target: &str) -> Result<(String, i64), Refusal> {
         let refused = |text: &str| Err(("INVALID_TARGET", text.to_owned()));
         let Some(user) = self.users.get(&user_id) else {

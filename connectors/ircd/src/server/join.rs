@@ -65,8 +65,7 @@ impl Server {
         self.enter(user_id, name, folded);
     }
 
-    /// Returns whether an account owns the maximum number of channels: they remain when it
-    /// disconnects.
+    /// Returns whether an account owns the maximum number of channels: they remain when it disconnects.
     fn belongs_to_many(&self, user_id: UserId) -> bool {
         let Some(account) = self
             .users

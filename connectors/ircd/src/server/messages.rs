@@ -55,8 +55,7 @@ impl Server {
             let reply = too_many_targets(message.param(0), "recipients");
             return self.refuse_message(id, command, reply);
         }
-        // Typing notifications need not wait; of several recipients, only those already known are
-        // found.
+        // Typing notifications need not wait; of several recipients, only those already known are found.
         if targets.len() == 1 && text.is_some() && self.must_look_up_recipient(id, message) {
             return;
         }

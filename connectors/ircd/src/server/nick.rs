@@ -38,8 +38,7 @@ impl Server {
         };
         let account = client.account.clone();
         let Some(user_id) = client.user else {
-            // Whether it is available to this client is decided once the client has had time to
-            // sign in.
+            // Whether it is available to this client is decided once the client has had time to sign in.
             if let Some(registration) = &mut client.registration {
                 registration.nick = Some(nick.to_owned());
             }
@@ -91,8 +90,8 @@ impl Server {
             .is_some_and(|user| user.account.as_ref() != account)
     }
 
-    /// Returns whether a user with this account may have a nickname; a holder of another account's
-    /// name is given a different nickname to free it.
+    /// Returns whether a user with this account may have a nickname; a holder of another account's name is given a
+    /// different nickname to free it.
     pub(super) fn is_nick_free(
         &mut self,
         nick: &str,
@@ -118,8 +117,7 @@ impl Server {
                 .users
                 .get(&holder)
                 .is_some_and(|user| user.account.as_ref() == account);
-        // Registering clients become a session of that user; an existing user cannot become
-        // another.
+        // Registering clients become a session of that user; an existing user cannot become another.
         same_account && own.is_none()
     }
 

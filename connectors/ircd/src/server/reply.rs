@@ -56,8 +56,7 @@ pub(super) fn wire(message: &Message) -> String {
     let Some(last) = last else {
         return plain.to_string();
     };
-    // The codec writes the last parameter unchanged; with a placeholder after them, the others are
-    // middle parameters.
+    // The codec writes the last parameter unchanged; with a placeholder after them, the others are middle parameters.
     plain.params.push("x".to_owned());
     let mut line = plain.to_string();
     line.pop();

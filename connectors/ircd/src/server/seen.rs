@@ -30,8 +30,7 @@ impl Server {
         let seen = self.seen.get(account);
         let all = || seen.into_iter().flatten();
         let own = all().find(|(known, _)| *known == name);
-        // A client with a new name may be an old one: it starts where the most recent of them
-        // ended.
+        // A client with a new name may be an old one: it starts where the most recent of them ended.
         let others = || {
             all()
                 .filter(|(known, _)| *known != ANY)

@@ -27,8 +27,7 @@ impl Server {
         }
     }
 
-    /// Submits a password for checking. For an address that many clients share, guesses are counted
-    /// by account only.
+    /// Submits a password for checking. For an address that many clients share, guesses are counted by account only.
     pub(super) fn authenticate(
         &mut self,
         id: ClientId,

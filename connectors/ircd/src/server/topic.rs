@@ -69,8 +69,7 @@ impl Server {
         }
         self.append(event.at, Body::Message(stored));
         self.save_channel(&key);
-        // It is now in effect in this process even if the disk failed, so members see it in any
-        // case.
+        // It is now in effect in this process even if the disk failed, so members see it in any case.
         let audience = self.audience(&key);
         self.relay(audience, &event, When::Always);
     }

@@ -1,5 +1,4 @@
-//! WEBIRC (<https://ircv3.net/specs/extensions/webirc>): a gateway announces its client's real
-//! address.
+//! WEBIRC (<https://ircv3.net/specs/extensions/webirc>): a gateway announces its client's real address.
 
 use irc_codec::Message;
 

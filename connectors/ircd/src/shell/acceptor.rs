@@ -23,8 +23,7 @@ use crate::config::{IrcdConfig, is_loopback};
 use crate::proxy::{self, Origin, Reading};
 use crate::server::{ClientId, Peer};
 
-/// Connections of one address above its limit that may be in a TLS handshake or in the process of
-/// being refused.
+/// Connections of one address above its limit that may be in a TLS handshake or in the process of being refused.
 const SPARE_OF_ADDRESS: usize = 4;
 
 /// How long a TLS handshake may take.

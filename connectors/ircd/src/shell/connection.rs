@@ -1,5 +1,4 @@
-//! A client's connection: incoming bytes, rate limited, become lines for the engine; outgoing bytes
-//! are written.
+//! A client's connection: incoming bytes, rate limited, become lines for the engine; outgoing bytes are written.
 
 use std::io;
 use std::pin::Pin;

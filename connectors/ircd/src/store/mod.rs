@@ -207,8 +207,8 @@ impl History {
         self.index.push(&stored.target, slot);
     }
 
-    /// Makes records durable: written and synced when this returns. Either all or, after an error,
-    /// none. Returns whether a new file was started, after which a snapshot is due.
+    /// Makes records durable: written and synced when this returns. Either all or, after an error, none. Returns
+    /// whether a new file was started, after which a snapshot is due.
     ///
     /// # Errors
     /// The disk is full or broken.

@@ -172,8 +172,8 @@ fn state_comes_from_snapshot_and_log() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// The newest file is truncated anywhere, with garbage after it: whole records are still there,
-    /// nothing else is, and appending continues.
+    /// The newest file is truncated anywhere, with garbage after it: whole records are still there, nothing else is,
+    /// and appending continues.
     #[test]
     fn torn_tails(
         words in prop::collection::vec("[a-zü\\n\"]{0,60}", 1..40),

@@ -48,8 +48,8 @@ pub(crate) enum Reply {
     SnapshotDue,
 }
 
-/// Starts the thread. It ends when the sender of requests is dropped and all requests are done;
-/// then the channel of replies closes.
+/// Starts the thread. It ends when the sender of requests is dropped and all requests are done; then the channel of
+/// replies closes.
 pub(crate) fn spawn(
     history: History,
     replies: UnboundedSender<Reply>,

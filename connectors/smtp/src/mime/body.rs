@@ -131,8 +131,7 @@ impl Body {
     }
 }
 
-/// Returns whether a part is text to be shown inline: not an attachment, and not a file unless it
-/// comes first.
+/// Returns whether a part is text to be shown inline: not an attachment, and not a file unless it comes first.
 fn is_text(tree: &Tree<'_>, index: usize, part: &Part) -> bool {
     let first = part
         .parent

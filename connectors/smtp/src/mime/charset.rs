@@ -79,8 +79,7 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
     }
 }
 
-/// Returns whether it contains the escape sequences that start and end Japanese characters (RFC
-/// 1468).
+/// Returns whether it contains the escape sequences that start and end Japanese characters (RFC 1468).
 fn is_japanese(bytes: &[u8]) -> bool {
     let has = |escape: &[u8]| bytes.windows(3).any(|window| window == escape);
     (has(b"\x1b$B") || has(b"\x1b$@")) && (has(b"\x1b(B") || has(b"\x1b(J"))

@@ -88,8 +88,7 @@ fn join(mut pieces: Vec<Piece>) -> Vec<(String, String)> {
     let mut parameters: Vec<(String, String)> = Vec::new();
     for group in pieces.chunk_by(|a, b| a.name == b.name) {
         let Some(first) = group.first() else { continue };
-        // Some mails give a name twice, plain and encoded: the encoded one has a known character
-        // set.
+        // Some mails give a name twice, plain and encoded: the encoded one has a known character set.
         let encoded: Vec<&Piece> = group.iter().filter(|piece| piece.encoded).collect();
         let plain_too = group
             .iter()

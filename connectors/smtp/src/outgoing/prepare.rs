@@ -1,5 +1,4 @@
-//! Prepares a mail before it is sent, with a note so that it cannot end the process again and
-//! again.
+//! Prepares a mail before it is sent, with a note so that it cannot end the process again and again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

@@ -92,9 +92,7 @@ export function limited(
   };
 }
 
-/**
- * The factor by which pictures are scaled down; phones rotate theirs, so the shorter side counts.
- */
+/** The factor by which pictures are scaled down; phones rotate theirs, so the shorter side counts. */
 function scale(
   side: number | undefined,
   { width = 0, height = 0 }: { width?: number; height?: number },

@@ -94,8 +94,7 @@ export class CallLine {
     on('disconnect', (reason: string) => {
       this.#heard = false;
       events.interrupted(reason !== 'io client disconnect');
-      // A restarting server closes sockets properly; only then does the client not reconnect by
-      // itself.
+      // A restarting server closes sockets properly; only then does the client not reconnect by itself.
       if (reason === 'io server disconnect' && this.arrived) socket.connect();
     });
   }

@@ -125,9 +125,7 @@ export class OwnDevices {
     if (camera) await this.changeCamera();
   }
 
-  /**
-   * Adapts the camera to a call with this many people; returns whether the picture size changed.
-   */
+  /** Adapts the camera to a call with this many people; returns whether the picture size changed. */
   async fit(people: number): Promise<boolean> {
     this.#people = people;
     const { camera } = this;

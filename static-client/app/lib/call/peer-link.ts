@@ -100,8 +100,7 @@ export class PeerLink {
       const failed = connection.connectionState === 'failed';
       if (failed) this.blocked = true;
       if (failed || connection.connectionState === 'disconnected') {
-        // Not at once: if everything fails quickly, the other side would receive nothing but
-        // offers.
+        // Not at once: if everything fails quickly, the other side would receive nothing but offers.
         this.#timer = setTimeout(() => this.restart(), PATIENCE);
       }
       events.changed();
@@ -308,8 +307,7 @@ export class PeerLink {
     try {
       await this.#connection.addIceCandidate(candidate);
     } catch {
-      // A candidate of an earlier negotiation, or one this browser does not support: there are
-      // others.
+      // A candidate of an earlier negotiation, or one this browser does not support: there are others.
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * Copy-on-write for one batch of changes: whatever is changed is copied once, then changed in place
- * until `finish`. A batch of a thousand messages to one room copies its list once.
+ * Copy-on-write for one batch of changes: whatever is changed is copied once, then changed in place until `finish`. A
+ * batch of a thousand messages to one room copies its list once.
  */
 
 import { fold, type Casemapping } from '../casemapping.ts';

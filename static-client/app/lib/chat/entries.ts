@@ -4,10 +4,7 @@ import type { DraftRoom } from './draft.ts';
 import { hasTwin, noteTwin } from './twins.ts';
 import { isSpoken, type Entry } from './types.ts';
 
-/**
- * The user's own message may reach the server this much before the local clock says it was sent, in
- * ms.
- */
+/** The user's own message may reach the server this much before the local clock says it was sent, in ms. */
 const CLOCK_SKEW = 60_000;
 
 /** Inserts an entry; returns whether it was new. */

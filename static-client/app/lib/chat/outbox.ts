@@ -1,7 +1,4 @@
-/**
- * The user's own messages that the server has not confirmed: kept across a reload, so that nothing
- * typed is lost.
- */
+/** The user's own messages that the server has not confirmed: kept across a reload, so that nothing typed is lost. */
 
 import type { LocalStore } from '../local-store.ts';
 import type { RoomKind } from './types.ts';

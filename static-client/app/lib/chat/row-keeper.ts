@@ -1,7 +1,4 @@
-/**
- * Which of a room's rows stay the same when something changes, so that the page does not touch
- * them.
- */
+/** Which of a room's rows stay the same when something changes, so that the page does not touch them. */
 
 import type { Casemapping } from '../casemapping.ts';
 import { buildRows, type Row, type RowOptions } from './rows.ts';

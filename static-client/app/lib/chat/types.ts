@@ -114,10 +114,7 @@ export interface Connection {
   server: string;
   nick: string;
   has_password?: boolean;
-  /**
-   * A connection to the server's own network: only its channels and whether it is enabled can be
-   * changed.
-   */
+  /** A connection to the server's own network: only its channels and whether it is enabled can be changed. */
   managed?: boolean;
   channels: string[];
   enabled: boolean;

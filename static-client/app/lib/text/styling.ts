@@ -75,10 +75,7 @@ export function styling(
   return parts;
 }
 
-/**
- * Returns whether a marker starts a line or word, alone or within another style, with text directly
- * after it.
- */
+/** Returns whether a marker starts a line or word, alone or within another style, with text directly after it. */
 function canBegin(text: ArrayLike<string>, at: number, first: boolean) {
   if (at + 1 >= text.length || SPACE.test(text[at + 1]!)) return false;
   return first || at === 0 || SPACE.test(text[at - 1]!);

@@ -1,7 +1,4 @@
-/**
- * The pieces a message is rendered from: styled text, links, inline code and mentions of the
- * reader.
- */
+/** The pieces a message is rendered from: styled text, links, inline code and mentions of the reader. */
 
 import { fold, type Casemapping } from '../casemapping.ts';
 import { parseIrc, stripIrc, type Style } from './irc.ts';

@@ -131,8 +131,7 @@ fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
     assert_eq!(pending.due(now, false), Some(now + AGES.few));
     pending.flush(&name(0), now);
     assert!(pending.due(now, false) <= Some(now));
-    // If the spool has no room for waiting messages, or nobody would tell us about viewers, the
-    // previous rules apply.
+    // If the spool has no room for waiting messages, or nobody would tell us about viewers, the previous rules apply.
     let mut pending = Pending::new(AGES, 0, 0);
     run(&mut pending, 1, 2_000, Duration::from_secs(1), 0);
     let now = pending.habits[&name(0)].published.unwrap();
