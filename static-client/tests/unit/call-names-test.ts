@@ -36,7 +36,7 @@ module('Unit | names in calls', function () {
 
   test('names that look empty, hide or turn are neither', function (assert) {
     for (const name of EMPTY) {
-      assert.true(troubleWithName(name).includes('can be seen'), name);
+      assert.true(troubleWithName(name).includes('visible name'), name);
       assert.strictEqual(shownName(name), 'Unnamed');
     }
     for (const one of INVISIBLE) {
