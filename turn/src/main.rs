@@ -12,7 +12,7 @@ use turn_server::ProgramOptions;
 /// Relays media between browsers that cannot reach each other: TURN (RFC 8656) with time-limited credentials.
 ///
 /// Secrets are never given as arguments: they come from the environment variable SUBSPACE_TURN_SECRET or from a file.
-/// SIGTERM stops it when the calls that go on have ended, at most after drain-seconds; a second SIGTERM stops it at once.
+/// SIGTERM stops it once ongoing calls have ended, after drain-seconds at most; a second SIGTERM stops it at once.
 #[derive(Debug, Parser)]
 #[command(name = ProgramOptions::NAME, version)]
 struct Cli {

@@ -7,10 +7,10 @@ use clap::Parser;
 use irc_connector::{Irc, ProgramOptions};
 use settings::{Given, Program as _};
 
-/// Keeps the connections of accounts to IRC networks and lets browsers use them at /sockethub.
+/// Keeps accounts' connections to IRC networks and lets browsers use them at /sockethub.
 ///
 /// The key shared with the functions is never given as an argument: it comes from the environment variable
-/// SUBSPACE_CONNECTOR_KEY or from a file, as hexadecimal digits (openssl rand -hex 32 makes some).
+/// SUBSPACE_CONNECTOR_KEY or from a file, as hexadecimal digits (create it with openssl rand -hex 32).
 #[derive(Debug, Parser)]
 #[command(name = ProgramOptions::NAME, version)]
 struct Cli {

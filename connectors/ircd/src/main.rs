@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 /// The IRC server of Subspace, for private spaces.
 ///
 /// The key shared with the functions is never given as an argument: it comes from the environment variable
-/// SUBSPACE_CONNECTOR_KEY or from a file, as hexadecimal digits (openssl rand -hex 32 makes some).
+/// SUBSPACE_CONNECTOR_KEY or from a file, as hexadecimal digits (create it with openssl rand -hex 32).
 #[derive(Debug, Parser)]
 #[command(name = ProgramOptions::NAME, version)]
 struct Cli {

@@ -10,7 +10,7 @@ options::options! {
         functions_url: Option<String>, "URL", "an origin like https://chat.example.org";
         /// This connector's id, as known to the functions.
         connector_id: Option<String>, or "what it is: irc, ircd or smtp", "ID", "a word";
-        /// The key shared with the functions, hexadecimal digits (`openssl rand -hex 32` makes some).
+        /// The key shared with the functions, hexadecimal digits (create it with `openssl rand -hex 32`).
         connector_key: Option<Secret>, "HEX", "hexadecimal digits";
     }
 }

@@ -8,10 +8,10 @@ use settings::{Given, Program as _};
 use smtp_connector::{ProgramOptions, Smtp};
 use tokio::net::TcpListener;
 
-/// Takes mail for the addresses that people made for their channels.
+/// Receives mail for the addresses that users created for their channels.
 ///
 /// The key shared with the functions is never given as an argument: it comes from the environment variable
-/// SUBSPACE_CONNECTOR_KEY or from a file, as hexadecimal digits (openssl rand -hex 32 makes some).
+/// SUBSPACE_CONNECTOR_KEY or from a file, as hexadecimal digits (create it with openssl rand -hex 32).
 #[derive(Debug, Parser)]
 #[command(name = ProgramOptions::NAME, version)]
 struct Cli {
