@@ -184,6 +184,7 @@ pub const MAX_CHANNELS: usize = 200;
 /// responses it is absent. Keys of channels are encrypted in the store, `#channel sealed:v1.…`, and in clear text
 /// everywhere else; records of earlier versions have them in clear text.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Connection {
     /// Version of this record's format: 1.
     pub version: u32,
@@ -200,6 +201,7 @@ pub struct Connection {
     pub nick: String,
     /// The secret (see above).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub password: Option<String>,
     /// Channels to join, each optionally followed by a space and its key.
     pub channels: Vec<String>,
@@ -211,6 +213,7 @@ pub struct Connection {
     pub created: Timestamp,
     /// The other fields in the platform's descriptor ([`crate::ConnectionField`]), by name: `host`, `port`, ….
     #[serde(flatten)]
+    #[cfg_attr(test, ts(skip))]
     pub fields: Map<String, Value>,
 }
 

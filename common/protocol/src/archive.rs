@@ -14,6 +14,7 @@ const MARKS: [char; 4] = ['#', '&', '+', '!'];
 
 /// The type of an archive entry.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum MessageType {
     /// A message.

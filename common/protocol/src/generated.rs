@@ -9,8 +9,10 @@ use ts_rs::{Config, TS};
 use crate::*;
 
 const FILE: &str = "static-client/app/lib/protocol.ts";
-/// The types used over Socket.IO instead of HTTP.
+/// What goes over Socket.IO instead of HTTP, about conversations,
 const ACTIVITIES: &str = "static-client/app/lib/protocol-activities.ts";
+/// and about calls.
+const CALLS: &str = "static-client/app/lib/protocol-calls.ts";
 
 fn declare<T: TS>(out: &mut String) {
     // Integers are below 2^53 wherever they are counted.
@@ -40,6 +42,13 @@ fn tidy(text: &str, out: &mut String) {
                 }
                 let _ = writeln!(out, "{indent} */");
             }
+        } else if let Some((last, union)) = line.split_once(", } & (") {
+            // A tagged union that is flattened into a struct.
+            let _ = writeln!(out, "{indent}{last};\n}} & ({union}");
+        } else if let Some((last, next)) = line.split_once(", } | {") {
+            let _ = writeln!(out, "{indent}{last};\n}} | {{{next}");
+        } else if let Some(last) = line.strip_suffix(", });") {
+            let _ = writeln!(out, "{indent}{last};\n}});");
         } else if let Some(last) = line.strip_suffix(", };") {
             let _ = writeln!(out, "{indent}{last};\n}};");
         } else if line.starts_with("export ") {
@@ -82,8 +91,12 @@ fn the_client_has_the_types_that_are_spoken() {
         GrantKind,
         NewGrant,
         GrantView,
+        GrantList,
+        NewPassword,
         MailResult,
+        NewInvite,
         InviteView,
+        InviteList,
         InviteAbout,
         ConnectorAddress,
         TicketResponse,
@@ -95,29 +108,57 @@ fn the_client_has_the_types_that_are_spoken() {
         ConnectionField,
         Feature,
         PlatformDescriptor,
+        NewConnection,
+        ConnectionView,
+        ConnectionList,
         ConnectorKind,
         NewConnector,
+        ConnectorChange,
         ConnectorState,
         ConnectorView,
+        ConnectorList,
         Registration,
         NetworkInfo,
         MailInfo,
+        NewMailAddress,
         MailAddressView,
+        MailAddressList,
+        MailChecks,
+        MailFile,
+        MailArrival,
+        NewNotifications,
         NotificationsView,
         ArchiveState,
         ArchiveView,
+        ArchiveAnswer,
+        ArchiveFound,
         NewArchivePlace,
         ArchiveToken,
+        MessageType,
+        NewBucket,
+        NewPlace,
         PlaceView,
         MovePhase,
         MoveView,
         StoreView,
         StoreTested,
         KeptView,
+        NewCall,
         CallLink,
         CallAbout,
+        NewAdmission,
         IceServer,
         CallAdmission,
+        HookSource,
+        HookFilter,
+        QuietHours,
+        HookOptions,
+        HookOutcome,
+        HookDelivery,
+        HookView,
+        HookList,
+        NewHook,
+        HookChanges,
     ];
     let default = DEFAULT_DESCRIPTOR.trim();
     let expected = format!(
@@ -154,7 +195,22 @@ fn the_client_has_the_activities_that_are_spoken() {
     settle(ACTIVITIES, &format!("{head}\n{import}{rest}"));
 }
 
-/// Compares a file with its expected content, or writes it.
+#[test]
+fn the_client_has_the_events_of_calls() {
+    let declared = declare_all![
+        CallMedia,
+        CallPeer,
+        CallWelcome,
+        CallLeft,
+        CallMediaChange,
+        CallRefusal,
+        SignalData,
+        CallSignal,
+    ];
+    settle(CALLS, &declared);
+}
+
+/// Compares a file with what it should be, or writes it.
 fn settle(name: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")

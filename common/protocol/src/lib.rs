@@ -11,7 +11,9 @@ mod activity;
 mod api;
 mod archive;
 mod backoff;
+mod bodies;
 mod bounded;
+mod calls;
 mod events;
 mod folding;
 mod gathered;
@@ -20,6 +22,7 @@ mod generated;
 mod glob;
 mod hex;
 mod internet;
+mod lists;
 mod lookalike;
 mod mail;
 mod marks;
@@ -37,6 +40,7 @@ mod ticket;
 mod time;
 mod token;
 mod views;
+mod webhooks;
 mod windows_1252;
 mod work;
 
@@ -56,7 +60,15 @@ pub use api::{
 };
 pub use archive::{ArchiveMessage, ArchiveMeta, ArchiveTarget, ChatLog, DailyArchive, MessageType};
 pub use backoff::{Backoff, Jitter};
+pub use bodies::{
+    ConnectorChange, NewAdmission, NewBucket, NewCall, NewConnection, NewInvite, NewMailAddress,
+    NewNotifications, NewPassword, NewPlace,
+};
 pub use bounded::Bounded;
+pub use calls::{
+    CallLeft, CallMedia, CallMediaChange, CallPeer, CallRefusal, CallSignal, CallWelcome,
+    DescriptionKind, IceCandidate, SessionDescription, SignalData,
+};
 pub use events::{
     Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
     WaitingAccount,
@@ -66,6 +78,9 @@ pub use gathered::Gathered;
 pub use glob::Glob;
 pub use hex::{from_hex, hex};
 pub use internet::{is_public_address, wrapped_v4};
+pub use lists::{
+    ArchiveAnswer, ConnectionList, ConnectorList, GrantList, InviteList, MailAddressList,
+};
 pub use lookalike::{is_speaker, outline};
 pub use mail::{
     MAIL_DOCUMENT, MAIL_NAME_LENGTH, MAIL_RANDOM_LENGTH, MAIL_SUMMARY, MAX_MAIL_FILES,
@@ -98,8 +113,12 @@ pub use ticket::{CallTicket, Ticket, TicketError};
 pub use time::{Day, InvalidTime, Timestamp};
 pub use token::{BearerToken, InvalidToken};
 pub use views::{
-    CallAbout, CallAdmission, CallLink, GrantView, IceServer, InviteAbout, InviteView, KeptView,
-    MailAddressView, MovePhase, MoveView, NotificationsView, PlaceView, ServerInfo, StoreTested,
-    StoreView,
+    ArchiveFound, CallAbout, CallAdmission, CallLink, ConnectionView, GrantView, IceServer,
+    InviteAbout, InviteView, KeptView, MailAddressView, MovePhase, MoveView, NotificationsView,
+    PlaceView, ServerInfo, StoreTested, StoreView,
+};
+pub use webhooks::{
+    HookChanges, HookDelivery, HookFilter, HookList, HookOptions, HookOutcome, HookSource,
+    HookView, NewHook, QuietHours,
 };
 pub use windows_1252::windows_1252;

@@ -76,6 +76,7 @@ pub fn is_mail_local_part(text: &str) -> bool {
 
 /// Body of `POST /connector/mail`: a mail whose documents are stored, to be announced in its channel.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct MailArrival {
     /// The mail's id; the same when it is delivered again. `^[a-z0-9]{16,64}$`.
     pub id: String,
@@ -117,6 +118,7 @@ pub const MAIL_SUMMARY: &str = "mail.json";
 
 /// The results of SPF, DKIM and DMARC: `pass`, `fail`, `none` and so on, in the terms of RFC 8601.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MailChecks {
     /// Whether the domain of the author's address is authenticated.
     pub verified: bool,
@@ -130,6 +132,7 @@ pub struct MailChecks {
 
 /// An attachment.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MailFile {
     /// Its name, from the mail.
     pub name: String,

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountName, EmailAddress, GrantKind, MailResult, Scopes, Timestamp};
+use crate::{AccountName, Connection, EmailAddress, GrantKind, MailResult, Scopes, Timestamp};
 
 /// Response to `GET /api`: what a client needs before signing in.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -87,6 +87,32 @@ pub struct InviteAbout {
     pub expires: Timestamp,
 }
 
+/// A connection, without its password.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ConnectionView {
+    /// The connection.
+    #[serde(flatten)]
+    connection: Connection,
+    /// Whether it has a password.
+    has_password: bool,
+    /// Leads to the server's own network: the server says where that is, and it cannot be removed.
+    managed: bool,
+}
+
+impl ConnectionView {
+    /// Shows a connection.
+    #[must_use]
+    pub fn new(mut connection: Connection, managed: bool) -> Self {
+        let has_password = connection.password.take().is_some();
+        Self {
+            connection,
+            has_password,
+            managed,
+        }
+    }
+}
+
 /// An address by which mail reaches a channel.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -121,7 +147,19 @@ pub struct NotificationsView {
     pub undeliverable: Option<String>,
 }
 
-/// Where the documents of an account are stored, without the secret.
+/// Answer to `GET /api/archive/discovery?address=…`: a storage that was found.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ArchiveFound {
+    /// `alice@example.org`.
+    pub user_address: String,
+    /// The storage's address without a slash at the end.
+    pub root: String,
+    /// Where the user authorises apps; `null` if it does not say.
+    pub authorize: Option<String>,
+}
+
+/// Where the documents of an account are, without the secret.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case")]

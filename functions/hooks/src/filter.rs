@@ -1,7 +1,6 @@
 //! Which events a hook announces, and of which branches.
 
-use protocol::Glob;
-use serde::{Deserialize, Serialize};
+use protocol::{Glob, HookFilter};
 
 use crate::Event;
 use crate::work::look;
@@ -10,22 +9,6 @@ use crate::work::look;
 pub const MAX_PATTERNS: usize = 50;
 /// The longest pattern in bytes.
 const MAX_PATTERN: usize = 100;
-
-/// Patterns of events (`push`, `issues.*`, `-star`) and of branches (`main`, `release/*`, `-wip/*`).
-///
-/// `*` stands for any characters, `?` for one; a `-` before a pattern excludes. Without an including pattern,
-/// everything that is announced by default is included; other events (labels, successful builds) are announced if a
-/// pattern includes them.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Filter {
-    /// Patterns of events.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub events: Vec<String>,
-    /// Patterns of branches.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub branches: Vec<String>,
-}
 
 /// An invalid filter; one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -40,58 +23,53 @@ pub enum InvalidFilter {
     Pattern(&'static str, String),
 }
 
-impl Filter {
-    /// Checks the limits.
-    ///
-    /// # Errors
-    /// Which list is too long, or which pattern is invalid.
-    pub fn check(&self) -> Result<(), InvalidFilter> {
-        for (name, list) in [("events", &self.events), ("branches", &self.branches)] {
-            if list.len() > MAX_PATTERNS {
-                return Err(InvalidFilter::TooMany(name));
-            }
-            let bad = list.iter().find(|pattern| {
-                pattern.trim_start_matches('-').is_empty()
-                    || pattern.len() > MAX_PATTERN
-                    || pattern.contains(|c: char| c.is_whitespace() || c.is_control())
-            });
-            if let Some(bad) = bad {
-                let shown = bad.chars().filter(|c| !c.is_control()).take(40).collect();
-                return Err(InvalidFilter::Pattern(name, shown));
-            }
+/// Checks the bounds.
+///
+/// # Errors
+/// Which list is too long or which pattern cannot be one.
+pub fn check(filter: &HookFilter) -> Result<(), InvalidFilter> {
+    for (name, list) in [("events", &filter.events), ("branches", &filter.branches)] {
+        if list.len() > MAX_PATTERNS {
+            return Err(InvalidFilter::TooMany(name));
         }
-        Ok(())
+        let bad = list.iter().find(|pattern| {
+            pattern.trim_start_matches('-').is_empty()
+                || pattern.len() > MAX_PATTERN
+                || pattern.contains(|c: char| c.is_whitespace() || c.is_control())
+        });
+        if let Some(bad) = bad {
+            let shown = bad.chars().filter(|c| !c.is_control()).take(40).collect();
+            return Err(InvalidFilter::Pattern(name, shown));
+        }
     }
+    Ok(())
+}
 
-    /// Returns why an event is not announced, if it is not.
-    #[must_use]
-    pub fn reason(&self, event: &Event) -> Option<String> {
-        if event.lines.is_empty() {
-            let reason = event
-                .quiet
-                .as_deref()
-                .unwrap_or("there is nothing to announce");
-            return Some(reason.to_owned());
+/// Returns why an event is not said, if it is not.
+#[must_use]
+pub fn reason(filter: &HookFilter, event: &Event) -> Option<String> {
+    if event.lines.is_empty() {
+        let reason = event.quiet.as_deref().unwrap_or("there is nothing to say");
+        return Some(reason.to_owned());
+    }
+    match verdict(&filter.events, |pattern| is_kind(pattern, &event.kind)) {
+        Verdict::Excluded => return Some("the hook's filter excludes this event".to_owned()),
+        Verdict::Missing => {
+            return Some("the hook's filter does not name this event".to_owned());
         }
-        match verdict(&self.events, |pattern| is_kind(pattern, &event.kind)) {
-            Verdict::Excluded => return Some("the hook's filter excludes this event".to_owned()),
-            Verdict::Missing => {
-                return Some("the hook's filter does not name this event".to_owned());
-            }
-            Verdict::Included => {}
-            Verdict::Unsaid => {
-                if let Some(reason) = &event.quiet {
-                    return Some(reason.clone().into_owned());
-                }
+        Verdict::Included => {}
+        Verdict::Unsaid => {
+            if let Some(reason) = &event.quiet {
+                return Some(reason.clone().into_owned());
             }
         }
-        let branch = event.branch.as_deref()?;
-        match verdict(&self.branches, |pattern| matches(pattern, branch)) {
-            Verdict::Excluded | Verdict::Missing => {
-                Some(format!("the hook's filter leaves out the branch {branch}"))
-            }
-            _ => None,
+    }
+    let branch = event.branch.as_deref()?;
+    match verdict(&filter.branches, |pattern| matches(pattern, branch)) {
+        Verdict::Excluded | Verdict::Missing => {
+            Some(format!("the hook's filter leaves out the branch {branch}"))
         }
+        _ => None,
     }
 }
 
@@ -135,9 +113,9 @@ fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn filter(events: &[&str], branches: &[&str]) -> Filter {
+    fn filter(events: &[&str], branches: &[&str]) -> HookFilter {
         let owned = |list: &[&str]| list.iter().map(|&s| s.to_owned()).collect();
-        Filter {
+        HookFilter {
             events: owned(events),
             branches: owned(branches),
         }
@@ -146,21 +124,19 @@ mod tests {
     #[test]
     fn events_and_branches() {
         let event = Event::new("issues.labeled", "x".to_owned()).quiet("many");
-        assert_eq!(Filter::default().reason(&event).as_deref(), Some("many"));
-        assert_eq!(filter(&["issues"], &[]).reason(&event), None);
-        assert_eq!(filter(&["*"], &[]).reason(&event), None);
-        assert!(
-            filter(&["issues", "-*.labeled"], &[])
-                .reason(&event)
-                .is_some()
-        );
+        let of =
+            |events: &[&str], branches: &[&str], event| reason(&filter(events, branches), event);
+        assert_eq!(of(&[], &[], &event).as_deref(), Some("many"));
+        assert_eq!(of(&["issues"], &[], &event), None);
+        assert_eq!(of(&["*"], &[], &event), None);
+        assert!(of(&["issues", "-*.labeled"], &[], &event).is_some());
         let push = Event::new("push", "x".to_owned()).on("wip/a");
-        assert_eq!(Filter::default().reason(&push), None);
-        assert!(filter(&["issues"], &[]).reason(&push).is_some());
-        assert!(filter(&[], &["main", "release/*"]).reason(&push).is_some());
-        assert!(filter(&[], &["-wip/*"]).reason(&push).is_some());
-        assert_eq!(filter(&[], &["wip/?"]).reason(&push), None);
-        assert!(filter(&["a b"], &[]).check().is_err());
-        assert!(filter(&[], &["-"]).check().is_err());
+        assert_eq!(of(&[], &[], &push), None);
+        assert!(of(&["issues"], &[], &push).is_some());
+        assert!(of(&[], &["main", "release/*"], &push).is_some());
+        assert!(of(&[], &["-wip/*"], &push).is_some());
+        assert_eq!(of(&[], &["wip/?"], &push), None);
+        assert!(check(&filter(&["a b"], &[])).is_err());
+        assert!(check(&filter(&[], &["-"])).is_err());
     }
 }

@@ -96,7 +96,7 @@ fn steps(source: Source, kind: &str, body: &[u8]) -> usize {
         }
         for template in [None, Some(&template)] {
             if let Ok(event) = read(source, &call, template) {
-                let _why = filter.reason(&event);
+                let _why = crate::filter::reason(&filter, &event);
                 let _lines = say(&event.lines, false);
             }
         }

@@ -1,13 +1,13 @@
 //! Webhooks as lines of plain text, for people who read IRC.
 //!
-//! [`read`] parses a request that a service sent to a hook and returns what to announce, or why not; [`say`] sanitises
-//! and shortens the lines ([`text`]); [`signature`] authenticates the sender; [`Filter`] selects the events of a hook.
-//! All of it is a function of the request: no I/O, no clock.
+//! [`read`] takes a request that a service sent to a hook and gives what to say, or why nothing is said;
+//! [`say`] makes the lines of it harmless and short ([`text`]); [`signature`] checks who sent it;
+//! [`filter`] knows which events a hook wants. All of it is a function of the request: no I/O, no clock.
 
 mod alerts;
 mod charset;
 mod encoding;
-mod filter;
+pub mod filter;
 mod forge;
 mod generic;
 mod gitea;
@@ -22,6 +22,7 @@ mod payload;
 pub mod signature;
 mod slack;
 pub mod sms;
+pub mod source;
 mod template;
 pub mod text;
 mod uptime;
@@ -30,13 +31,12 @@ mod work;
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use serde::{Deserialize, Serialize};
 
 pub use encoding::decoded;
-pub use filter::{Filter, InvalidFilter, MAX_PATTERNS};
 pub use kosmos::is_get as is_event_by_get;
 pub use parse::{parse as parse_json, parse_whole as parse_whole_json};
 pub use payload::form;
+pub use protocol::{HookFilter as Filter, HookSource as Source};
 pub use template::{InvalidTemplate, MAX_TEMPLATE, Template};
 pub use text::{MAX_LINE, MAX_LINES, say};
 
@@ -45,86 +45,6 @@ const MAX_KIND: usize = 200;
 /// The longest name of a branch, in characters: file systems, and therefore services, accept no more than some 250
 /// bytes.
 const MAX_BRANCH: usize = 500;
-
-/// The supported services.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    /// GitHub and GitHub Enterprise Server.
-    GitHub,
-    /// GitLab.
-    GitLab,
-    /// Gitea and Forgejo.
-    Gitea,
-    /// Anything that posts to Slack's incoming webhooks.
-    Slack,
-    /// `{"room","message"}` of hubot-incoming-webhook.
-    Kosmos,
-    /// Prometheus Alertmanager, version 4 of its format.
-    Alertmanager,
-    /// Grafana's alerts, unified and legacy.
-    Grafana,
-    /// Uptime Kuma.
-    UptimeKuma,
-    /// UptimeRobot.
-    UptimeRobot,
-    /// Text messages, as forwarded by Twilio and compatible gateways.
-    Sms,
-    /// Any JSON, with a template.
-    Json,
-}
-
-impl Source {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::GitHub,
-        Self::GitLab,
-        Self::Gitea,
-        Self::Slack,
-        Self::Kosmos,
-        Self::Alertmanager,
-        Self::Grafana,
-        Self::UptimeKuma,
-        Self::UptimeRobot,
-        Self::Sms,
-        Self::Json,
-    ];
-
-    /// Returns the nickname under which its lines are posted.
-    #[must_use]
-    pub const fn nick(self) -> &'static str {
-        match self {
-            Self::GitHub => "GitHub",
-            Self::GitLab => "GitLab",
-            Self::Gitea => "Gitea",
-            Self::Slack | Self::Kosmos | Self::Json => "webhook",
-            Self::Alertmanager => "Alertmanager",
-            Self::Grafana => "Grafana",
-            Self::UptimeKuma => "UptimeKuma",
-            Self::UptimeRobot => "UptimeRobot",
-            Self::Sms => "SMS",
-        }
-    }
-
-    /// Returns the largest accepted body, in bytes. GitHub sends up to 25 MiB, but only events with thousands of
-    /// commits exceed this limit; no useful event of other services comes near it.
-    #[must_use]
-    pub const fn max_body(self) -> usize {
-        match self {
-            Self::GitHub | Self::GitLab | Self::Gitea => 5 * 1024 * 1024,
-            Self::Slack | Self::Kosmos | Self::Alertmanager | Self::Grafana | Self::Json => {
-                1024 * 1024
-            }
-            Self::UptimeKuma | Self::UptimeRobot | Self::Sms => 256 * 1024,
-        }
-    }
-
-    /// Returns whether the secret is chosen here and given to the service, which then authenticates itself with it.
-    #[must_use]
-    pub const fn signs_with_our_secret(self) -> bool {
-        matches!(self, Self::GitHub | Self::GitLab | Self::Gitea)
-    }
-}
 
 /// A request to the address of a hook.
 #[derive(Clone, Copy, Debug)]
@@ -260,10 +180,10 @@ pub fn read(
     call: &Call<'_>,
     template: Option<&Template>,
 ) -> Result<Event, Unreadable> {
-    if call.body.len() > source.max_body() {
+    if call.body.len() > source::max_body(source) {
         return Err(Unreadable::TooLarge(format!(
             "the body is larger than the {} bytes that are allowed here",
-            source.max_body()
+            source::max_body(source)
         )));
     }
     let body = &charset::body(call)?;

@@ -182,7 +182,7 @@ fn check(
     let template: Option<Template> = "{text} {commits.0.id|short:7}".parse().ok();
     let _refused = signature::verify(source, "secret", "https://a.example/x", &call, 0);
     if let Ok(event) = read(source, &call, template.as_ref()) {
-        let _why = Filter::default().reason(&event);
+        let _why = hooks::filter::reason(&Filter::default(), &event);
         let lines = say(&event.lines, false);
         prop_assert!(lines.len() <= MAX_LINES);
         for line in lines {

@@ -88,7 +88,7 @@ fn memory_is_bounded_and_grows_with_the_body() {
     }
     // The largest bodies: the result, and the overhead of creating it (copies, lists that doubled).
     for source in [Source::GitHub, Source::Slack, Source::Json, Source::Sms] {
-        let most = source.max_body();
+        let most = hooks::source::max_body(source);
         for item in [r#"{"":0},"#, "0,", "&amp;", "\n"] {
             for (kind, begin, end) in [wholes[0], wholes[1], wholes[6]] {
                 let whole = allocated(source, kind, body(item, begin, end, most).as_bytes());

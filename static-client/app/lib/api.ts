@@ -1,24 +1,45 @@
 /** The HTTP interface of the functions, `functions/API.md`. */
 
 import type { Connection } from './chat/types.ts';
-import type { NewConnection } from './network-form.ts';
 import type {
+  ArchiveFound,
   ArchiveToken,
   ArchiveView,
   CallAbout,
   CallAdmission,
   CallLink,
-  ConnectorKind,
+  ConnectionList,
+  ConnectorChange,
+  ConnectorList,
   ConnectorView,
+  GrantList,
   GrantView,
+  HookChanges,
+  HookDelivery,
+  HookList,
+  HookView,
   InviteAbout,
+  InviteList,
   InviteView,
   KeptView,
+  MailAddressList,
   MailAddressView,
   NewAccount,
+  NewAdmission,
+  NewArchivePlace,
+  NewBucket,
+  NewCall,
+  NewConnection,
+  NewConnector,
   NewGrant,
+  NewHook,
+  NewInvite,
+  NewMailAddress,
+  NewNotifications,
+  NewPassword,
+  NewPlace,
+  NewSession,
   NotificationsView,
-  PlatformDescriptor,
   ServerInfo,
   SessionResponse,
   StoreTested,
@@ -27,7 +48,6 @@ import type {
 } from './protocol.ts';
 import type { Bare, Filled } from './request.ts';
 import { to } from './request.ts';
-import type { Delivery, Hook, HookChanges, NewHook } from './webhooks.ts';
 
 /** A failed request, with a sentence for users. */
 export class ApiError extends Error {
@@ -40,17 +60,7 @@ export class ApiError extends Error {
   }
 }
 
-/** A user's own bucket, as entered. */
-export interface NewBucket {
-  endpoint: string | null;
-  region: string | null;
-  bucket: string;
-  prefix: string;
-  access_key_id: string;
-  secret_access_key: string;
-}
-
-/** Timeout for a response, in ms. */
+/** How long an answer may take, in ms. */
 const REQUEST_TIMEOUT = 20_000;
 /** The same for requests that involve external servers or many documents. */
 const STORE_TIMEOUT = 120_000;
@@ -76,142 +86,109 @@ export class ApiClient {
   info = () => this.#request<ServerInfo>('GET /api');
   signUp = (body: NewAccount) =>
     this.#request<SessionResponse>('POST /api/accounts', body);
-  signIn = (name: string, password: string) =>
-    this.#request<SessionResponse>('POST /api/session', { name, password });
+  signIn = (body: NewSession) =>
+    this.#request<SessionResponse>('POST /api/session', body);
   session = () => this.#request<SessionResponse>('GET /api/session');
   signOut = () => this.#request<void>('DELETE /api/session');
   /** Ends all other sessions of the account. */
   endOtherSessions = () => this.#request<void>('DELETE /api/sessions');
-  /** Changes the password, which also ends all other sessions. */
-  changePassword = (old: string, wanted: string) =>
-    this.#request<void>('PUT /api/password', { old, new: wanted });
+  /** The same, with another password. */
+  changePassword = (body: NewPassword) =>
+    this.#request<void>('PUT /api/password', body);
 
   grants = async () =>
-    (await this.#request<{ grants: GrantView[] }>('GET /api/grants')).grants;
+    (await this.#request<GrantList>('GET /api/grants')).grants;
   addGrant = (grant: NewGrant) =>
     this.#request<GrantView>('POST /api/grants', grant);
   revokeGrant = (id: string) =>
     this.#request<void>(to('DELETE /api/grants/<id>', { id }));
 
-  /** Invitations, and whether this server can send them by e-mail. */
-  invites = () =>
-    this.#request<{ invites: InviteView[]; mail?: boolean }>(
-      'GET /api/invites',
-    );
-  addInvite = (email?: string) =>
-    this.#request<InviteView>('POST /api/invites', email ? { email } : {});
+  /** Invitations, and whether this server can mail them. */
+  invites = () => this.#request<InviteList>('GET /api/invites');
+  addInvite = (body: NewInvite) =>
+    this.#request<InviteView>('POST /api/invites', body);
   invite = (token: string) =>
     this.#request<InviteAbout>(to('GET /api/invites/<id>', { id: token }));
   revokeInvite = (id: string) =>
     this.#request<void>(to('DELETE /api/invites/<id>', { id }));
 
-  /** The account's connections, and the platforms available for more. */
-  connections = () =>
-    this.#request<{
-      connections: Connection[];
-      platforms?: PlatformDescriptor[];
-    }>('GET /api/connections');
+  /** The account's connections, and what more of them can be made to. */
+  connections = () => this.#request<ConnectionList>('GET /api/connections');
   addConnection = (body: NewConnection) =>
     this.#request<Connection>('POST /api/connections', body);
-  changeConnection = (
-    id: string,
-    body: Partial<NewConnection> & { enabled?: boolean },
-  ) =>
+  changeConnection = (id: string, body: Partial<NewConnection>) =>
     this.#request<Connection>(to('PATCH /api/connections/<id>', { id }), body);
   removeConnection = (id: string) =>
     this.#request<void>(to('DELETE /api/connections/<id>', { id }));
 
-  addCall = (target: string, guests: boolean, connection: string) =>
-    this.#request<CallLink>('POST /api/calls', {
-      target,
-      guests,
-      connection,
-    });
+  addCall = (body: NewCall) => this.#request<CallLink>('POST /api/calls', body);
   call = (token: string) =>
     this.#request<CallAbout>(to('GET /api/calls/<token>', { token }));
-  joinCall = (token: string, name?: string) =>
+  joinCall = (token: string, body: NewAdmission) =>
     this.#request<CallAdmission>(
       to('POST /api/calls/<token>', { token }),
-      name === undefined ? {} : { name },
+      body,
     );
   /** Revokes the link of a call, which ends it for everyone. */
   endCall = (token: string) =>
     this.#request<void>(to('DELETE /api/calls/<token>', { token }));
   connectors = async () =>
-    (
-      await this.#request<{ connectors: ConnectorView[] }>(
-        'GET /api/connectors',
-      )
-    ).connectors;
-  addConnector = (kind: ConnectorKind, url: string) =>
-    this.#request<ConnectorView>('POST /api/connectors', { kind, url });
-  rotateConnector = (id: string) =>
-    this.#request<ConnectorView>(to('PATCH /api/connectors/<id>', { id }), {
-      rotate: true,
-    });
+    (await this.#request<ConnectorList>('GET /api/connectors')).connectors;
+  addConnector = (body: NewConnector) =>
+    this.#request<ConnectorView>('POST /api/connectors', body);
+  changeConnector = (id: string, body: ConnectorChange) =>
+    this.#request<ConnectorView>(
+      to('PATCH /api/connectors/<id>', { id }),
+      body,
+    );
   removeConnector = (id: string) =>
     this.#request<void>(to('DELETE /api/connectors/<id>', { id }));
 
-  hooks = async () =>
-    (await this.#request<{ hooks: Hook[] }>('GET /api/hooks')).hooks;
-  addHook = (body: NewHook) => this.#request<Hook>('POST /api/hooks', body);
-  hook = (id: string) => this.#request<Hook>(to('GET /api/hooks/<id>', { id }));
+  hooks = async () => (await this.#request<HookList>('GET /api/hooks')).hooks;
+  addHook = (body: NewHook) => this.#request<HookView>('POST /api/hooks', body);
+  hook = (id: string) =>
+    this.#request<HookView>(to('GET /api/hooks/<id>', { id }));
   changeHook = (id: string, body: HookChanges) =>
-    this.#request<Hook>(to('PATCH /api/hooks/<id>', { id }), body);
+    this.#request<HookView>(to('PATCH /api/hooks/<id>', { id }), body);
   removeHook = (id: string) =>
     this.#request<void>(to('DELETE /api/hooks/<id>', { id }));
   renewHookAddress = (id: string) =>
-    this.#request<Hook>(to('POST /api/hooks/<id>/token', { id }));
+    this.#request<HookView>(to('POST /api/hooks/<id>/token', { id }));
   renewHookSecret = (id: string) =>
-    this.#request<Hook>(to('POST /api/hooks/<id>/secret', { id }));
+    this.#request<HookView>(to('POST /api/hooks/<id>/secret', { id }));
   repeatDelivery = (id: string, delivery: string) =>
-    this.#request<Delivery>(
+    this.#request<HookDelivery>(
       to('POST /api/hooks/<id>/deliveries/<delivery>/again', { id, delivery }),
     );
 
-  mailAddresses = () =>
-    this.#request<{ domain: string | null; addresses: MailAddressView[] }>(
-      'GET /api/addresses',
-    );
-  addMailAddress = (connection: string, channel: string) =>
-    this.#request<MailAddressView>('POST /api/addresses', {
-      connection,
-      channel,
-    });
+  mailAddresses = () => this.#request<MailAddressList>('GET /api/addresses');
+  addMailAddress = (body: NewMailAddress) =>
+    this.#request<MailAddressView>('POST /api/addresses', body);
   changeMailAddress = (id: string) =>
     this.#request<MailAddressView>(to('POST /api/addresses/<id>', { id }));
   removeMailAddress = (id: string) =>
     this.#request<void>(to('DELETE /api/addresses/<id>', { id }));
 
   findArchive = (address: string) =>
-    this.#request<{ user_address: string; root: string; authorize?: string }>(
+    this.#request<ArchiveFound>(
       to('GET /api/archive/discovery', {}, { address }),
     );
-  keepArchive = (body: { user_address: string; root: string; token: string }) =>
+  keepArchive = (body: NewArchivePlace) =>
     this.#request<ArchiveView>('PUT /api/archive', body);
   removeArchive = () => this.#request<void>('DELETE /api/archive');
   archiveToken = () => this.#request<ArchiveToken>('GET /api/archive/token');
   mailNotifications = () =>
     this.#request<NotificationsView>('GET /api/notifications');
-  setMailNotifications = (
-    email: string | null,
-    enabled: boolean,
-    minutes: number,
-  ) =>
-    this.#request<NotificationsView>('PUT /api/notifications', {
-      email,
-      enabled,
-      minutes,
-    });
+  setMailNotifications = (body: NewNotifications) =>
+    this.#request<NotificationsView>('PUT /api/notifications', body);
   confirmMailAgain = () =>
     this.#request<NotificationsView>('POST /api/notifications');
 
   store = () => this.#request<StoreView>('GET /api/store');
   testStore = (bucket: NewBucket) =>
     this.#request<StoreTested>('POST /api/store/test', bucket, STORE_TIMEOUT);
-  moveTo = (
-    place: { kind: 'installation' } | ({ kind: 'bucket' } & NewBucket),
-  ) => this.#request<StoreView>('PUT /api/store', place, STORE_TIMEOUT);
+  moveTo = (place: NewPlace) =>
+    this.#request<StoreView>('PUT /api/store', place, STORE_TIMEOUT);
   continueMove = () =>
     this.#request<StoreView>('POST /api/store/move', undefined, STORE_TIMEOUT);
   keptVersions = () => this.#request<KeptView>('GET /api/store/kept');

@@ -4,6 +4,7 @@ import { same } from './casemapping.ts';
 import type { Entry, EntryKind, Network, RoomKind } from './chat/types.ts';
 import { isArchiveDay } from './days.ts';
 import { hostKey } from './lower.ts';
+import type { MessageType } from './protocol.ts';
 import { isMention } from './text/tokens.ts';
 
 function encode(name: string, special: string): string {
@@ -54,7 +55,7 @@ export interface ArchiveDay {
   entries: Entry[];
 }
 
-const KINDS: Record<string, EntryKind> = {
+const KINDS: Record<MessageType, EntryKind> = {
   text: 'message',
   action: 'action',
   notice: 'notice',
@@ -120,7 +121,7 @@ function toEntry(
   if (!Number.isFinite(at)) return undefined;
   const from = string(message['from']) || string(message['user']);
   const archived = string(message['text']);
-  const kind = KINDS[string(message['type'])] ?? 'message';
+  const kind = KINDS[string(message['type']) as MessageType] ?? 'message';
   const own = same(from, nick, casemapping);
   const clientId = own && string(message['clientId']);
   const said = kind === 'message' || kind === 'action' || kind === 'notice';

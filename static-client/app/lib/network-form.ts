@@ -4,17 +4,11 @@ import { channelTyped } from './conversations.ts';
 import type {
   ConnectionField,
   Conversations,
+  NewConnection,
   PlatformDescriptor,
 } from './protocol.ts';
 
-/** `POST /api/connections`: the platform's fields are added to these. */
-export interface NewConnection {
-  platform: string;
-  name?: string;
-  [field: string]: unknown;
-}
-
-/** Parses channels separated by commas. */
+/** Reads channels that were typed, separated by commas. */
 export function readChannels(typed: string, names: Conversations): string[] {
   return typed
     .split(',')

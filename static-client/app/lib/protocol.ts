@@ -124,8 +124,28 @@ export type GrantView = {
   token?: string;
 };
 
+/** Answer to `GET /api/grants`. */
+export type GrantList = {
+  /** What is valid, the oldest first. */
+  grants: Array<GrantView>;
+};
+
+/** `PUT /api/password`. */
+export type NewPassword = {
+  /** The one that holds. */
+  old: string;
+  /** The one wanted. */
+  new: string;
+};
+
 /** The outcome of a mail. */
 export type MailResult = "sent" | "undeliverable" | "failed";
+
+/** `POST /api/invites`; the body may be absent. */
+export type NewInvite = {
+  /** Whom the link is mailed to. */
+  email?: string;
+};
 
 /** An invite. */
 export type InviteView = {
@@ -149,7 +169,15 @@ export type InviteView = {
   token?: string;
 };
 
-/** Response to `GET /api/invites/<token>`. */
+/** Answer to `GET /api/invites`. */
+export type InviteList = {
+  /** The account's own, of an admin all; the oldest first. */
+  invites: Array<InviteView>;
+  /** Whether this installation can mail them. */
+  mail: boolean;
+};
+
+/** Answer to `GET /api/invites/<token>`. */
 export type InviteAbout = {
   /** Who sent the invite. */
   inviter: AccountName;
@@ -269,7 +297,53 @@ export type PlatformDescriptor = {
   supports: Array<Feature>;
 };
 
-/** The kind of a connector, which determines what its key permits. */
+/**
+ * `POST /api/connections`: beside these, the fields that the platform's descriptor has.
+ *
+ * `PATCH /api/connections/<id>` takes some of them, and `enabled`: what is absent stays.
+ */
+export type NewConnection = { platform: string; name?: string; [field: string]: unknown };
+
+/** A connection, without its password. */
+export type ConnectionView = {
+  /** Whether it has a password. */
+  has_password: boolean;
+  /** Leads to the server's own network: the server says where that is, and it cannot be removed. */
+  managed: boolean;
+  /** Version of this record's format; 1. */
+  version: number;
+  /** Names the connection within the account. */
+  id: string;
+  /** The id of the platform. */
+  platform: string;
+  /** What people call the network. */
+  name: string;
+  /**
+   * The server as it appears in ids and archives: `nick@server`. Unique within an account
+   * for one nick; usually the host.
+   */
+  server: string;
+  /** The account's own name there that is wanted. */
+  nick: string;
+  /** Channels to be in, each with its key after a space if it has one. */
+  channels: Array<string>;
+  /** Whether it should be connected. */
+  enabled: boolean;
+  /** The connector that keeps it. */
+  connector: string;
+  /** When it was made. */
+  created: Timestamp;
+};
+
+/** Answer to `GET /api/connections`. */
+export type ConnectionList = {
+  /** The account's connections, the oldest first. */
+  connections: Array<ConnectionView>;
+  /** What more of them can be made to. */
+  platforms: Array<PlatformDescriptor>;
+};
+
+/** What a connector is, and so what its key opens. */
 export type ConnectorKind = "gateway" | "ircd" | "smtp";
 
 /** Body of `POST /api/connectors`. */
@@ -287,7 +361,15 @@ export type NewConnector = {
   url?: string;
 };
 
-/** The state of a connector. */
+/** `PATCH /api/connectors/<id>`. */
+export type ConnectorChange = {
+  /** Makes a new key; the old one stops working. */
+  rotate: boolean;
+  /** As in [`crate::NewConnector`]. */
+  url?: string;
+};
+
+/** How a connector is. */
 export type ConnectorState = "configured" | "waiting" | "registered" | "silent";
 
 /** One connector in responses of `/api/connectors`. */
@@ -310,7 +392,13 @@ export type ConnectorView = {
   command?: string;
 };
 
-/** Body of `POST /connector/register`: a connector announces its address and capabilities. */
+/** Answer to `GET /api/connectors`. */
+export type ConnectorList = {
+  /** Those of the configuration, then those that an admin made. */
+  connectors: Array<ConnectorView>;
+};
+
+/** Body of `POST /connector/register`: a connector says where it is and what it can do. */
 export type Registration = {
   /** Origin of its Sockethub server as browsers reach it; absent if it serves no browsers. */
   url?: string;
@@ -350,6 +438,16 @@ export type MailInfo = {
   sends: boolean;
 };
 
+/** `POST /api/addresses`. */
+export type NewMailAddress = {
+  /** The connection over which the channel is reached. */
+  connection: string;
+  /** The channel. */
+  channel: string;
+  /** Mail for `postmaster` goes to this channel from now on; for admins. */
+  postmaster?: boolean;
+};
+
 /** An address by which mail reaches a channel. */
 export type MailAddressView = {
   /** Its id. */
@@ -364,7 +462,77 @@ export type MailAddressView = {
   created: Timestamp;
 };
 
-/** Response to `/api/notifications`: where missed mentions are mailed to. */
+/** Answer to `GET /api/addresses`. */
+export type MailAddressList = {
+  /** The domain of all of them; `null` if this installation takes no mail. */
+  domain: string | null;
+  /** The account's addresses, the oldest first. */
+  addresses: Array<MailAddressView>;
+};
+
+/** What SPF, DKIM and DMARC said: `pass`, `fail`, `none` and so on, in the words of RFC 8601. */
+export type MailChecks = {
+  /** Whether the domain of the writer's address is proved. */
+  verified: boolean;
+  /** SPF, RFC 7208. */
+  spf: string;
+  /** DKIM, RFC 6376. */
+  dkim: string;
+  /** DMARC, RFC 7489. */
+  dmarc: string;
+};
+
+/** An attachment. */
+export type MailFile = {
+  /** Its name, as the mail says. */
+  name: string;
+  /** Its media type. */
+  type: string;
+  /** Its length in bytes. */
+  size: number;
+  /** Name of the document, beside the mail. */
+  document: string;
+};
+
+/** Body of `POST /connector/mail`: a mail whose documents are stored, to be announced in its channel. */
+export type MailArrival = {
+  /** Names the mail; the same when it is handed over again. `^[a-z0-9]{16,64}$`. */
+  id: string;
+  /** The address it came for. */
+  address: string;
+  /** When it was taken; the same when it is handed over again. */
+  received: Timestamp;
+  /** The envelope's sender; empty for notifications. */
+  sender: string;
+  /** Who wrote it, `Alice <alice@example.org>`, as the mail says. */
+  from: string;
+  /** To whom it was written, as the mail says. */
+  to: string;
+  /** Its subject. */
+  subject: string;
+  /** When it was written, as the mail says. */
+  date?: Timestamp;
+  /** Its text; at most [`MAX_MAIL_TEXT`] bytes. */
+  text: string;
+  /** What is known about its sender. */
+  checks: MailChecks;
+  /** Its attachments, stored beside it. */
+  attachments: Array<MailFile>;
+  /** Length of the mail in bytes. */
+  size: number;
+};
+
+/** `PUT /api/notifications`. */
+export type NewNotifications = {
+  /** The address; none to get no mail. */
+  email?: string | null;
+  /** Whether mail is wanted; yes if absent. */
+  enabled?: boolean;
+  /** How long a message waits to be read; a quarter of an hour if absent. */
+  minutes?: number;
+};
+
+/** Answer to `/api/notifications`: where missed mentions are mailed to. */
 export type NotificationsView = {
   /** Whether this installation sends mail at all. */
   available: boolean;
@@ -401,6 +569,22 @@ export type ArchiveView = {
   connected: Timestamp;
 };
 
+/** Answer to `GET /api/archive`. */
+export type ArchiveAnswer = {
+  /** The external storage of the archives; `null` if they are kept here. */
+  archive: ArchiveView | null;
+};
+
+/** Answer to `GET /api/archive/discovery?address=…`: a storage that was found. */
+export type ArchiveFound = {
+  /** `alice@example.org`. */
+  user_address: string;
+  /** The storage's address without a slash at the end. */
+  root: string;
+  /** Where the user authorises apps; `null` if it does not say. */
+  authorize: string | null;
+};
+
 /** `PUT /api/archive`. */
 export type NewArchivePlace = {
   /** The user's address, `alice@example.org`. */
@@ -419,7 +603,31 @@ export type ArchiveToken = {
   token: string;
 };
 
-/** Where the documents of an account are stored, without the secret. */
+/** What an entry of an archive is. */
+export type MessageType = "text" | "action" | "join" | "leave" | "notice" | "topic" | "nick";
+
+/** A bucket and the credentials for it, as a user names it. The secret does not appear in `Debug`. */
+export type NewBucket = {
+  /** Address of the S3 server, if it is not Amazon's. */
+  endpoint?: string | null;
+  /** Its region; `us-east-1` if there is an endpoint and no region. */
+  region?: string | null;
+  /** Its name. */
+  bucket: string;
+  /** What all keys begin with; a `/` follows. */
+  prefix?: string;
+  /** Whether the bucket is in the path instead of the host name; by default if there is an endpoint. */
+  path_style?: boolean | null;
+  /** Id of the access key. */
+  access_key_id: string;
+  /** Its secret; empty to keep the one that is known. */
+  secret_access_key?: string;
+};
+
+/** `PUT /api/store`: where the documents are to go. */
+export type NewPlace = { "kind": "installation" } | { "kind": "bucket" } & NewBucket;
+
+/** Where the documents of an account are, without the secret. */
 export type PlaceView = { "kind": "installation" } | { "kind": "bucket",
   /** Address of the S3 server, if it is not Amazon's. */
   endpoint: string | null;
@@ -484,7 +692,17 @@ export type KeptView = {
   days: number;
 };
 
-/** Response to `POST /api/calls`. */
+/** `POST /api/calls`. */
+export type NewCall = {
+  /** Where the link is to be said, for people: `#general`. */
+  target: string;
+  /** Whether people without an account may join. */
+  guests: boolean;
+  /** The connection over which the link is to be said; clients from before name none. */
+  connection: string;
+};
+
+/** Answer to `POST /api/calls`. */
 export type CallLink = {
   /** The call's id. */
   id: string;
@@ -508,6 +726,12 @@ export type CallAbout = {
   guests: boolean;
   /** When the link expires. */
   expires: Timestamp;
+};
+
+/** `POST /api/calls/<token>`; the body may be absent. */
+export type NewAdmission = {
+  /** What a guest wants to be called. */
+  name?: string;
 };
 
 /** One of `RTCConfiguration.iceServers`. */
@@ -542,7 +766,174 @@ export type CallAdmission = {
   expires: Timestamp;
 };
 
-/** The descriptor of a platform that has not registered one. */
+/** The services whose requests are understood. */
+export type HookSource = "github" | "gitlab" | "gitea" | "slack" | "kosmos" | "alertmanager" | "grafana" | "uptimekuma" | "uptimerobot" | "sms" | "json";
+
+/**
+ * Patterns of events (`push`, `issues.*`, `-star`) and of branches (`main`, `release/*`, `-wip/*`).
+ *
+ * `*` stands for any characters, `?` for one; a `-` before a pattern excludes. Without a pattern that includes,
+ * everything that is said by default is included; what is not (labels, successful builds) is said if a pattern
+ * includes it.
+ */
+export type HookFilter = {
+  /** Patterns of events. */
+  events?: Array<string>;
+  /** Patterns of branches. */
+  branches?: Array<string>;
+};
+
+/**
+ * From one time of the day to another, which may be on the next day. Messages that arrive meanwhile are dropped; they are in
+ * the list of deliveries and can be said later from there.
+ */
+export type QuietHours = {
+  /** The first minute, `22:00`. */
+  from: string;
+  /** The first minute after, `07:00`. */
+  to: string;
+  /** Minutes that the clock is ahead of UTC. */
+  offset: number;
+};
+
+/** What the owner of a hook decides. */
+export type HookOptions = {
+  /** Which events are said. */
+  filter: HookFilter;
+  /** When nothing is said. */
+  quiet_hours?: QuietHours;
+  /** `@channel` and the like stay what they are. */
+  mention_everybody: boolean;
+  /** As notices. */
+  notice: boolean;
+  /** The template of a generic hook. */
+  template?: string;
+};
+
+/** What became of a delivery. */
+export type HookOutcome = { "outcome": "queued" } | { "outcome": "delivered",
+  /** When. */
+  at: Timestamp;
+} | { "outcome": "refused",
+  /** Why, one sentence. */
+  reason: string;
+} | { "outcome": "ignored",
+  /** Why, one sentence. */
+  reason: string;
+};
+
+/** One request of a service and its outcome. */
+export type HookDelivery = {
+  /** Its id. */
+  id: string;
+  /** When it came. */
+  time: Timestamp;
+  /** What happened, as the service says. */
+  event: string;
+  /** What is said of it. */
+  lines: Array<string>;
+  /** The delivery whose lines are said again. */
+  again?: string;
+} & ({ "outcome": "queued" } | { "outcome": "delivered",
+  /** When. */
+  at: Timestamp;
+} | { "outcome": "refused",
+  /** Why, one sentence. */
+  reason: string;
+} | { "outcome": "ignored",
+  /** Why, one sentence. */
+  reason: string;
+});
+
+/** A hook. */
+export type HookView = {
+  /** Its id. */
+  id: string;
+  /** Who sends. */
+  source: HookSource;
+  /** What its owner calls it. */
+  name: string;
+  /** Over which connection it speaks. */
+  connection: string;
+  /** Where it speaks. */
+  channel: string;
+  /** Whether it is on. */
+  enabled: boolean;
+  /** When it was made. */
+  created: Timestamp;
+  /** Whether the service proves that it is the service. */
+  has_secret: boolean;
+  /** The address for the service, with the token; only when it has just been made. */
+  url?: string;
+  /** The secret for the service; only when it has just been generated. */
+  secret?: string;
+  /** The latest deliveries, the last first; only in the answer to `GET /api/hooks/<id>`. */
+  deliveries?: Array<HookDelivery>;
+  /** Which events are said. */
+  filter: HookFilter;
+  /** When nothing is said. */
+  quiet_hours?: QuietHours;
+  /** `@channel` and the like stay what they are. */
+  mention_everybody: boolean;
+  /** As notices. */
+  notice: boolean;
+  /** The template of a generic hook. */
+  template?: string;
+};
+
+/** Answer to `GET /api/hooks`. */
+export type HookList = {
+  /** The account's hooks, the oldest first. */
+  hooks: Array<HookView>;
+};
+
+/** Body of `POST /api/hooks`. */
+export type NewHook = {
+  /** Who sends. */
+  source: HookSource;
+  /** The connection over which it is to speak. */
+  connection: string;
+  /** The channel in which it is to speak. */
+  channel: string;
+  /** What its owner calls it; the name of the source if absent. */
+  name?: string;
+  /** What the service proves with that it is the service. Absent: generated if the service supports one; `null`: none. */
+  secret?: string | null;
+  /** Which events are said. */
+  filter?: HookFilter;
+  /** When nothing is said. */
+  quiet_hours?: QuietHours | null;
+  /** `@channel` and the like stay what they are. */
+  mention_everybody?: boolean;
+  /** As notices. */
+  notice?: boolean;
+  /** The template of a generic hook. */
+  template?: string | null;
+};
+
+/** Body of `PATCH /api/hooks/<id>`: what is absent stays; `null` takes away what may be absent. */
+export type HookChanges = {
+  /** What its owner calls it. */
+  name?: string;
+  /** Where it speaks. */
+  channel?: string;
+  /** Whether it is on. */
+  enabled?: boolean;
+  /** What the service proves with that it is the service. */
+  secret?: string | null;
+  /** Which events are said. */
+  filter?: HookFilter;
+  /** When nothing is said. */
+  quiet_hours?: QuietHours | null;
+  /** `@channel` and the like stay what they are. */
+  mention_everybody?: boolean;
+  /** As notices. */
+  notice?: boolean;
+  /** The template of a generic hook. */
+  template?: string | null;
+};
+
+/** What holds of a platform that says nothing of itself. */
 export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
   "id": "irc",
   "label": "IRC",

@@ -1,71 +1,13 @@
-/** Webhooks: the functions' data about them, and how each service is set up. */
+/** Webhooks: how each service is set up, and what is typed about one. */
 
 import type { Casemapping } from './casemapping.ts';
 import { same } from './casemapping.ts';
-
-export type HookSource =
-  | 'github'
-  | 'gitlab'
-  | 'gitea'
-  | 'slack'
-  | 'kosmos'
-  | 'alertmanager'
-  | 'grafana'
-  | 'uptimekuma'
-  | 'uptimerobot'
-  | 'sms'
-  | 'json';
-
-export interface QuietHours {
-  from: string;
-  to: string;
-  offset: number;
-}
-
-export interface HookOptions {
-  filter: { events?: string[]; branches?: string[] };
-  quiet_hours?: QuietHours | null;
-  mention_everybody: boolean;
-  notice: boolean;
-  template?: string | null;
-}
-
-export interface Delivery {
-  id: string;
-  time: string;
-  event: string;
-  lines: string[];
-  outcome: 'queued' | 'delivered' | 'refused' | 'ignored';
-  reason?: string;
-  at?: string;
-  again?: string;
-}
-
-export interface Hook extends HookOptions {
-  id: string;
-  source: HookSource;
-  name: string;
-  connection: string;
-  channel: string;
-  enabled: boolean;
-  created: string;
-  has_secret: boolean;
-  url?: string;
-  secret?: string;
-  deliveries?: Delivery[];
-}
-
-export interface NewHook extends Partial<HookOptions> {
-  source: HookSource;
-  connection: string;
-  channel: string;
-  name?: string;
-  secret?: string | null;
-}
-
-export type HookChanges = Partial<
-  Omit<NewHook, 'source' | 'connection'> & { enabled: boolean }
->;
+import type {
+  HookChanges,
+  HookDelivery,
+  HookSource,
+  HookView,
+} from './protocol.ts';
 
 interface Service {
   label: string;
@@ -183,10 +125,10 @@ export const SOURCES = Object.entries(SERVICES).map(([source, service]) => ({
 
 /** Returns a channel's webhooks. */
 export function hooksOf(
-  hooks: readonly Hook[],
+  hooks: readonly HookView[],
   network: { id: string; casemapping: Casemapping },
   channel: string,
-): Hook[] {
+): HookView[] {
   return hooks.filter(
     (hook) =>
       hook.connection === network.id &&
@@ -202,7 +144,7 @@ function patterns(text: string): string[] {
 export function readHookForm(
   form: FormData,
   offset = -new Date().getTimezoneOffset(),
-): (HookOptions & { name: string; secret?: string }) | string {
+): HookChanges | string {
   const text = (name: string) =>
     ((form.get(name) as string | null) ?? '').trim();
   const [from, to] = [text('from'), text('to')];
@@ -227,15 +169,15 @@ export function readHookForm(
   };
 }
 
-const OUTCOMES: Record<Delivery['outcome'], string> = {
+const OUTCOMES: Record<HookDelivery['outcome'], string> = {
   queued: 'Waiting',
   delivered: 'Said',
   refused: 'Refused',
   ignored: 'Not posted',
 };
 
-/** Describes the outcome of a delivery in a word, with the reason. */
-export function outcomeOf(delivery: Delivery): string {
+/** Says in a word, and why, what became of a delivery. */
+export function outcomeOf(delivery: HookDelivery): string {
   const word = OUTCOMES[delivery.outcome];
-  return delivery.reason ? `${word}: ${delivery.reason}` : word;
+  return 'reason' in delivery ? `${word}: ${delivery.reason}` : word;
 }

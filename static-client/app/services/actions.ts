@@ -2,7 +2,7 @@ import Service, { service } from '@ember/service';
 import type RouterService from '@ember/routing/router-service';
 import { make } from '../lib/activities.ts';
 import { asSentence, sentenceOf } from '../lib/api.ts';
-import type { NewConnection } from '../lib/network-form.ts';
+import type { NewConnection } from '../lib/protocol.ts';
 import { same } from '../lib/casemapping.ts';
 import { kindByName } from '../lib/conversations.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';

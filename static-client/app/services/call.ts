@@ -122,11 +122,11 @@ export default class CallService extends Service {
   /** Starts a call and posts its link in the room. */
   async start(room: Room, guests: boolean) {
     const target = room.kind === 'server' ? '' : room.name;
-    const { token, link } = await this.session.api.addCall(
+    const { token, link } = await this.session.api.addCall({
       target,
       guests,
-      room.networkId,
-    );
+      connection: room.networkId,
+    });
     this.actions.say(room, 'action', `started a call, join at ${link}`);
     this.router.transitionTo('call', token);
   }
@@ -288,7 +288,7 @@ export default class CallService extends Service {
   #ask(): Promise<CallAdmission> {
     return this.session.api.joinCall(
       this.token,
-      this.session.signedIn ? undefined : this.name,
+      this.session.signedIn ? {} : { name: this.name },
     );
   }
 

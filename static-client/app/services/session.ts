@@ -94,7 +94,7 @@ export default class SessionService extends Service {
   }
 
   async signIn(name: string, password: string) {
-    this.#begin(await this.api.signIn(accountName(name), password));
+    this.#begin(await this.api.signIn({ name: accountName(name), password }));
   }
 
   async signUp(account: NewAccount) {

@@ -7,9 +7,9 @@ import { openCamera, openMicrophone } from 'subspace-client/lib/call/devices';
 import { PeerLink } from 'subspace-client/lib/call/peer-link';
 import type {
   CallMedia,
-  PeerView,
+  CallPeer,
   SignalData,
-} from 'subspace-client/lib/call/types';
+} from 'subspace-client/lib/protocol-calls';
 import type { CallSocket } from 'subspace-client/lib/call/line';
 import { FakeServer } from './server';
 
@@ -18,7 +18,7 @@ export const PATIENCE = { timeout: 20_000 };
 
 /** A participant other than the page. */
 interface Other {
-  view: PeerView;
+  view: CallPeer;
   link: PeerLink;
 }
 
@@ -87,8 +87,8 @@ export class FakeCall implements CallSocket {
     this.greet(peers);
   }
 
-  /** Admits the page, with these people. */
-  greet(peers: PeerView[], more: { seat?: string; moderator?: boolean } = {}) {
+  /** The page is in, with these people. */
+  greet(peers: CallPeer[], more: { seat?: string; moderator?: boolean } = {}) {
     this.tell('welcome', { peer: ME, peers, ...more });
   }
 
@@ -104,9 +104,9 @@ export class FakeCall implements CallSocket {
     this.tell('left', { peer: name });
   }
 
-  /** Someone who is present, but whose connection is never established. */
-  silent(name: string): PeerView {
-    return { peer: name, name, guest: false, media: {} };
+  /** Somebody who is there, but whose connection never comes. */
+  silent(name: string): CallPeer {
+    return { peer: name, seat: '1', name, guest: false, media: {} };
   }
 
   /** Waits until the page has announced this state of its devices; what it shows does not prove that. */

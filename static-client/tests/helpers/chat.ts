@@ -23,6 +23,7 @@ export const SERVER = 'irc.example';
 
 export function connection(change: Partial<Connection> = {}): Connection {
   return {
+    version: 1,
     id: 'net',
     platform: 'irc',
     name: 'Example',
@@ -35,6 +36,9 @@ export function connection(change: Partial<Connection> = {}): Connection {
     channels: ['#general'],
     enabled: true,
     connector: 'irc',
+    created: '2026-01-01T00:00:00.000Z',
+    has_password: false,
+    managed: false,
     ...change,
   };
 }

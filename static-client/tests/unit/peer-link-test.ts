@@ -3,7 +3,7 @@ import { module, test } from 'qunit';
 import { openCamera } from 'subspace-client/lib/call/devices';
 import { PeerLink } from 'subspace-client/lib/call/peer-link';
 import { MAX_WAITING } from 'subspace-client/lib/call/signals';
-import type { SignalData } from 'subspace-client/lib/call/types';
+import type { SignalData } from 'subspace-client/lib/protocol-calls';
 import { PATIENCE, seen } from '../helpers/call';
 
 /** Two sides that negotiate, and what is between them. */

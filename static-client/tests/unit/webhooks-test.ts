@@ -5,9 +5,8 @@ import {
   readHookForm,
   SERVICES,
   SOURCES,
-  type Delivery,
-  type Hook,
 } from 'subspace-client/lib/webhooks';
+import type { HookDelivery, HookView } from 'subspace-client/lib/protocol';
 
 function form(values: Record<string, string>): FormData {
   const data = new FormData();
@@ -52,7 +51,7 @@ module('Unit | webhooks', function () {
 
   test('a channel has its own hooks, whatever their case', function (assert) {
     const hook = (id: string, connection: string, channel: string) =>
-      ({ id, connection, channel }) as Hook;
+      ({ id, connection, channel }) as HookView;
     const hooks = [
       hook('1', 'net', '#Dev'),
       hook('2', 'net', '#other'),
@@ -71,8 +70,14 @@ module('Unit | webhooks', function () {
   });
 
   test('an outcome says why', function (assert) {
-    const delivery = { outcome: 'ignored', reason: 'quiet hours' } as Delivery;
+    const delivery = {
+      outcome: 'ignored',
+      reason: 'quiet hours',
+    } as HookDelivery;
     assert.strictEqual(outcomeOf(delivery), 'Not posted: quiet hours');
-    assert.strictEqual(outcomeOf({ outcome: 'queued' } as Delivery), 'Waiting');
+    assert.strictEqual(
+      outcomeOf({ outcome: 'queued' } as HookDelivery),
+      'Waiting',
+    );
   });
 });

@@ -51,7 +51,7 @@ module('Unit | functions', function () {
     );
     await assert.rejects(api.session());
     token = undefined;
-    await assert.rejects(api.signIn('a', 'b'));
+    await assert.rejects(api.signIn({ name: 'a', password: 'b' }));
     assert.strictEqual(ended, 1);
   });
 

@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use durable::Disk;
 use program::Seldom;
-use protocol::{CallTicket, SessionRef};
-use serde_json::{Value, json};
+use protocol::{CallMedia, CallMediaChange, CallRefusal, CallSignal, CallTicket, SessionRef};
+use serde::Serialize;
+use serde_json::Value;
 use socketioxide::extract::SocketRef;
 
 use self::removed::{Entry, Removed};
 pub(crate) use self::rooms::Arrival;
 use self::rooms::{Participant, Rooms, tell};
-use self::signal::Signal;
 use crate::sockets::{dismiss, outgoing};
 use crate::sync::lock;
 
@@ -107,7 +107,7 @@ impl Calls {
         };
         let size = serde_json::to_vec(data).map_or(usize::MAX, |json| json.len());
         let taken = own.budget.take(size, Instant::now());
-        let signal = match taken.and_then(|()| Signal::read(data)) {
+        let signal = match taken.and_then(|()| signal::read(data)) {
             Ok(signal) => signal,
             Err(why) => {
                 if let Some(left_out) = UNBOUNDED.say() {
@@ -123,8 +123,11 @@ impl Calls {
         };
         let others = calls.participants(&ticket.call);
         if let Some(other) = others.iter().find(|p| p.peer == to) {
-            // The parsed form is relayed, not the original.
-            let signal = json!({"from": ticket.peer, "data": signal});
+            // Not as it came, but as it was understood.
+            let signal = CallSignal {
+                from: ticket.peer.clone(),
+                data: signal,
+            };
             say(&other.socket, "signal", &signal);
         }
     }
@@ -132,16 +135,22 @@ impl Calls {
     /// Records what a participant sends now, and notifies the others.
     pub(crate) fn media(&self, ticket: &CallTicket, entry: u64, value: &Value) {
         let mut calls = lock(&self.rooms);
-        let flag = |name: &str| value.get(name).is_some_and(|flag| flag == true);
-        let media =
-            json!({"audio": flag("audio"), "video": flag("video"), "screen": flag("screen")});
+        let flag = |name: &str| Some(value.get(name).is_some_and(|flag| flag == true));
+        let media = CallMedia {
+            audio: flag("audio"),
+            video: flag("video"),
+            screen: flag("screen"),
+        };
         let Some(own) = calls.own(&ticket.call, &ticket.peer, entry) else {
             return;
         };
-        own.media = media.clone();
-        let peer = &ticket.peer;
-        let event = json!({"peer": peer, "media": media});
-        tell(calls.participants(&ticket.call), peer, "media", &event);
+        own.media = media;
+        let event = CallMediaChange {
+            peer: ticket.peer.clone(),
+            media,
+        };
+        let others = calls.participants(&ticket.call);
+        tell(others, &ticket.peer, "media", &event);
     }
 
     /// Removes another participant, if the sender is allowed to.
@@ -180,9 +189,11 @@ impl Calls {
     }
 }
 
-/// Sends to a socket. A socket whose client does not read is closed; the client then reconnects and renegotiates.
-pub(crate) fn say(socket: &SocketRef, event: &str, value: &Value) {
-    if outgoing::emit(socket, event, value).is_err() {
+/// Sends to a socket. One that does not read is closed; its client comes back and negotiates anew.
+pub(crate) fn say(socket: &SocketRef, event: &str, value: &impl Serialize) {
+    // Of such types none fails.
+    let value = serde_json::to_value(value).unwrap_or_default();
+    if outgoing::emit(socket, event, &value).is_err() {
         if let Some(left_out) = NOT_READING.say() {
             tracing::info!(
                 left_out,
@@ -196,8 +207,12 @@ pub(crate) fn say(socket: &SocketRef, event: &str, value: &Value) {
 
 /// Tells a socket why it is refused, then closes it.
 pub(crate) fn refuse(socket: &SocketRef, text: &str) {
-    // Anyone who comes back with this ticket is refused again.
-    say(socket, "refused", &json!({"error": text, "final": true}));
+    // Whoever comes back with this ticket is refused again.
+    let refusal = CallRefusal {
+        error: text.to_owned(),
+        is_final: true,
+    };
+    say(socket, "refused", &refusal);
     let socket = socket.clone();
     tokio::spawn(async move {
         tokio::time::sleep(REFUSAL_TIME).await;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use protocol::{CallTicket, SessionRef, Timestamp};
-use serde_json::{Value, json};
+use protocol::{CallLeft, CallMedia, CallPeer, CallTicket, CallWelcome, SessionRef, Timestamp};
+use serde::Serialize;
 use socketioxide::extract::SocketRef;
 
 use super::bounds::Budget;
@@ -35,8 +35,8 @@ pub(super) struct Participant {
     /// The session that admitted a member.
     session: Option<SessionRef>,
     address: Option<IpAddr>,
-    /// What they are sending: `{"audio":true,"video":true,"screen":false}`.
-    pub(super) media: Value,
+    /// What they send.
+    pub(super) media: CallMedia,
     pub(super) socket: SocketRef,
     /// Changes whenever the participant has left and come back: what browsers have negotiated is valid only while
     /// both seats last.
@@ -49,11 +49,14 @@ pub(super) struct Participant {
 }
 
 impl Participant {
-    pub(super) fn view(&self) -> Value {
-        json!({
-            "peer": self.peer, "seat": self.seat, "name": self.name, "guest": self.guest,
-            "media": self.media,
-        })
+    pub(super) fn view(&self) -> CallPeer {
+        CallPeer {
+            peer: self.peer.clone(),
+            seat: self.seat.clone(),
+            name: self.name.clone(),
+            guest: self.guest,
+            media: self.media,
+        }
     }
 
     /// Returns whether both are the same person, as far as that can be determined.
@@ -122,7 +125,7 @@ impl Rooms {
             moderator: ticket.moderator,
             session: arrival.session,
             address: arrival.address,
-            media: json!({}),
+            media: CallMedia::default(),
             socket: arrival.socket.clone(),
             // Socket numbers restart with each process.
             seat: format!("{}-{}", connector_kit::now().millis(), arrival.entry),
@@ -155,19 +158,16 @@ impl Rooms {
             participants.push(new);
             participants.len() - 1
         };
-        let others: Vec<Value> = participants
+        let others = participants
             .iter()
-            .filter(|other| other.peer != ticket.peer)
-            .map(Participant::view)
-            .collect();
-        say(
-            arrival.socket,
-            "welcome",
-            &json!({
-                "peer": ticket.peer, "seat": participants[own].seat, "peers": others,
-                "moderator": ticket.moderator,
-            }),
-        );
+            .filter(|other| other.peer != ticket.peer);
+        let welcome = CallWelcome {
+            peer: ticket.peer.clone(),
+            seat: participants[own].seat.clone(),
+            peers: others.map(Participant::view).collect(),
+            moderator: ticket.moderator,
+        };
+        say(arrival.socket, "welcome", &welcome);
         let event = if known.is_some() {
             "returned"
         } else {
@@ -303,13 +303,19 @@ fn take_out(
     for participant in &taken {
         let participant: &Participant = participant;
         let peer = &participant.peer;
-        tell(participants, peer, "left", &json!({"peer": peer}));
+        let left = CallLeft { peer: peer.clone() };
+        tell(participants, peer, "left", &left);
     }
     taken
 }
 
-/// Notifies everyone in a call except one participant.
-pub(super) fn tell(participants: &[Participant], except: &str, event: &str, value: &Value) {
+/// Tells everybody in a call but one.
+pub(super) fn tell(
+    participants: &[Participant],
+    except: &str,
+    event: &str,
+    value: &impl Serialize,
+) {
     for other in participants.iter().filter(|other| other.peer != except) {
         say(&other.socket, event, value);
     }

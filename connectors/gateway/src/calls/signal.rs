@@ -1,7 +1,8 @@
-//! Signals between participants: parsed into a closed type and serialised from it again, so that nothing is relayed
-//! unchecked or unbounded. The format is our client's (`static-client/app/lib/call/types.ts`); see `SOCKETHUB.md`.
+//! What a participant sends another: read into a closed type and written anew from it, so that nothing passes that is not
+//! looked at and bounded. It is that of our client; see `SOCKETHUB.md`.
 
-use serde::{Deserialize, Serialize};
+use protocol::{IceCandidate, SignalData};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::work::look;
@@ -17,87 +18,38 @@ const MAX_MEDIA_LINES: usize = 8;
 /// Candidates within a description: a description that is sent again contains all candidates found since.
 const MAX_CANDIDATE_LINES: usize = 256;
 
-/// What two browsers negotiate with each other.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Signal {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<Description>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    candidates: Option<Vec<Candidate>>,
-    /// The offer's number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    round: Option<i64>,
-    /// Asks the other side to renegotiate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    restart: Option<bool>,
-}
-
-/// `RTCSessionDescriptionInit`.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Description {
-    #[serde(rename = "type")]
-    kind: Kind,
-    sdp: String,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Offer,
-    Answer,
-}
-
-/// `RTCIceCandidateInit`; null members may also be omitted.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Candidate {
-    candidate: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sdp_mid: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sdp_m_line_index: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    username_fragment: Option<String>,
-}
-
-impl Signal {
-    /// Parses a signal.
-    ///
-    /// # Errors
-    /// Returns the text sent to the sender, who is removed for it.
-    pub(super) fn read(data: &Value) -> Result<Self, &'static str> {
-        let signal = Self::deserialize(data).map_err(|_| "a signal was not understood")?;
-        if let Some(description) = &signal.description {
-            if lines(&description.sdp, "m=") > MAX_MEDIA_LINES {
-                return Err("a description had more than 8 media lines");
-            }
-            if lines(&description.sdp, "a=candidate:") > MAX_CANDIDATE_LINES {
-                return Err("a description had more than 256 candidates");
-            }
+/// Reads a signal.
+///
+/// # Errors
+/// What is said to whoever sent it, and is put out for it.
+pub(super) fn read(data: &Value) -> Result<SignalData, &'static str> {
+    let signal = SignalData::deserialize(data).map_err(|_| "a signal had an unknown form")?;
+    if let Some(description) = &signal.description {
+        if lines(&description.sdp, "m=") > MAX_MEDIA_LINES {
+            return Err("a description had more than 8 media lines");
         }
-        let candidates = signal.candidates.as_deref().unwrap_or_default();
-        if candidates.len() > MAX_CANDIDATES {
-            return Err("a signal had more than 64 candidates");
+        if lines(&description.sdp, "a=candidate:") > MAX_CANDIDATE_LINES {
+            return Err("a description had more than 256 candidates");
         }
-        if !candidates.iter().all(Candidate::is_bounded) {
-            return Err("a candidate was too long, or more than one line");
-        }
-        Ok(signal)
     }
+    let candidates = signal.candidates.as_deref().unwrap_or_default();
+    if candidates.len() > MAX_CANDIDATES {
+        return Err("a signal had more than 64 candidates");
+    }
+    if !candidates.iter().all(is_bounded) {
+        return Err("a candidate was too long, or more than one line");
+    }
+    Ok(signal)
 }
 
-impl Candidate {
-    fn is_bounded(&self) -> bool {
-        let fits = |text: &str, most| {
-            look(text.len().min(most));
-            text.len() <= most && !text.contains(char::is_control)
-        };
-        let names = [&self.sdp_mid, &self.username_fragment];
-        fits(&self.candidate, MAX_CANDIDATE)
-            && names.into_iter().flatten().all(|name| fits(name, MAX_NAME))
-    }
+fn is_bounded(candidate: &IceCandidate) -> bool {
+    let fits = |text: &str, most| {
+        look(text.len().min(most));
+        text.len() <= most && !text.contains(char::is_control)
+    };
+    let names = [&candidate.sdp_mid, &candidate.username_fragment];
+    fits(&candidate.candidate, MAX_CANDIDATE)
+        && names.into_iter().flatten().all(|name| fits(name, MAX_NAME))
 }
 
 /// Counts lines of a session description (RFC 8866, section 5); browsers also accept bare line feeds and carriage
@@ -120,7 +72,7 @@ mod tests {
     }
 
     fn read(data: &Value) -> Result<Value, &'static str> {
-        Signal::read(data).map(|signal| serde_json::to_value(signal).unwrap())
+        super::read(data).map(|signal| serde_json::to_value(signal).unwrap())
     }
 
     #[test]
@@ -171,7 +123,7 @@ mod tests {
 
     #[test]
     fn twice_the_signal_is_twice_the_work() {
-        let steps = |data: &Value| crate::work::steps_of(|| drop(Signal::read(data))).0;
+        let steps = |data: &Value| crate::work::steps_of(|| drop(super::read(data))).0;
         for line in ["m=video 9 X 96", "a=candidate:1", "a=x", "", "\n", "m="] {
             let (one, two) = (steps(&offer(line, 2_000)), steps(&offer(line, 4_000)));
             assert!(one >= 2_000 && two <= 2 * one, "{line:?}: {one} and {two}");

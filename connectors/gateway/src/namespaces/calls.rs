@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use protocol::{CallTicket, SessionRef};
-use serde_json::{Value, json};
+use protocol::{CallRefusal, CallTicket, SessionRef};
+use serde_json::Value;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
 
@@ -157,8 +157,11 @@ fn listen_to(signalling: &Arc<Signalling>, socket: &SocketRef, ticket: &CallTick
                         _ => calls.leave(&ticket.call, &ticket.peer, entry),
                     }
                 } else if verdict == Verdict::Block {
-                    let text = "rate limit exceeded, temporarily blocked";
-                    say(&socket, "refused", &json!({"error": text}));
+                    let refusal = CallRefusal {
+                        error: "rate limit exceeded, temporarily blocked".to_owned(),
+                        is_final: false,
+                    };
+                    say(&socket, "refused", &refusal);
                 }
                 ready(())
             },

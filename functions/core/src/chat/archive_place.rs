@@ -2,19 +2,20 @@
 
 use crate::kernel::records::{AccountRecord, ArchivePlace};
 use http::StatusCode;
-use protocol::{ArchiveState, ArchiveToken, ArchiveView, NewArchivePlace};
-use serde_json::json;
+use protocol::{
+    ArchiveAnswer, ArchiveFound, ArchiveState, ArchiveToken, ArchiveView, NewArchivePlace,
+};
 use storage_adapter::ObjectStore;
 
 use crate::chat::Chat;
-use crate::chat::away::{DiscoveryError, Found, Remote, discover, probe, storage_root};
+use crate::chat::away::{DiscoveryError, Remote, discover, probe, storage_root};
 use crate::identity::call::Call;
 use crate::kernel::host::Host;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
-use crate::kernel::request::{Member, answer, empty, json, query};
+use crate::kernel::request::{answer, empty, json, query};
 
 /// The longest token, in bytes.
 const MAX_TOKEN: usize = 8 * 1024;
@@ -32,7 +33,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     pub(crate) async fn get_archive(&self, call: &Call<'_>) -> Answer {
         let (_, record) = self.identity.session_account(call).await?;
         let archive = record.archive.as_ref().map(ArchiveView::from);
-        Ok(answer(StatusCode::OK, &Member("archive", &archive)))
+        Ok(answer(StatusCode::OK, &ArchiveAnswer { archive }))
     }
 
     /// `GET /api/archive/discovery?address=…`: where a user's storage is, and where they authorise apps.
@@ -42,10 +43,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             Failure::bad_request("the query lacks address; expected ?address=alice@example.org")
         })?;
         let found = self.find_storage(&address).await?;
-        Ok(answer(
-            StatusCode::OK,
-            &json!({"user_address": found.user_address, "root": found.root, "authorize": found.authorize}),
-        ))
+        Ok(answer(StatusCode::OK, &found))
     }
 
     /// `GET /api/archive/token`: the token with which the account's own client reads the archives.
@@ -114,7 +112,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    async fn find_storage(&self, address: &str) -> Result<Found, Failure> {
+    async fn find_storage(&self, address: &str) -> Result<ArchiveFound, Failure> {
         Ok(discover(self.kernel.storage().host(), address).await?)
     }
 

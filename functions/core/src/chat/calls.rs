@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use protocol::{
     AccountName, BearerToken, CallAbout, CallAdmission, CallLink, CallTicket, Feature, IceServer,
-    Timestamp, is_speaker, outline, readable_name,
+    NewAdmission, NewCall, Timestamp, is_speaker, outline, readable_name,
 };
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
@@ -43,23 +43,6 @@ struct Call {
     guests: bool,
     created: Timestamp,
     expires: Timestamp,
-}
-
-#[derive(Deserialize)]
-struct NewCall {
-    #[serde(default)]
-    target: String,
-    #[serde(default)]
-    guests: bool,
-    /// The connection over which the link is posted; older clients do not send it.
-    connection: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Join {
-    /// The display name that a guest wants.
-    #[serde(default)]
-    name: String,
 }
 
 fn over() -> Failure {
@@ -146,8 +129,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         body: Incoming,
     ) -> Answer {
         let bytes: Bytes = body.whole().await?;
-        let join: Join = if bytes.is_empty() {
-            Join::default()
+        let join: NewAdmission = if bytes.is_empty() {
+            NewAdmission::default()
         } else {
             parse_json(&bytes)?
         };

@@ -2,8 +2,9 @@
 
 use crate::kernel::host::Host;
 use http::StatusCode;
-use protocol::{AccountName, Connection, PRIVATE_CONNECTION};
-use serde::Serialize;
+use protocol::{
+    AccountName, Connection, ConnectionList, ConnectionView, NewConnection, PRIVATE_CONNECTION,
+};
 use serde_json::{Map, Value};
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -25,36 +26,8 @@ const MAX_CONNECTIONS: usize = 50;
 /// The longest part of a server's name taken from a user name.
 const MAX_NETWORK: usize = 40;
 
-/// A connection as the API shows it.
-#[derive(Serialize)]
-struct ConnectionView {
-    #[serde(flatten)]
-    connection: Connection,
-    has_password: bool,
-    /// Leads to the server's own network: the server determines the address, and it cannot be removed.
-    managed: bool,
-}
-
-impl ConnectionView {
-    fn new(mut connection: Connection, managed: bool) -> Self {
-        let has_password = connection.password.take().is_some();
-        Self {
-            connection,
-            has_password,
-            managed,
-        }
-    }
-}
-
-/// Fields of a connection that the account controls on any network.
+/// What of a connection is the account's own on any network.
 const OWN: [&str; 2] = ["channels", "enabled"];
-
-/// Returns the members of a body, which must be an object.
-fn members(body: &Value) -> Result<&Map<String, Value>, Failure> {
-    let wrong =
-        || Failure::unprocessable("the body does not have the expected fields: expected an object");
-    body.as_object().ok_or_else(wrong)
-}
 
 impl From<InvalidField> for Failure {
     fn from(error: InvalidField) -> Self {
@@ -85,11 +58,11 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             let managed = self.is_managed(&connection.id).await?;
             views.push(ConnectionView::new(connection, managed));
         }
-        let platforms = self.connectors.offered().await?;
-        Ok(answer(
-            StatusCode::OK,
-            &serde_json::json!({"connections": views, "platforms": platforms}),
-        ))
+        let list = ConnectionList {
+            connections: views,
+            platforms: self.connectors.offered().await?,
+        };
+        Ok(answer(StatusCode::OK, &list))
     }
 
     /// `GET /api/connections/<id>`.
@@ -106,11 +79,9 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `POST /api/connections`.
     pub(crate) async fn post_connection(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let held = call.session()?;
-        let wanted: Value = json(body).await?;
-        let wanted = members(&wanted)?;
+        let wanted: NewConnection = json(body).await?;
         let account = &held.account;
-        let id = wanted.get("platform").and_then(Value::as_str);
-        let id = id.unwrap_or_default();
+        let id = wanted.text("platform").unwrap_or_default();
         let mut connection = Connection {
             version: 1,
             id: self.connection_id(),
@@ -128,8 +99,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         self.connectors
             .platform(id)
             .await?
-            .fill(&mut connection, wanted)?;
-        let name = wanted.get("name").and_then(Value::as_str);
+            .fill(&mut connection, &wanted.0)?;
+        let name = wanted.text("name");
         connection.name = fields::text("name", name.unwrap_or_else(|| place_of(&connection)))?;
         if let Some(password) = connection.password.take() {
             connection.password = Some(self.seal(account, &connection.id, &password)?);
@@ -155,10 +126,9 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         body: Incoming,
     ) -> Answer {
         let held = call.session()?;
-        let changes: Value = json(body).await?;
-        let changes = members(&changes)?;
+        let changes: NewConnection = json(body).await?;
         let managed = self.is_managed(id).await?;
-        if managed && changes.keys().any(|name| !OWN.contains(&name.as_str())) {
+        if managed && changes.0.keys().any(|name| !OWN.contains(&name.as_str())) {
             return Err(Failure::forbidden(
                 "this network is managed by the server; only its channels can be changed, and whether it is switched on",
             ));
@@ -169,7 +139,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         others.retain(|other| other.id != id);
         let before = self.connection(account, id).await?;
         let own = self.own_network().await?;
-        let moved = changes.get("platform").and_then(Value::as_str);
+        let moved = changes.text("platform");
         let connector = match moved {
             Some(platform) => Some(self.connector_id(platform).await?),
             None => None,
@@ -178,7 +148,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             .connectors
             .platform(moved.unwrap_or(&before.platform))
             .await?;
-        let password = match changes.get("password") {
+        let password = match changes.0.get("password") {
             Some(password) => {
                 let mut scratch = before.clone();
                 if !platform.change(&mut scratch, "password", password)? {
@@ -205,7 +175,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 if let Some(password) = &password {
                     changed.password.clone_from(password);
                 }
-                match apply(&mut changed, changes, &platform, &others, &own) {
+                match apply(&mut changed, &changes.0, &platform, &others, &own) {
                     Ok(()) => {
                         *connection = changed.clone();
                         Edit::Write(Ok(changed))

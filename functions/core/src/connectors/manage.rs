@@ -1,8 +1,10 @@
 //! `/api/connectors`: admins create connectors and see their state.
 
 use http::StatusCode;
-use protocol::{ConnectorState, ConnectorView, DEFAULT_PLATFORM, NewConnector, Registration};
-use serde::Deserialize;
+use protocol::{
+    ConnectorChange, ConnectorList, ConnectorState, ConnectorView, DEFAULT_PLATFORM, NewConnector,
+    Registration,
+};
 use storage_adapter::ObjectStore;
 
 use crate::connectors::Connectors;
@@ -11,7 +13,7 @@ use crate::kernel::config::{Config, ConnectorKind};
 use crate::kernel::host::Host;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
-use crate::kernel::request::{Member, answer, empty, json};
+use crate::kernel::request::{answer, empty, json};
 
 /// The most connectors that admins can create.
 const MAX_CONNECTORS: usize = 100;
@@ -19,16 +21,6 @@ const MAX_CONNECTORS: usize = 100;
 const MAX_ID: usize = 32;
 /// A connector that has not registered for this long is shown as silent, in milliseconds: it registers hourly.
 const SILENT_MS: i64 = 2 * 60 * 60 * 1000;
-
-/// `PATCH /api/connectors/<id>`.
-#[derive(Deserialize)]
-struct Change {
-    /// Creates a new key; the old one stops working.
-    rotate: bool,
-    /// As in [`NewConnector`].
-    #[serde(default)]
-    url: Option<String>,
-}
 
 impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// `GET /api/connectors`.
@@ -57,8 +49,8 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             .connectors
             .iter()
             .map(|registered| self.view(registered));
-        let all: Vec<ConnectorView> = configured.chain(made).collect();
-        Ok(answer(StatusCode::OK, &Member("connectors", &all)))
+        let connectors = configured.chain(made).collect();
+        Ok(answer(StatusCode::OK, &ConnectorList { connectors }))
     }
 
     fn view(&self, registered: &Registered) -> ConnectorView {
@@ -144,7 +136,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
 
     /// `PATCH /api/connectors/<id>`: a new key.
     pub(crate) async fn patch_connector(&self, id: &str, body: Incoming) -> Answer {
-        let change: Change = json(body).await?;
+        let change: ConnectorChange = json(body).await?;
         let made = self
             .edit_registry(|registry| {
                 let known = registry.connectors.iter_mut().find(|known| known.id == id);

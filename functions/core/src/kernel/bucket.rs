@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use protocol::NewBucket;
 use storage_adapter::AnyStore;
 use url::{Host as UrlHost, Url};
 
@@ -14,30 +14,40 @@ const MAX_SECRET: usize = 1024;
 const MAX_PREFIX: usize = 48;
 
 /// A bucket and the credentials for it. The secret does not appear in `Debug`.
-#[derive(Clone, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct BucketSettings {
     /// Address of the S3 server, if it is not Amazon's.
-    #[serde(default)]
     pub endpoint: Option<String>,
     /// Its region; `us-east-1` if there is an endpoint and no region.
-    #[serde(default)]
     pub region: Option<String>,
     /// Its name.
     pub bucket: String,
-    /// The prefix of all keys; a `/` follows.
-    #[serde(default)]
+    /// What all keys begin with; a `/` follows.
     pub prefix: String,
-    /// Whether the bucket is in the path instead of the host name; the default if there is an endpoint.
-    #[serde(default)]
+    /// Whether the bucket is in the path instead of the host name; by default if there is an endpoint.
     pub path_style: Option<bool>,
     /// Id of the access key.
     pub access_key_id: String,
-    /// Its secret; empty in requests that keep the known one.
-    #[serde(default)]
+    /// Its secret; empty in requests that keep the one that is known.
     pub secret_access_key: String,
-    /// Whether the operator configured it: then it may be anywhere, and use plain HTTP.
-    #[serde(skip)]
+    /// Whether the operator gave it: then it may be anywhere, over plain HTTP too.
     pub trusted: bool,
+}
+
+impl From<NewBucket> for BucketSettings {
+    /// A user named it: it is not trusted.
+    fn from(named: NewBucket) -> Self {
+        Self {
+            endpoint: named.endpoint,
+            region: named.region,
+            bucket: named.bucket,
+            prefix: named.prefix,
+            path_style: named.path_style,
+            access_key_id: named.access_key_id,
+            secret_access_key: named.secret_access_key,
+            trusted: false,
+        }
+    }
 }
 
 impl fmt::Debug for BucketSettings {

@@ -4,7 +4,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::ser::SerializeMap as _;
 
 use crate::kernel::body::Body;
 use crate::kernel::incoming::Incoming;
@@ -44,18 +43,7 @@ fn answer_json(status: StatusCode, json: Vec<u8>) -> Response<Body> {
     response
 }
 
-/// An object with one member.
-pub(crate) struct Member<'a, T>(pub(crate) &'static str, pub(crate) &'a T);
-
-impl<T: Serialize> Serialize for Member<'_, T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(Some(1))?;
-        object.serialize_entry(self.0, self.1)?;
-        object.end()
-    }
-}
-
-/// Responds without a body.
+/// Answers without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;

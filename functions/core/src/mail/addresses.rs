@@ -3,9 +3,9 @@
 
 use http::StatusCode;
 use protocol::{
-    AccountName, Feature, Folding, MailAddress, MailAddressOwner, MailAddressView, mail_local_part,
+    AccountName, Feature, Folding, MailAddress, MailAddressList, MailAddressOwner, MailAddressView,
+    NewMailAddress, mail_local_part,
 };
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
@@ -28,17 +28,6 @@ const MAX_ADDRESSES: usize = 200;
 pub(crate) const POSTMASTER: &str = "postmaster";
 /// The most accounts that are searched for the oldest admin.
 const MAX_SEARCHED: usize = 1_000;
-
-/// The body of POST.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewAddress {
-    connection: String,
-    channel: String,
-    /// Mail for `postmaster` goes to this channel from now on; for admins only.
-    #[serde(default)]
-    postmaster: bool,
-}
 
 fn view(address: MailAddress, service: &MailService) -> MailAddressView {
     MailAddressView {
@@ -67,23 +56,26 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
     pub(crate) async fn get_addresses(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
         let Some(service) = self.outgoing.mail_service().await? else {
-            let none = serde_json::json!({"domain": null, "addresses": []});
+            let none = MailAddressList {
+                domain: None,
+                addresses: Vec::new(),
+            };
             return Ok(answer(StatusCode::OK, &none));
         };
         let mut addresses = self.addresses(&held.account).await?;
         addresses.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-        let views: Vec<MailAddressView> = addresses
-            .into_iter()
-            .map(|address| view(address, &service))
-            .collect();
-        let body = serde_json::json!({"domain": service.domain, "addresses": views});
-        Ok(answer(StatusCode::OK, &body))
+        let views = addresses.into_iter().map(|address| view(address, &service));
+        let list = MailAddressList {
+            addresses: views.collect(),
+            domain: Some(service.domain.clone()),
+        };
+        Ok(answer(StatusCode::OK, &list))
     }
 
     /// `POST /api/addresses`: creates an address, or returns the channel's existing one.
     pub(crate) async fn post_address(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let (held, record) = self.identity.session_account(call).await?;
-        let wanted: NewAddress = json(body).await?;
+        let wanted: NewMailAddress = json(body).await?;
         if wanted.postmaster && !record.admin {
             return Err(Failure::forbidden(
                 "only an admin may choose where mail for the postmaster goes",

@@ -2,7 +2,10 @@
 //! followed a link that was mailed there.
 
 use http::StatusCode;
-use protocol::{AccountName, BearerToken, EmailAddress, NotificationsView, OutboxTask, Timestamp};
+use protocol::{
+    AccountName, BearerToken, EmailAddress, NewNotifications, NotificationsView, OutboxTask,
+    Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -63,25 +66,6 @@ impl Notifications {
     }
 }
 
-/// The body of PUT.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    email: Option<String>,
-    #[serde(default = "yes")]
-    enabled: bool,
-    #[serde(default = "default_minutes")]
-    minutes: u32,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn default_minutes() -> u32 {
-    DEFAULT_MINUTES
-}
-
 impl<S: ObjectStore, H: Host> Notify<S, H> {
     pub(super) async fn notifications(
         &self,
@@ -113,7 +97,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
     /// `PUT /api/notifications`: a new address has to be confirmed by its owner first.
     pub(crate) async fn put_notifications(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let held = call.session()?;
-        let wanted: Wanted = json(body).await?;
+        let wanted: NewNotifications = json(body).await?;
         let email: Option<EmailAddress> = wanted
             .email
             .filter(|email| !email.trim().is_empty())
@@ -122,7 +106,9 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             .map_err(|error: protocol::InvalidEmail| {
                 Failure::unprocessable(format!("email: {error}"))
             })?;
-        if wanted.minutes > MAX_MINUTES {
+        let enabled = wanted.enabled.unwrap_or(true);
+        let minutes = wanted.minutes.unwrap_or(DEFAULT_MINUTES);
+        if minutes > MAX_MINUTES {
             return Err(Failure::unprocessable(format!(
                 "minutes must be 0 to {MAX_MINUTES}"
             )));
@@ -138,8 +124,8 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         let settings = self
             .kernel
             .upsert::<Notifications, _>(&keys::notifications(&held.account), |settings| {
-                settings.enabled = wanted.enabled;
-                settings.minutes = wanted.minutes;
+                settings.enabled = enabled;
+                settings.minutes = minutes;
                 if settings.email != email || ask.is_some() {
                     settings.email.clone_from(&email);
                     settings.confirmed = false;

@@ -1,10 +1,9 @@
 //! Records of deliveries: storing them, listing them, and recording their outcomes.
 
-use protocol::{AccountName, Say, Timestamp};
-use serde::Serialize;
+use protocol::{AccountName, HookDelivery, HookOutcome, Say};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
-use super::{Delivery, Hook, Outcome, QueuedTask, key};
+use super::{Delivery, Hook, QueuedTask, key};
 use crate::kernel::host::Host;
 use crate::kernel::keys::is_id;
 use crate::kernel::records::Edit;
@@ -15,20 +14,7 @@ const SHOWN: usize = 20;
 /// How often a step is tried when the store does not answer. All steps are repeatable.
 const ATTEMPTS: u32 = 3;
 
-/// A delivery as the API shows it.
-#[derive(Serialize)]
-pub(super) struct DeliveryView {
-    id: String,
-    time: Timestamp,
-    event: String,
-    lines: Vec<String>,
-    #[serde(flatten)]
-    outcome: Outcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    again: Option<String>,
-}
-
-impl From<Delivery> for DeliveryView {
+impl From<Delivery> for HookDelivery {
     fn from(delivery: Delivery) -> Self {
         Self {
             id: delivery.id,
@@ -90,7 +76,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                         "the record of a delivery vanished".to_owned(),
                     ));
                 };
-                if found.outcome == Outcome::Queued {
+                if found.outcome == HookOutcome::Queued {
                     self.pass_on(account, hook, &found).await?;
                 }
                 // It may be from this very call, if the response to the first attempt was lost.
@@ -116,7 +102,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     ) -> Result<(), StoreError> {
         let mark = key::mark(account, &hook.id, delivery.time, &delivery.id);
         self.kernel.store(&mark, &(), PutMode::Overwrite).await?;
-        let (Outcome::Queued, Some(say), Some(QueuedTask { connector, id })) =
+        let (HookOutcome::Queued, Some(say), Some(QueuedTask { connector, id })) =
             (&delivery.outcome, &delivery.say, &delivery.task)
         else {
             return Ok(());
@@ -138,7 +124,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         &self,
         account: &AccountName,
         hook: &str,
-    ) -> Result<Vec<DeliveryView>, StoreError> {
+    ) -> Result<Vec<HookDelivery>, StoreError> {
         let marks = self
             .kernel
             .storage()
@@ -152,8 +138,8 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             };
             let name = key::delivery(account, hook, id);
             match self.kernel.load::<Delivery>(&name).await {
-                Ok(Some((delivery, _))) => views.push(DeliveryView::from(delivery)),
-                // A damaged one does not hide the others.
+                Ok(Some((delivery, _))) => views.push(HookDelivery::from(delivery)),
+                // One that is damaged hides none of the others.
                 Ok(None) | Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -178,16 +164,16 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             return Ok(());
         }
         let outcome = match refused {
-            Some(reason) => Outcome::Refused {
+            Some(reason) => HookOutcome::Refused {
                 reason: reason.chars().take(300).collect(),
             },
-            None => Outcome::Delivered {
+            None => HookOutcome::Delivered {
                 at: self.kernel.now(),
             },
         };
         let name = key::delivery(&say.account, hook, delivery);
         let change = |record: &mut Delivery| {
-            if record.outcome == Outcome::Queued {
+            if record.outcome == HookOutcome::Queued {
                 record.outcome = outcome.clone();
                 Edit::Write(())
             } else {

@@ -1,10 +1,9 @@
 //! Validates the fields of a hook.
 
-use hooks::{Source, Template, signature};
-use protocol::Feature;
-use serde::{Deserialize, Deserializer};
+use hooks::{Template, filter, signature};
+use protocol::{Feature, HookOptions, HookSource};
 
-use super::{Options, QuietHours};
+use super::clock;
 use crate::kernel::fields;
 use crate::kernel::platform::Platform;
 use crate::kernel::problem::Failure;
@@ -14,58 +13,10 @@ const MAX_SECRET: usize = 200;
 /// The shortest secret in bytes.
 const MIN_SECRET: usize = 8;
 
-/// The body of `POST /api/hooks`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewHook {
-    pub(super) source: Source,
-    pub(super) connection: String,
-    pub(super) channel: String,
-    #[serde(default)]
-    pub(super) name: Option<String>,
-    /// Absent: generated if the service supports one; `null`: no secret.
-    #[serde(default, deserialize_with = "present")]
-    pub(super) secret: Option<Option<String>>,
-    #[serde(default)]
-    pub(super) filter: hooks::Filter,
-    #[serde(default)]
-    pub(super) quiet_hours: Option<QuietHours>,
-    #[serde(default)]
-    pub(super) mention_everybody: bool,
-    #[serde(default)]
-    pub(super) notice: bool,
-    #[serde(default)]
-    pub(super) template: Option<String>,
-}
-
-/// The body of PATCH: absent fields are unchanged; `null` removes an optional one.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Changes {
-    pub(super) name: Option<String>,
-    pub(super) channel: Option<String>,
-    pub(super) enabled: Option<bool>,
-    #[serde(deserialize_with = "present")]
-    pub(super) secret: Option<Option<String>>,
-    pub(super) filter: Option<hooks::Filter>,
-    #[serde(deserialize_with = "present")]
-    pub(super) quiet_hours: Option<Option<QuietHours>>,
-    pub(super) mention_everybody: Option<bool>,
-    pub(super) notice: Option<bool>,
-    #[serde(deserialize_with = "present")]
-    pub(super) template: Option<Option<String>>,
-}
-
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    d: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(d).map(Some)
-}
-
-/// Validates the name; defaults to the source's.
-pub(super) fn name(text: Option<&str>, source: Source) -> Result<String, Failure> {
+/// Checks the name; without one it is the source's.
+pub(super) fn name(text: Option<&str>, source: HookSource) -> Result<String, Failure> {
     match text.map(str::trim) {
-        None | Some("") => Ok(source.nick().to_owned()),
+        None | Some("") => Ok(hooks::source::nick(source).to_owned()),
         Some(text) => Ok(fields::text("name", text)?),
     }
 }
@@ -95,12 +46,12 @@ pub(super) fn secret(text: &str) -> Result<String, Failure> {
     Ok(text.to_owned())
 }
 
-/// Validates the options.
-pub(super) fn options(mut options: Options) -> Result<Options, Failure> {
-    let checked = options.filter.check();
+/// Checks the options.
+pub(super) fn options(mut options: HookOptions) -> Result<HookOptions, Failure> {
+    let checked = filter::check(&options.filter);
     checked.map_err(|error| Failure::unprocessable(format!("filter is not valid: {error}")))?;
     if let Some(hours) = &options.quiet_hours {
-        hours.check().map_err(Failure::unprocessable)?;
+        clock::check(hours).map_err(Failure::unprocessable)?;
     }
     options.template = options.template.filter(|text| !text.trim().is_empty());
     if let Some(template) = &options.template {

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use hooks::Source;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use protocol::{AccountName, BearerToken, Connection, Say};
+use protocol::{AccountName, BearerToken, Connection, HookOutcome, Say};
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::deliveries::Taken;
 use super::reading::{ParsedEvent, Reading, Refused};
-use super::{Delivery, Hook, Outcome, QueuedTask, key};
+use super::{Delivery, Hook, QueuedTask, clock, key};
 use crate::kernel::body::Body;
 use crate::kernel::guard::{ClientAddress, Subject};
 use crate::kernel::host::{Host, Unfinished};
@@ -69,7 +69,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                 seconds,
             ));
         }
-        let most = hook.source.max_body();
+        let most = hooks::source::max_body(hook.source);
         let held = self.in_hand.hold(&account, &hook.id);
         let held = held
             .collect(self.kernel.storage().host(), body, most)
@@ -202,7 +202,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             Some("the hook is switched off".to_owned())
         } else if told.unwanted.is_some() {
             told.unwanted
-        } else if quiet.is_some_and(|hours| hours.contain(time)) {
+        } else if quiet.is_some_and(|hours| clock::contain(hours, time)) {
             Some("these are the hook's quiet hours".to_owned())
         } else {
             None
@@ -211,14 +211,19 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             account: account.clone(),
             connection: hook.connection.clone(),
             target: hook.channel.clone(),
-            from: told.from.unwrap_or_else(|| hook.source.nick().to_owned()),
+            from: told
+                .from
+                .unwrap_or_else(|| hooks::source::nick(hook.source).to_owned()),
             lines,
             notice: hook.options.notice,
             source: Some(format!("hooks/{}/{id}", hook.id)),
         });
         let (task, outcome) = match reason {
-            Some(reason) => (None, Outcome::Ignored { reason }),
-            None => (Some(self.task_of(account, hook).await?), Outcome::Queued),
+            Some(reason) => (None, HookOutcome::Ignored { reason }),
+            None => (
+                Some(self.task_of(account, hook).await?),
+                HookOutcome::Queued,
+            ),
         };
         Ok(Delivery {
             version: 1,
@@ -260,7 +265,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             event: event.to_owned(),
             say: None,
             task: None,
-            outcome: Outcome::Refused {
+            outcome: HookOutcome::Refused {
                 reason: reason.to_owned(),
             },
             again: None,

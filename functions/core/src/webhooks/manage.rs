@@ -2,15 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hooks::Source;
 use http::StatusCode;
-use protocol::{AccountName, BearerToken, Connection, Timestamp};
-use serde::Serialize;
+use protocol::{
+    AccountName, BearerToken, Connection, HookChanges, HookDelivery, HookList, HookOptions,
+    HookOutcome, HookSource, HookView, NewHook,
+};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
-use super::deliveries::DeliveryView;
-use super::fields::{self, Changes, NewHook};
-use super::{Delivery, Hook, Options, Outcome, key};
+use super::{Delivery, Hook, fields, key};
 use crate::identity::call::Call;
 use crate::kernel::host::Host;
 use crate::kernel::incoming::Incoming;
@@ -18,32 +17,9 @@ use crate::kernel::keys;
 use crate::kernel::keys::is_id;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
-use crate::kernel::request::{Member, answer, empty, json};
+use crate::kernel::request::{answer, empty, json};
 use crate::webhooks::Webhooks;
 use protocol::hex;
-
-/// A hook as the API shows it.
-#[derive(Serialize)]
-struct HookView {
-    id: String,
-    source: Source,
-    name: String,
-    connection: String,
-    channel: String,
-    enabled: bool,
-    created: Timestamp,
-    has_secret: bool,
-    #[serde(flatten)]
-    options: Options,
-    /// The address for the service, with the token; only when it was just created.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-    /// The secret for the service; only when it was just generated here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deliveries: Option<Vec<DeliveryView>>,
-}
 
 impl From<Hook> for HookView {
     fn from(hook: Hook) -> Self {
@@ -82,8 +58,8 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             }
         }
         hooks.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-        let views: Vec<HookView> = hooks.into_iter().map(Into::into).collect();
-        Ok(answer(StatusCode::OK, &Member("hooks", &views)))
+        let hooks = hooks.into_iter().map(Into::into).collect();
+        Ok(answer(StatusCode::OK, &HookList { hooks }))
     }
 
     /// `POST /api/hooks`.
@@ -91,7 +67,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         let held = call.session()?;
         let account = &held.account;
         let wanted: NewHook = json(body).await?;
-        let options = fields::options(Options {
+        let options = fields::options(HookOptions {
             filter: wanted.filter,
             quiet_hours: wanted.quiet_hours,
             mention_everybody: wanted.mention_everybody,
@@ -102,7 +78,9 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         let (secret, shown) = match wanted.secret {
             Some(None) => (None, false),
             Some(Some(secret)) => (Some(fields::secret(&secret)?), false),
-            None if wanted.source.signs_with_our_secret() => (Some(self.new_secret()), true),
+            None if hooks::source::signs_with_our_secret(wanted.source) => {
+                (Some(self.new_secret()), true)
+            }
             None => (None, false),
         };
         let known = is_id(&wanted.connection);
@@ -159,7 +137,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     pub(crate) async fn patch_hook(&self, call: &Call<'_>, id: &str, body: Incoming) -> Answer {
         let held = call.session()?;
         let account = &held.account;
-        let changes: Changes = json(body).await?;
+        let changes: HookChanges = json(body).await?;
         let before = self.hook(account, id).await?;
         // Validated once to report errors, then applied to whatever is current.
         let name = match &changes.name {
@@ -298,11 +276,11 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             event: before.event,
             say: Some(say),
             task: Some(self.task_of(account, &hook).await?),
-            outcome: Outcome::Queued,
+            outcome: HookOutcome::Queued,
             again: Some(before.id),
         };
         self.take_delivery(account, &hook, &again).await?;
-        Ok(answer(StatusCode::CREATED, &DeliveryView::from(again)))
+        Ok(answer(StatusCode::CREATED, &HookDelivery::from(again)))
     }
 
     async fn hook(&self, account: &AccountName, id: &str) -> Result<Hook, Failure> {
@@ -331,7 +309,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         Ok(())
     }
 
-    fn hook_url(&self, token: &BearerToken, source: Source) -> String {
+    fn hook_url(&self, token: &BearerToken, source: HookSource) -> String {
         let name = serde_json::to_value(source).unwrap_or_default();
         let name = name.as_str().unwrap_or_default();
         format!("{}/hooks/{token}/{name}", self.kernel.config().origin)
@@ -359,7 +337,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     }
 }
 
-fn with(mut options: Options, changes: &Changes) -> Options {
+fn with(mut options: HookOptions, changes: &HookChanges) -> HookOptions {
     if let Some(filter) = &changes.filter {
         options.filter.clone_from(filter);
     }

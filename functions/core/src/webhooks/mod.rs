@@ -34,11 +34,9 @@ use std::sync::Arc;
 use crate::connectors::Connectors;
 use crate::identity::Identity;
 use crate::kernel::Kernel;
-use hooks::{Filter, Source};
-use protocol::{Say, Timestamp};
+use protocol::{HookOptions, HookOutcome, HookSource, Say, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use clock::QuietHours;
 pub(crate) use in_hand::InHand;
 pub(crate) use rate::Rates;
 
@@ -77,9 +75,9 @@ pub(crate) struct Hook {
     pub(crate) id: String,
     /// SHA-256 of the token's secret part, in hexadecimal.
     pub(crate) secret_hash: String,
-    /// The service that sends.
-    pub(crate) source: Source,
-    /// The name that its owner gave it.
+    /// Who sends.
+    pub(crate) source: HookSource,
+    /// What its owner calls it.
     pub(crate) name: String,
     /// The connection over which it posts.
     pub(crate) connection: String,
@@ -93,27 +91,7 @@ pub(crate) struct Hook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) secret: Option<String>,
     #[serde(flatten)]
-    pub(crate) options: Options,
-}
-
-/// Settings of a hook's owner.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Options {
-    /// Which events are announced.
-    #[serde(default)]
-    pub(crate) filter: Filter,
-    /// When nothing is announced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) quiet_hours: Option<QuietHours>,
-    /// Whether `@channel` and the like are left as they are.
-    #[serde(default)]
-    pub(crate) mention_everybody: bool,
-    /// Whether to post as notices.
-    #[serde(default)]
-    pub(crate) notice: bool,
-    /// The template of a generic hook.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) template: Option<String>,
+    pub(crate) options: HookOptions,
 }
 
 /// `accounts/<account>/deliveries/<hook>/<id>.json`: one request of a service and its outcome.
@@ -135,8 +113,8 @@ pub(crate) struct Delivery {
     pub(crate) task: Option<QueuedTask>,
     /// Its outcome.
     #[serde(flatten)]
-    pub(crate) outcome: Outcome,
-    /// The delivery whose lines are repeated.
+    pub(crate) outcome: HookOutcome,
+    /// The delivery whose lines are said again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) again: Option<String>,
 }
@@ -148,21 +126,7 @@ pub(crate) struct QueuedTask {
     pub(crate) id: String,
 }
 
-/// The outcome of a delivery.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(tag = "outcome", rename_all = "lowercase")]
-pub(crate) enum Outcome {
-    /// It waits for the connector.
-    Queued,
-    /// It was posted.
-    Delivered { at: Timestamp },
-    /// It cannot be posted, or was refused.
-    Refused { reason: String },
-    /// It is deliberately not posted.
-    Ignored { reason: String },
-}
-
-/// Keys of the records.
+/// Names of the records.
 pub(crate) mod key {
     use protocol::{AccountName, Timestamp};
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use hooks::{Call, Filter, Source, Template, Unreadable, signature};
+use hooks::{Call, Filter, Source, Template, Unreadable, filter, signature};
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 
@@ -69,7 +69,11 @@ impl From<Unreadable> for Refused {
 impl Reading {
     /// Parses it.
     pub(super) fn read(&self) -> Result<ParsedEvent, Refused> {
-        let body = hooks::decoded(&self.headers, &self.body, self.source.max_body())?;
+        let body = hooks::decoded(
+            &self.headers,
+            &self.body,
+            hooks::source::max_body(self.source),
+        )?;
         let call = self.call(&body);
         self.verify(&call, matches!(body, Cow::Owned(_)))?;
         let template = self.template.as_deref();
@@ -80,7 +84,7 @@ impl Reading {
         Ok(ParsedEvent {
             kind: kind.take(MAX_EVENT).collect(),
             is_blank: lines.is_empty() && !event.lines.is_empty(),
-            unwanted: self.filter.reason(&event),
+            unwanted: filter::reason(&self.filter, &event),
             lines,
             id: delivery_id(self.source, &call),
             from: event.from,

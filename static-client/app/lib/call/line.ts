@@ -2,7 +2,15 @@
 
 import { io } from 'socket.io-client';
 import { asSentence } from '../api.ts';
-import type { CallMedia, PeerView, Welcome } from './types.ts';
+import type {
+  CallLeft,
+  CallMedia,
+  CallMediaChange,
+  CallPeer,
+  CallRefusal,
+  CallSignal,
+  CallWelcome,
+} from '../protocol-calls.ts';
 
 /** The used part of a socket. */
 export interface CallSocket {
@@ -34,9 +42,9 @@ export function openSocket(
 
 /** The events from the connector. */
 export interface LineEvents {
-  welcome(welcome: Welcome): void;
-  /** Someone joined, or returned. */
-  joined(view: PeerView): void;
+  welcome(welcome: CallWelcome): void;
+  /** Somebody came, or came back. */
+  joined(view: CallPeer): void;
   left(peer: string): void;
   media(peer: string, media: CallMedia): void;
   signal(from: string, data: unknown): void;
@@ -72,22 +80,20 @@ export class CallLine {
       socket.on(event, (value: T) => {
         if (socket === this.#socket) heard(value);
       });
-    on('welcome', (welcome: Welcome) => {
+    on('welcome', (welcome: CallWelcome) => {
       this.arrived = true;
       this.#heard = true;
       events.interrupted(false);
       events.welcome(welcome);
     });
-    on('joined', (view: PeerView) => events.joined(view));
-    on('returned', (view: PeerView) => events.joined(view));
-    on('left', ({ peer }: { peer: string }) => events.left(peer));
-    on('media', (of: { peer: string; media: CallMedia }) =>
-      events.media(of.peer, of.media),
-    );
-    on('signal', (signal: { from: string; data: unknown }) =>
+    on('joined', (view: CallPeer) => events.joined(view));
+    on('returned', (view: CallPeer) => events.joined(view));
+    on('left', ({ peer }: CallLeft) => events.left(peer));
+    on('media', (of: CallMediaChange) => events.media(of.peer, of.media));
+    on('signal', (signal: CallSignal) =>
       events.signal(signal.from, signal.data),
     );
-    on('refused', (refused: { error: string; final?: boolean }) =>
+    on('refused', (refused: CallRefusal) =>
       events.refused(asSentence(refused.error), Boolean(refused.final)),
     );
     on('connect_error', () => events.interrupted(true));

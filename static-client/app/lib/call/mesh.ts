@@ -3,7 +3,12 @@
 import { tracked } from '@glimmer/tracking';
 import type { OwnDevices } from './own-devices.ts';
 import { Person } from './person.ts';
-import type { CallMedia, PeerView, SignalData, Welcome } from './types.ts';
+import type {
+  CallMedia,
+  CallPeer,
+  CallWelcome,
+  SignalData,
+} from '../protocol-calls.ts';
 
 /** Number of participants remembered for exceeding the limits. */
 const MAX_BROKEN = 1000;
@@ -38,9 +43,9 @@ export class Mesh {
     }
   }
 
-  /** Handles who is in the call, initially and after every reconnection. */
-  welcome({ peer, seat, peers }: Welcome) {
-    // To the others, the user is a newcomer.
+  /** Takes who is in the call, first and after every break. */
+  welcome({ peer, seat, peers }: CallWelcome) {
+    // To the others one is a newcomer.
     if (seat !== this.#seat) this.#removeAll();
     this.#peer = peer;
     this.#seat = seat;
@@ -51,8 +56,8 @@ export class Mesh {
     void this.fit();
   }
 
-  /** Someone joined, or their broken socket is back. */
-  joined(view: PeerView) {
+  /** Somebody has come, or their socket broke and is there again. */
+  joined(view: CallPeer) {
     this.#take(view);
     void this.fit();
   }
@@ -103,7 +108,7 @@ export class Mesh {
   }
 
   /** Reconnects with a known participant; signals sent meanwhile are lost. */
-  #take(view: PeerView) {
+  #take(view: CallPeer) {
     const known = this.#person(view.peer);
     if (known && known.seat === view.seat) {
       known.media = view.media;
@@ -114,7 +119,7 @@ export class Mesh {
     this.#add(view);
   }
 
-  #add(view: PeerView) {
+  #add(view: CallPeer) {
     const { peer } = view;
     // Both sides come to the same result, whoever joined first and whatever either has missed.
     const owns = this.#peer > peer;

@@ -12,7 +12,7 @@ import {
   type Kind,
 } from './devices.ts';
 import { cameraConstraints } from './limits.ts';
-import type { CallMedia } from './types.ts';
+import type { CallMedia } from '../protocol-calls.ts';
 
 /**
  * A device that has not responded for this long is reported as silent; it is still used if it responds later. In ms.

@@ -7,7 +7,8 @@
 import { limited, type Source } from './limits.ts';
 import { measure } from './measure.ts';
 import { Breach, Inspector, MAX_WAITING } from './signals.ts';
-import type { Measured, SignalData } from './types.ts';
+import type { SignalData } from '../protocol-calls.ts';
+import type { Measured } from './types.ts';
 
 /** How long a connection may be interrupted, or have failed, before it is renegotiated, in ms. */
 const PATIENCE = 3000;

@@ -4,7 +4,8 @@ import { tracked } from '@glimmer/tracking';
 import { NOTHING_YET } from './measure.ts';
 import { shownName } from './names.ts';
 import { PeerLink } from './peer-link.ts';
-import type { CallMedia, Measured, PeerView, SignalData } from './types.ts';
+import type { CallMedia, CallPeer, SignalData } from '../protocol-calls.ts';
+import type { Measured } from './types.ts';
 
 /** The audio level from which a person counts as speaking. */
 const SPEAKING = 0.02;
@@ -32,7 +33,7 @@ export class Person {
   readonly #sound = new Audio();
 
   constructor(
-    view: PeerView,
+    view: CallPeer,
     configuration: RTCConfiguration,
     owns: boolean,
     events: PersonEvents,

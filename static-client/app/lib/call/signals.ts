@@ -4,7 +4,7 @@
  * and a dozen candidates.
  */
 
-import type { SignalData } from './types.ts';
+import type { SignalData } from '../protocol-calls.ts';
 
 /** Characters per signal. */
 export const MAX_SIGNAL = 64 << 10;

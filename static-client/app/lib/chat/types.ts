@@ -2,7 +2,7 @@
 
 import type { Casemapping } from '../casemapping.ts';
 import type { ReadonlyFoldedMap } from '../folded.ts';
-import type { Conversations, Feature } from '../protocol.ts';
+import type { ConnectionView, Conversations, Feature } from '../protocol.ts';
 
 export type EntryKind =
   | 'message'
@@ -106,26 +106,13 @@ export interface ChatState {
 
 export const EMPTY_STATE: ChatState = { networks: new Map(), rooms: new Map() };
 
-/** A connection as returned by `/api/connections`. */
-export interface Connection {
-  id: string;
-  platform: string;
-  name: string;
-  server: string;
-  nick: string;
-  has_password?: boolean;
-  /** A connection to the server's own network: only its channels and whether it is enabled can be changed. */
-  managed?: boolean;
-  channels: string[];
-  enabled: boolean;
-  connector: string;
-  /** The other fields that the platform describes, including `host` and `port` if it has them. */
+/** A connection, with the fields that its platform describes; these are IRC's. */
+export type Connection = ConnectionView & {
   host?: string;
   port?: number;
   secure?: boolean;
-  without_account?: boolean;
   [field: string]: unknown;
-}
+};
 
 /** Returns whether an entry counts as a message. */
 export function isSpoken(entry: Entry): boolean {

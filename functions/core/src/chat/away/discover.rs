@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
+use protocol::ArchiveFound;
 use serde_json::Value;
 use url::Url;
 
@@ -24,18 +25,7 @@ const MAX_ADDRESS: usize = 320;
 /// Where a user authorises apps (RFC 6749, section 4.2: the implicit grant).
 const AUTHORIZE: &str = "http://tools.ietf.org/html/rfc6749#section-4.2";
 
-/// A user's storage, as their server describes it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Found {
-    /// `alice@example.org`.
-    pub(crate) user_address: String,
-    /// The storage's address without a slash at the end.
-    pub(crate) root: String,
-    /// Where the user authorises apps.
-    pub(crate) authorize: Option<String>,
-}
-
-/// Why no storage was found; each is one sentence.
+/// Why there is no storage; each is one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum DiscoveryError {
     #[error("\"{0}\" is not a user address; expected a form like alice@example.org")]
@@ -80,7 +70,7 @@ fn safe(text: &str) -> Option<Url> {
 pub(crate) async fn discover<H: Host>(
     host: &H,
     user_address: &str,
-) -> Result<Found, DiscoveryError> {
+) -> Result<ArchiveFound, DiscoveryError> {
     let address = user_address.trim();
     let shown = || address.chars().take(80).collect::<String>();
     let invalid = || DiscoveryError::Address(shown());
@@ -111,7 +101,7 @@ pub(crate) async fn discover<H: Host>(
         .ok_or_else(none)?;
     let root = storage_root(link["href"].as_str().ok_or_else(none)?)?;
     let authorize = link["properties"][AUTHORIZE].as_str().and_then(safe);
-    Ok(Found {
+    Ok(ArchiveFound {
         user_address: address.to_owned(),
         root,
         authorize: authorize.map(String::from),

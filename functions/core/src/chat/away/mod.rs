@@ -19,7 +19,7 @@ use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::records::Edit;
 
-pub(crate) use discover::{DiscoveryError, Found, discover, storage_root};
+pub(crate) use discover::{DiscoveryError, discover, storage_root};
 pub(crate) use probe::probe;
 pub(crate) use remote::{AwayError, Document, Remote};
 

@@ -1,14 +1,12 @@
 //! `/api/store`: where the documents of the session's account are stored.
 
 use http::StatusCode;
-use protocol::{MoveView, PlaceView, StoreTested, StoreView};
+use protocol::{MoveView, NewBucket, NewPlace, PlaceView, StoreTested, StoreView};
 use storage_adapter::ObjectStore;
 
-use super::NewStoreLocation;
 use super::record::{StoreLocation, StoreRecord};
 use crate::files::Files;
 use crate::identity::call::Call;
-use crate::kernel::bucket::BucketSettings;
 use crate::kernel::host::Host;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
@@ -42,8 +40,8 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     /// `PUT /api/store`: starts a move, or replaces the credentials.
     pub(crate) async fn put_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let account = &call.session()?.account;
-        let to: NewStoreLocation = json(body).await?;
-        self.begin_move(account, to).await?;
+        let to: NewPlace = json(body).await?;
+        self.begin_move(account, to.into()).await?;
         self.store_view(account).await
     }
 
@@ -71,8 +69,8 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     /// `POST /api/store/test`: writes, writes conditionally, reads, lists and deletes a small object there.
     pub(crate) async fn test_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let held = call.session()?;
-        let settings: BucketSettings = json(body).await?;
-        let settings = self.known_secret(&held.account, settings).await?;
+        let named: NewBucket = json(body).await?;
+        let settings = self.known_secret(&held.account, named.into()).await?;
         let settings = settings.check().map_err(Failure::unprocessable)?;
         let tested = match self
             .kernel

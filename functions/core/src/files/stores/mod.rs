@@ -19,8 +19,7 @@ mod tree_store;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocol::{AccountName, Bounded, Timestamp};
-use serde::Deserialize;
+use protocol::{AccountName, Bounded, NewPlace, Timestamp};
 use storage_adapter::{AnyStore, ETag, GetOptions, ObjectStore, Storage, StoreError};
 
 pub use moving::{MoveError, MoveReport};
@@ -68,9 +67,8 @@ pub(crate) fn of<S: ObjectStore, H: Host>(
     (places, trees)
 }
 
-/// The target of a move.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+/// Where a tree is to go.
+#[derive(Clone, Debug)]
 pub enum NewStoreLocation {
     /// Back to the installation's store.
     Installation,
@@ -78,7 +76,16 @@ pub enum NewStoreLocation {
     Bucket(BucketSettings),
 }
 
-/// What a record contained.
+impl From<NewPlace> for NewStoreLocation {
+    fn from(place: NewPlace) -> Self {
+        match place {
+            NewPlace::Installation => Self::Installation,
+            NewPlace::Bucket(named) => Self::Bucket(named.into()),
+        }
+    }
+}
+
+/// What a record said.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) record: StoreRecord,

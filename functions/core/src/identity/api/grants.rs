@@ -3,7 +3,7 @@
 use crate::kernel::host::Host;
 use crate::kernel::records::Grant;
 use http::StatusCode;
-use protocol::{GrantKind, GrantView, NewGrant, readable_name};
+use protocol::{GrantKind, GrantList, GrantView, NewGrant, readable_name};
 use storage_adapter::ObjectStore;
 
 use crate::identity::Identity;
@@ -13,7 +13,7 @@ use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
 use crate::kernel::keys::is_id;
 use crate::kernel::problem::{Answer, Failure};
-use crate::kernel::request::{Member, answer, empty, json};
+use crate::kernel::request::{answer, empty, json};
 
 fn view(grant: Grant, current: &str) -> GrantView {
     GrantView {
@@ -46,7 +46,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             }
         }
         views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-        Ok(answer(StatusCode::OK, &Member("grants", &views)))
+        Ok(answer(StatusCode::OK, &GrantList { grants: views }))
     }
 
     /// `POST /api/grants`.

@@ -3,8 +3,7 @@
 use crate::kernel::host::Host;
 use crate::kernel::records::Invite;
 use http::StatusCode;
-use protocol::{EmailAddress, InvalidEmail, InviteAbout, InviteView};
-use serde::Deserialize;
+use protocol::{EmailAddress, InvalidEmail, InviteAbout, InviteList, InviteView, NewInvite};
 use storage_adapter::ObjectStore;
 
 use crate::identity::Identity;
@@ -30,15 +29,6 @@ fn view(invite: Invite) -> InviteView {
     }
 }
 
-/// The body of POST; may be absent.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewInvite {
-    /// Where the link is mailed to.
-    #[serde(default)]
-    email: Option<String>,
-}
-
 fn missing() -> Failure {
     Failure::not_found("the invite is invalid or has expired; ask for a new one")
 }
@@ -54,10 +44,11 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .map(view)
             .collect();
         views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-        Ok(answer(
-            StatusCode::OK,
-            &serde_json::json!({"invites": views, "mail": self.outgoing.mail_sender().await?.is_some()}),
-        ))
+        let list = InviteList {
+            invites: views,
+            mail: self.outgoing.mail_sender().await?.is_some(),
+        };
+        Ok(answer(StatusCode::OK, &list))
     }
 
     /// `POST /api/invites`.

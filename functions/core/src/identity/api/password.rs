@@ -1,7 +1,7 @@
 //! `/api/password` and `/api/sessions`: changing the password and ending sessions.
 
 use http::StatusCode;
-use serde::Deserialize;
+use protocol::NewPassword;
 use storage_adapter::ObjectStore;
 
 use crate::identity::Identity;
@@ -11,16 +11,6 @@ use crate::kernel::host::Host;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{empty, json, query};
-
-/// Body of `PUT /api/password`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewPassword {
-    /// The current password.
-    old: String,
-    /// The new password.
-    new: String,
-}
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// `PUT /api/password`: requires the old one, so that somebody who finds a browser open cannot lock the owner out;
