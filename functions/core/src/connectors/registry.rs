@@ -20,14 +20,12 @@ use crate::kernel::body::collect;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
-use crate::kernel::records::{damaged, too_large};
+use crate::kernel::records::{Attempts, Change, damaged, too_large};
 
 /// The largest record of connectors that is read, in bytes: more than is ever written.
 const MAX_READ: u64 = 4 * 1024 * 1024;
 /// The largest record of connectors that is written, in bytes; a larger one may only shrink.
 const MAX_WRITTEN: usize = 512 * 1024;
-/// How often the record is read, changed and written again when there are concurrent changes.
-const MAX_ATTEMPTS: u32 = 12;
 
 /// `connectors.json`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -163,7 +161,8 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         mut change: impl FnMut(&mut Registry) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let configured = &self.kernel.config().connectors;
-        for attempt in 0..MAX_ATTEMPTS {
+        let mut attempts = Attempts::default();
+        while self.kernel.attempt(&mut attempts).await {
             let store = self.kernel.storage().store();
             let (mut registry, mode) =
                 match store.get(keys::CONNECTORS, GetOptions::default()).await {
@@ -181,13 +180,12 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             registry.drop_unserved(configured);
             registry.check_size(before)?;
             if is_damaged && !self.set_registry_aside(&mode).await? {
-                self.kernel.back_off(attempt).await;
                 continue;
             }
-            match self.kernel.store(keys::CONNECTORS, &registry, mode).await {
-                Ok(_) => return Ok(result),
-                Err(StoreError::Precondition) => self.kernel.back_off(attempt).await,
-                Err(error) => return Err(error.into()),
+            let change = Change::Write(registry, result);
+            let swapped = self.kernel.swap(keys::CONNECTORS, change, mode).await?;
+            if let Some(result) = swapped {
+                return Ok(result);
             }
         }
         Err(StoreError::Precondition.into())

@@ -24,6 +24,7 @@ use crate::kernel::Kernel;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
+use crate::kernel::records::Change;
 use protocol::hex;
 
 /// The most counters kept at once.
@@ -104,8 +105,6 @@ const LONGEST: i64 = 30 * MINUTE;
 /// How far the clocks of several instances may differ, in milliseconds. A later timestamp was recorded before a clock
 /// was set back.
 const SKEW: i64 = 5_000;
-/// How often changing a counter in the store is retried when there are concurrent changes.
-const ATTEMPTS: u32 = 12;
 
 impl Subject {
     /// Returns the text from which the name of a stored counter is derived. It must not change, so that existing
@@ -326,20 +325,19 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         subject: &Subject,
         change: impl Fn(&mut Counter) + Send + Sync,
     ) -> Result<(), StoreError> {
-        let key = key(subject);
-        for attempt in 0..ATTEMPTS {
-            let (counter, mode) = self.load_note::<Counter>(&key).await?;
-            let mut counter = counter.unwrap_or_else(|| Counter::new(self.now()));
-            change(&mut counter);
-            match self.store(&key, &counter, mode).await {
-                Ok(_) => return Ok(()),
-                Err(StoreError::Precondition) => self.back_off(attempt).await,
-                Err(error) => return Err(error),
+        let changed = self
+            .update_note(&key(subject), |counter| {
+                let mut counter = counter.unwrap_or_else(|| Counter::new(self.now()));
+                change(&mut counter);
+                Change::Write(counter, ())
+            })
+            .await;
+        changed.map_err(|error| match error {
+            StoreError::Precondition => {
+                StoreError::Unavailable("too many attempts at once".to_owned())
             }
-        }
-        Err(StoreError::Unavailable(
-            "too many attempts at once".to_owned(),
-        ))
+            error => error,
+        })
     }
 
     /// Removes expired counters, some of them if there are many; returns how many.

@@ -10,15 +10,13 @@ use storage_adapter::{ObjectStore, PutMode, StoreError};
 use super::key;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Failure;
-use crate::kernel::records::Edit;
+use crate::kernel::records::{Attempts, Change, Edit};
 use crate::webhooks::Webhooks;
 
 /// The most hooks of one account.
 const MAX_HOOKS: usize = 100;
 /// How long creating a hook may take, in milliseconds; after that it was interrupted.
 const MAKING_MS: i64 = 60_000;
-/// How often a change of the ledger is retried when there are concurrent changes.
-const ATTEMPTS: u32 = 12;
 
 /// `accounts/<account>/hook-ledger.json`.
 #[derive(Debug, Deserialize, Serialize)]
@@ -38,8 +36,9 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// Reserves one of an account's hooks, to be written right after.
     pub(super) async fn claim_hook(&self, account: &AccountName, id: &str) -> Result<(), Failure> {
         let name = key::ledger(account);
-        for attempt in 0..ATTEMPTS {
-            // The order matters: a hook created between the two reads is in the ledger, or the swap fails.
+        let mut attempts = Attempts::default();
+        while self.kernel.attempt(&mut attempts).await {
+            // In this order: what is made between the two is in the ledger, or the swap fails.
             let (mut ledger, mode) = self.ledger(&name).await?;
             let there = self.kernel.list_keys(&key::hooks(account)).await?;
             let now = self.kernel.now();
@@ -57,10 +56,9 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                 id: id.to_owned(),
                 since: now,
             });
-            match self.kernel.store(&name, &ledger, mode).await {
-                Ok(_) => return Ok(()),
-                Err(StoreError::Precondition) => self.kernel.back_off(attempt).await,
-                Err(error) => return Err(error.into()),
+            let change = Change::Write(ledger, ());
+            if self.kernel.swap(&name, change, mode).await?.is_some() {
+                return Ok(());
             }
         }
         Err(Failure::busy(

@@ -5,10 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
-use storage_adapter::{ObjectStore, PutMode, StoreError};
+use storage_adapter::{ObjectStore, StoreError};
 
 use super::key;
 use crate::kernel::host::Host;
+use crate::kernel::records::{Change, Edit};
 use crate::webhooks::Webhooks;
 
 /// Deliveries that may arrive in one burst.
@@ -20,8 +21,6 @@ const MAX_COUNTED: usize = 10_000;
 /// Counters of a hook in the store: each has its part of the burst, so that concurrent requests do not contend for one
 /// object.
 const SHARDS: u8 = 8;
-/// How often a change of a counter in the store is retried when there are concurrent changes.
-const ATTEMPTS: u32 = 12;
 
 /// Counts one more, if allowed: `burst` at once and one more each `interval` (GCRA, as in ATM networks). `full` is the
 /// time at which a full burst will be allowed again. Otherwise returns the milliseconds to wait.
@@ -103,30 +102,25 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
 
     async fn count_in(&self, name: &str) -> Result<Result<(), i64>, StoreError> {
         let (burst, interval) = (BURST / i64::from(SHARDS), INTERVAL_MS * i64::from(SHARDS));
-        for attempt in 0..ATTEMPTS {
+        let counted = self.kernel.update(name, |shard: Option<Shard>| {
             let now = self.kernel.now().millis();
-            let (mut shard, mode) = match self.kernel.load::<Shard>(name).await? {
-                Some((shard, etag)) => (shard, PutMode::IfMatch(etag)),
-                None => {
-                    let empty = Shard {
-                        version: 1,
-                        full: now,
-                    };
-                    (empty, PutMode::IfAbsent)
-                }
+            let empty = Shard {
+                version: 1,
+                full: now,
             };
-            if let Err(wait) = count(&mut shard.full, now, burst, interval) {
-                return Ok(Err(wait));
+            Change::of(shard.unwrap_or(empty), |shard| {
+                match count(&mut shard.full, now, burst, interval) {
+                    Ok(()) => Edit::Write(Ok(())),
+                    Err(wait) => Edit::Keep(Err(wait)),
+                }
+            })
+        });
+        counted.await.map_err(|error| match error {
+            StoreError::Precondition => {
+                StoreError::Unavailable("too many events of one hook at once".to_owned())
             }
-            match self.kernel.store(name, &shard, mode).await {
-                Ok(_) => return Ok(Ok(())),
-                Err(StoreError::Precondition) => self.kernel.back_off(attempt).await,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(StoreError::Unavailable(
-            "too many events of one hook at once".to_owned(),
-        ))
+            error => error,
+        })
     }
 }
 

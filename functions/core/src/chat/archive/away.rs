@@ -8,7 +8,7 @@
 //! under its old version, or a folder is empty. So a document that seems absent is only created with `If-None-Match:
 //! *`, and inconsistent findings are read again before anything relies on them.
 
-use crate::kernel::records::ArchivePlace;
+use crate::kernel::records::{ArchivePlace, Attempts};
 use futures_util::future::join_all;
 use protocol::{AccountName, Event, RefusedEvent, Timestamp};
 use storage_adapter::{Change, ObjectStore, WriteCondition};
@@ -16,7 +16,7 @@ use storage_adapter::{Change, ObjectStore, WriteCondition};
 use super::day_store::There;
 use super::links::Doubt;
 use super::plan::{Plan, plan};
-use super::{Group, MAX_ATTEMPTS, group};
+use super::{Group, group};
 use crate::chat::Chat;
 use crate::chat::away::{AwayError, NotNow, Remote};
 use crate::chat::events::Trouble;
@@ -113,7 +113,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     ) -> Result<(), AwayError> {
         let (mut broke, mut refused) = (false, false);
         let mut doubted = Doubted::default();
-        for attempt in 0..MAX_ATTEMPTS {
+        let mut attempts = Attempts::slower(SLOWER);
+        while self.kernel.attempt(&mut attempts).await {
             match write_once(there, group, &mut doubted).await {
                 Err(AwayError::Precondition) => {}
                 // A kept-alive connection may have been closed in the meantime; the retry detects what was already
@@ -123,7 +124,6 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 Err(AwayError::Renew(..)) if !refused => refused = true,
                 result => return result,
             }
-            self.kernel.back_off(attempt + SLOWER).await;
         }
         Err(AwayError::Precondition)
     }

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use crate::kernel::config::Connector;
 use crate::kernel::host::Host;
 use crate::kernel::keys::{self, is_id};
+use crate::kernel::records::Attempts;
 use bytes::Bytes;
 use protocol::{
     AccountName, ArchiveMessage, ArchiveTarget, Day, Event, EventBody, RefusedEvent, Timestamp,
@@ -32,8 +33,6 @@ use crate::chat::events::Trouble;
 
 /// As remotestorage.js writes JSON.
 pub(super) const JSON: &str = "application/json; charset=UTF-8";
-/// How often a commit is attempted while others write to the same documents.
-pub(super) const MAX_ATTEMPTS: u32 = 12;
 
 /// The messages of one archive.
 pub(super) struct Group {
@@ -131,7 +130,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         groups: &[Group],
         connector: &Connector,
     ) -> Result<(), TreeError> {
-        for attempt in 0..MAX_ATTEMPTS {
+        let mut attempts = Attempts::default();
+        while self.kernel.attempt(&mut attempts).await {
             let home = Home::of(self, account, connector).await?;
             // The local storage is always consistent, so there are no doubts.
             let mut planned = Plan::default();
@@ -150,7 +150,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             // What was accepted must be kept, so archives do not count towards the quota. The new documents contain
             // everything that was in the old ones, so those are not kept as old versions.
             match home.append(changes).await {
-                Err(TreeError::Precondition { .. }) => self.kernel.back_off(attempt).await,
+                Err(TreeError::Precondition { .. }) => {}
                 result => return result,
             }
         }

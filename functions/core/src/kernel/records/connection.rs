@@ -7,7 +7,7 @@
 use protocol::{AccountName, Connection};
 use storage_adapter::{ETag, MaybeSend, ObjectStore, StoreError};
 
-use super::Edit;
+use super::swap::Edit;
 use crate::kernel::Kernel;
 use crate::kernel::fields::MAX_KEY;
 use crate::kernel::host::Host;

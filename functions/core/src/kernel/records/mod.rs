@@ -2,13 +2,11 @@
 
 mod account;
 mod connection;
+mod swap;
 mod unread;
-
-use std::time::Duration;
 
 use crate::kernel::host::Host;
 use bytes::Bytes;
-use protocol::{Backoff, Jitter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage_adapter::{ETag, GetOptions, MaybeSend, ObjectStore, PutMode, StoreError};
@@ -17,6 +15,7 @@ use crate::kernel::Kernel;
 use crate::kernel::body::collect;
 
 pub(crate) use account::{AccountRecord, ArchivePlace, Grant, Invite};
+pub(crate) use swap::{Attempts, Change, Edit};
 pub(crate) use unread::{Unread, damaged, too_large};
 
 /// The largest record in bytes.
@@ -25,19 +24,6 @@ const MAX_RECORD: u64 = 1024 * 1024;
 const PAGE: usize = 1000;
 /// The most records that one listing reads.
 const MAX_LISTED: usize = 100_000;
-/// How often a change of a record is retried when there are concurrent writes.
-const MAX_ATTEMPTS: u32 = 12;
-
-/// The wait after concurrent changes of a record.
-const BACKOFF: Backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(640));
-
-/// The outcome of a change to a record.
-pub(crate) enum Edit<R> {
-    /// Write it.
-    Write(R),
-    /// Leave it as it is.
-    Keep(R),
-}
 
 impl<S: ObjectStore, H: Host> Kernel<S, H> {
     /// Reads a record; `None` if there is none.
@@ -94,63 +80,9 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         self.storage.store().put(key, body, mode).await
     }
 
-    /// Changes a record by compare-and-swap; `None` if there is none.
-    pub(crate) async fn edit<T, R>(
-        &self,
-        key: &str,
-        mut change: impl FnMut(&mut T) -> Edit<R> + MaybeSend,
-    ) -> Result<Option<R>, StoreError>
-    where
-        T: Serialize + DeserializeOwned + MaybeSend + Sync,
-        R: MaybeSend,
-    {
-        for attempt in 0..MAX_ATTEMPTS {
-            let Some((mut record, etag)) = self.load::<T>(key).await? else {
-                return Ok(None);
-            };
-            let result = match change(&mut record) {
-                Edit::Keep(result) => return Ok(Some(result)),
-                Edit::Write(result) => result,
-            };
-            match self.store(key, &record, PutMode::IfMatch(etag)).await {
-                Ok(_) => return Ok(Some(result)),
-                Err(StoreError::Precondition) => self.back_off(attempt).await,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(StoreError::Precondition)
-    }
-
-    /// Changes a record by compare-and-swap, starting from the default.
-    pub(crate) async fn upsert<T, R>(
-        &self,
-        key: &str,
-        mut change: impl FnMut(&mut T) -> Edit<R> + MaybeSend,
-    ) -> Result<R, StoreError>
-    where
-        T: Default + Serialize + DeserializeOwned + MaybeSend + Sync,
-        R: MaybeSend,
-    {
-        for attempt in 0..MAX_ATTEMPTS {
-            // Records of only internal use; a damaged one must not block what it is about.
-            let (record, mode) = self.load_note::<T>(key).await?;
-            let mut record = record.unwrap_or_default();
-            let result = match change(&mut record) {
-                Edit::Keep(result) => return Ok(result),
-                Edit::Write(result) => result,
-            };
-            match self.store(key, &record, mode).await {
-                Ok(_) => return Ok(result),
-                Err(StoreError::Precondition) => self.back_off(attempt).await,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(StoreError::Precondition)
-    }
-
-    /// Adds a record below a prefix with a limited number of records; false if the limit is reached. They are counted
-    /// again once it exists: of several added at once, each sees those written before it, so the limit is never
-    /// exceeded, though of the last concurrent ones possibly none stays.
+    /// Adds a record to those below a prefix, of which there may be so many; false if there are as many already. It is
+    /// counted again once it is there: of several at once each sees those that were written before it, so that never
+    /// more stay than may be, though none may stay of the last that came at once.
     pub(crate) async fn add_within<T: Serialize + Sync>(
         &self,
         prefix: &str,
@@ -225,15 +157,5 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
             }
         }
         Ok(records)
-    }
-
-    /// Waits a little longer after every attempt, with jitter.
-    pub(crate) async fn back_off(&self, attempt: u32) {
-        let [random] = self.random::<1>();
-        // A repeated byte is as uniform as a 64-bit number.
-        let random = u64::from_ne_bytes([random; 8]);
-        let pause = Jitter::Equal.of(BACKOFF.after(attempt), random);
-        let millis = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        self.storage.host().sleep(millis).await;
     }
 }
