@@ -38,7 +38,7 @@ pub use lock::FolderLock;
 pub use log::{Log, Segment};
 pub use notes::Notes;
 pub use queue::{FolderQueue, Found};
-pub use records::{Reader, Records};
+pub use records::{Reader, Record, Records};
 pub use refusal::{Refusal, is_full};
 pub use reserve::{Space, reserve_of};
 pub use tries::{Tries, Trying};

@@ -244,6 +244,34 @@ fn read_cursor(dir: &Path) -> Option<u64> {
     u64::from_str_radix(text.trim(), 16).ok()
 }
 
+/// What a [`Reader`] finds where a record was written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Record {
+    /// The record.
+    Whole(Vec<u8>),
+    /// It was damaged since the folder was opened, and is set aside. It keeps its number: whoever read as far as here has
+    /// read it, too.
+    Damaged,
+}
+
+impl Record {
+    /// Returns the record; none if it was damaged.
+    #[must_use]
+    pub fn whole(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Whole(record) => Some(record),
+            Self::Damaged => None,
+        }
+    }
+
+    const fn size(&self) -> usize {
+        match self {
+            Self::Whole(record) => record.len(),
+            Self::Damaged => 0,
+        }
+    }
+}
+
 /// Reads records in order, from files that another thread appends to.
 #[derive(Debug, Default)]
 pub struct Reader {
@@ -256,8 +284,7 @@ impl Reader {
     /// Reads records from number `from` on, with their numbers: at most `count`, at most `bytes` bytes but at least
     /// one.
     ///
-    /// One that was damaged since the folder was opened is set aside, and is empty here: processing continues with
-    /// those after it.
+    /// One that was damaged since the folder was opened is set aside ([`Record::Damaged`]): those behind it go on.
     ///
     /// # Errors
     /// If a file cannot be read, or contains no more recognisable records.
@@ -268,8 +295,8 @@ impl Reader {
         from: u64,
         count: usize,
         bytes: usize,
-    ) -> io::Result<Vec<(u64, Vec<u8>)>> {
-        let (mut records, mut size): (Vec<(u64, Vec<u8>)>, usize) = (Vec::new(), 0);
+    ) -> io::Result<Vec<(u64, Record)>> {
+        let (mut records, mut size): (Vec<(u64, Record)>, usize) = (Vec::new(), 0);
         let mut at = from;
         for segment in segments.iter().filter(|segment| segment.end > from) {
             at = at.max(segment.first);
@@ -280,17 +307,17 @@ impl Reader {
             while at < segment.end && records.len() < count {
                 let position = file.stream_position()?;
                 let record = match read_frame(file)? {
-                    Frame::Whole(record) => record,
+                    Frame::Whole(record) => Record::Whole(record),
                     Frame::Damaged(bytes) => {
                         set_aside(dir, segment.first, position, &bytes)?;
-                        Vec::new()
+                        Record::Damaged
                     }
                 };
-                if !records.is_empty() && size + record.len() > bytes {
+                if !records.is_empty() && size + record.size() > bytes {
                     file.seek(SeekFrom::Start(position))?;
                     return Ok(records);
                 }
-                size += record.len();
+                size += record.size();
                 records.push((at, record));
                 at += 1;
                 self.next = at;

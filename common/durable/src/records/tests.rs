@@ -97,7 +97,8 @@ fn a_damaged_record_stops_only_itself() {
     let read = reader
         .read(dir.path(), &store.segments(), 2, 9, 999)
         .unwrap();
-    assert_eq!(read, [(2, record(3)), (3, record(5))]);
+    let whole = |number| Record::Whole(record(number));
+    assert_eq!(read, [(2, whole(3)), (3, whole(5))]);
     drop(store);
     assert_eq!(found(dir.path()), good());
     let damaged = fs::read_dir(dir.path()).unwrap().filter(|entry| {
@@ -122,8 +123,11 @@ fn a_record_that_is_damaged_while_others_read_stops_none_of_them() {
         let mut reader = Reader::default();
         for _ in 0..2 {
             let read = reader.read(dir.path(), &store.segments(), 0, 9, 999_999);
-            let expected: Vec<(u64, Vec<u8>)> = (0..5)
-                .map(|n| (n, if n == number { Vec::new() } else { record(n) }))
+            let expected: Vec<(u64, Record)> = (0..5)
+                .map(|n| match n == number {
+                    true => (n, Record::Damaged),
+                    false => (n, Record::Whole(record(n))),
+                })
                 .collect();
             assert_eq!(read.unwrap(), expected, "{number}, {within}");
         }

@@ -342,8 +342,9 @@ impl Publisher {
             };
             let last = *last;
             let now = Instant::now();
-            // A record damaged in the meantime has no bytes, and is set aside.
-            let whole = records.into_iter().filter(|(_, record)| !record.is_empty());
+            // One that was damaged meanwhile is set aside.
+            let records = records.into_iter();
+            let whole = records.filter_map(|(number, record)| Some((number, record.whole()?)));
             for (number, record) in deferred.divert(whole.collect()).await? {
                 self.pending.add(number, record, now);
             }

@@ -60,8 +60,9 @@ impl Keeper for Waiting {
     fn kept(&self) -> Vec<u32> {
         let segments = self.records.segments();
         let records = Reader::default().read(&self.dir, &segments, 0, usize::MAX, usize::MAX);
-        let records = records.unwrap();
-        records.iter().map(|(_, record)| item(record)).collect()
+        let records = records.unwrap().into_iter();
+        let whole = records.map(|(_, record)| record.whole().unwrap());
+        whole.map(|record| item(&record)).collect()
     }
 
     fn newest(folder: &Path) -> Newest {

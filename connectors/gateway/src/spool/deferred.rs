@@ -209,11 +209,8 @@ impl Deferred {
         let next = records
             .last()
             .map_or(folder.cursor, |(number, _)| number + 1);
-        // A record damaged in the meantime has no bytes, and is set aside.
-        let whole = records
-            .into_iter()
-            .map(|(_, record)| record)
-            .filter(|record| !record.is_empty());
+        // One that was damaged meanwhile is set aside.
+        let whole = records.into_iter().filter_map(|(_, record)| record.whole());
         Ok((whole.collect(), next))
     }
 

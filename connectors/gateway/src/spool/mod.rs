@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub(crate) use durable::Reader;
-use durable::{Disk, Records, Refusal, Segment, frame, is_full};
+use durable::{Disk, Record, Records, Refusal, Segment, frame, is_full};
 use protocol::{AccountName, Event, Folding, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 
@@ -320,7 +320,7 @@ impl Spool {
         from: u64,
         count: usize,
         bytes: usize,
-    ) -> io::Result<Vec<(u64, Vec<u8>)>> {
+    ) -> io::Result<Vec<(u64, Record)>> {
         let (from, segments) = {
             let state = self.0.state();
             (from.max(state.cursor), state.segments.clone())

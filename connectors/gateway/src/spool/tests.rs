@@ -108,6 +108,7 @@ impl Model {
             .unwrap();
         let unread: Vec<(u64, Event)> = unread
             .into_iter()
+            .map(|(number, record)| (number, record.whole().unwrap()))
             .map(|(number, json)| (number, serde_json::from_slice(&json).unwrap()))
             .collect();
         let expected: Vec<(u64, Event)> = (self.cursor..self.events.len() as u64)
