@@ -185,3 +185,37 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         self.storage.host().sleep(millis).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{block_on, functions};
+
+    #[test]
+    fn whoever_is_never_quick_enough_gives_up() {
+        let f = functions();
+        let (mut tries, key) = (0, "counter.json");
+        let change = |number: Option<u32>| {
+            tries += 1;
+            // Others are quicker.
+            block_on(f.kernel.store(key, &tries, PutMode::Overwrite)).unwrap();
+            Change::Write(number.unwrap_or_default(), ())
+        };
+        let lost = block_on(f.kernel.update(key, change));
+        assert!(matches!(lost, Err(StoreError::Precondition)), "{lost:?}");
+        assert_eq!(tries, MAX_ATTEMPTS);
+        let change = |number: Option<u32>| {
+            Change::of(number.unwrap(), |number| {
+                *number += 1;
+                Edit::Write(*number)
+            })
+        };
+        assert_eq!(block_on(f.kernel.update(key, change)).unwrap(), tries + 1);
+        let change = |number: &mut u32| Edit::Keep(*number);
+        assert_eq!(
+            block_on(f.kernel.edit(key, change)).unwrap(),
+            Some(tries + 1)
+        );
+        assert_eq!(block_on(f.kernel.edit("none.json", change)).unwrap(), None);
+    }
+}
