@@ -3,6 +3,7 @@
 
 mod client;
 mod files;
+mod refused;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use rustls::crypto::CryptoProvider;
 
 pub use client::{client_config, trusting};
 pub use files::{FilesError, Part, server_config};
+pub use refused::is_self_signed;
 
 /// The cryptography provider. It is passed to each configuration instead of being installed for the process, which can
 /// only be done once and is not up to a library.

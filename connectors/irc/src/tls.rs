@@ -45,9 +45,7 @@ pub(crate) fn failure(host: &str, port: u16, error: &std::io::Error) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another host".to_owned()
         }
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "it is self-signed".to_owned()
-        }
+        problem if ::tls::is_self_signed(problem) => "it is self-signed".to_owned(),
         other => format!("{other}"),
     };
     format!("The certificate of {host} is not accepted: {why}. Nothing was sent.")
