@@ -8,8 +8,27 @@ use super::client::{Busy, UserId};
 use super::{ClientId, Server, names, parse_message_id};
 use crate::record::{Query, Range, conversation};
 
-/// Why a request cannot be answered: code and text of FAIL.
-type Refusal = (&'static str, String);
+/// What of a request is wrong.
+#[derive(Clone, Copy)]
+enum Wrong {
+    Parameters,
+    Reference,
+    Target,
+}
+
+impl Wrong {
+    /// The code of FAIL.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Parameters => "INVALID_PARAMS",
+            Self::Reference => "INVALID_MSGREFTYPE",
+            Self::Target => "INVALID_TARGET",
+        }
+    }
+}
+
+/// Why a request cannot be answered: what is wrong, and a sentence.
+type Refusal = (Wrong, String);
 
 impl Server {
     pub(super) fn on_chathistory(&mut self, id: ClientId, user_id: UserId, message: &Message) {
@@ -33,12 +52,12 @@ impl Server {
                 }
                 self.outbox.query(id, query);
             }
-            Err((code, text)) => {
+            Err((wrong, text)) => {
                 let mut about = vec![sub.as_str()];
-                if code == "INVALID_TARGET" {
+                if let Wrong::Target = wrong {
                     about.push(message.param(1));
                 }
-                self.fail(id, "CHATHISTORY", code, &about, &text);
+                self.fail(id, "CHATHISTORY", wrong.code(), &about, &text);
             }
         }
     }
@@ -108,8 +127,8 @@ impl Server {
                 }
             }
             _ => {
-                let text = "Supported are LATEST, BEFORE, AFTER, AROUND, BETWEEN and TARGETS";
-                return Err(("INVALID_PARAMS", text.to_owned()));
+                let text = "There are LATEST, BEFORE, AFTER, AROUND, BETWEEN and TARGETS";
+                return Err((Wrong::Parameters, text.to_owned()));
             }
         };
         let (target, since) = self.resolve_target(user_id, message.param(1))?;
@@ -141,7 +160,7 @@ impl Server {
 
     /// Finds the conversation that a client may read, and since when the current one exists under that name.
     fn resolve_target(&self, user_id: UserId, target: &str) -> Result<(String, i64), Refusal> {
-        let refused = |text: &str| Err(("INVALID_TARGET", text.to_owned()));
+        let refused = |text: &str| Err((Wrong::Target, text.to_owned()));
         let Some(user) = self.users.get(&user_id) else {
             return refused("You are not connected");
         };
@@ -183,7 +202,7 @@ impl Server {
         match text.parse::<usize>() {
             Ok(limit) if limit > 0 => Ok(limit.min(most)),
             _ => Err((
-                "INVALID_PARAMS",
+                Wrong::Parameters,
                 format!("The limit is \"{text}\"; expected 1 to {most}"),
             )),
         }
@@ -196,8 +215,8 @@ fn reference(text: &str) -> Result<i64, Refusal> {
         let text: String = text.chars().take(60).collect();
         let expected = "expected timestamp=2026-01-15T10:00:00.000Z or msgid=…";
         (
-            "INVALID_PARAMS",
-            format!("\"{text}\" is not a message; {expected}"),
+            Wrong::Parameters,
+            format!("\"{text}\" names no message; {expected}"),
         )
     };
     match text.split_once('=').ok_or_else(refused)? {
@@ -207,13 +226,13 @@ fn reference(text: &str) -> Result<i64, Refusal> {
             .map_err(|_| refused()),
         ("msgid", id) => parse_message_id(id).ok_or_else(|| {
             (
-                "INVALID_MSGREFTYPE",
-                "That msgid is not from this server".to_owned(),
+                Wrong::Reference,
+                "That msgid is none of this server's".to_owned(),
             )
         }),
         _ => Err((
-            "INVALID_MSGREFTYPE",
-            "Supported references are timestamp= and msgid=".to_owned(),
+            Wrong::Reference,
+            "There are the references timestamp= and msgid=".to_owned(),
         )),
     }
 }
