@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use mutex::lock;
 use sha2::{Digest, Sha256};
 
 use crate::store::{
@@ -171,7 +172,7 @@ impl MemoryStore {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn fate(&self, count: impl FnOnce(&mut Requests)) -> Fate {

@@ -8,10 +8,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::{Disk, reserve_of};
+use mutex::lock;
 
 /// The largest ballast, in bytes: some thousand records of 4 KiB.
 const MOST_BALLAST: u64 = 16 << 20;
@@ -45,7 +46,7 @@ impl Ballast {
     /// Releases its space. Whoever found the disk full retries afterwards, since another process may have released it
     /// in the meantime.
     pub fn give_up(&self) {
-        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given_up = lock(&self.given_up);
         *given_up = Some(Instant::now());
         match self.cut() {
             Ok(0) => {}
@@ -62,7 +63,7 @@ impl Ballast {
 
     /// Creates it again if it was released and there is space; checks only from time to time.
     pub fn make_again_when_due(&self) {
-        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given_up = lock(&self.given_up);
         if given_up.is_some_and(|looked| looked.elapsed() >= LOOKS) {
             *given_up = if self.make_again() {
                 None

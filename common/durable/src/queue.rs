@@ -11,11 +11,12 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use crate::disk::list;
 use crate::{Disk, is_full};
+use mutex::lock;
 
 /// How often work on an item may start without ending.
 const MAX_TRIES: u8 = 2;
@@ -310,7 +311,7 @@ impl FolderQueue {
     }
 
     fn tries(&self) -> MutexGuard<'_, HashMap<String, u8>> {
-        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tries)
     }
 }
 

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use crate::disk::{Disk, list, remove_unfinished};
+use mutex::lock;
 
 /// How long unended work is remembered.
 const KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -126,7 +127,7 @@ impl Tries {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -4,7 +4,9 @@
 //! arrive, before any of the payload is buffered.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use mutex::lock;
 
 /// The limit of a connection, in the extensions of its requests with the header `Upgrade`: the handler that responds
 /// with an upgrade may set it first.
@@ -43,31 +45,30 @@ impl MessageBound {
         over: impl FnMut() -> bool + Send + 'static,
     ) {
         let (lifted, over) = (Box::new(lifted), Box::new(over));
-        *self.rule.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Rule { most, lifted, over });
+        *lock(&self.rule) = Some(Rule { most, lifted, over });
     }
 
     /// Calls `written` with the number of bytes that the system has accepted for the peer, once the connection is
     /// upgraded; the head of the upgrading response is included.
     pub fn count_written(&self, written: impl Fn(usize) + Send + 'static) {
-        let mut known = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.written);
         *known = Some(Box::new(written));
     }
 
     fn written(&self, bytes: usize) {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = lock(&self.written);
         if let Some(written) = &*written {
             written(bytes);
         }
     }
 
     fn is_over(&self) -> bool {
-        let mut rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rule = lock(&self.rule);
         rule.as_mut().is_some_and(|rule| (rule.over)())
     }
 
     fn check(&self, length: u64) -> io::Result<()> {
-        let rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
+        let rule = lock(&self.rule);
         match &*rule {
             Some(rule) if length > rule.most && !(rule.lifted)() => {
                 let text = "the WebSocket message is too long for an unauthenticated client";

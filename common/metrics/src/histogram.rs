@@ -1,6 +1,8 @@
 //! Distributions of sizes or durations.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use mutex::lock;
 
 /// Counts observations in buckets, for [`crate::Exposition::histogram`]; shared by threads.
 ///
@@ -36,7 +38,7 @@ impl Histogram {
     /// Counts one observation; NaN counts in the last bucket.
     pub fn observe(&self, value: f64) {
         let bucket = self.bounds.iter().position(|most| value <= *most);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         state.sum += value;
         if let Some(count) = state.counts.get_mut(bucket.unwrap_or(self.bounds.len())) {
             *count = count.saturating_add(1);
@@ -45,7 +47,7 @@ impl Histogram {
 
     /// Returns the buckets, each with its bound and its own count, and the sum of all observations.
     pub(crate) fn read(&self) -> (Vec<(f64, u64)>, f64) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.state);
         let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
         (
             bounds.zip(state.counts.iter().copied()).collect(),

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use mutex::lock;
 
 /// Slots for connections: a limit in total, and one per address. Clones share them.
 ///
@@ -78,12 +80,7 @@ impl Drop for Place {
     }
 }
 
-/// The counts stay correct even after a panic: nothing can fail between two updates.
-fn lock(taken: &Mutex<Taken>) -> std::sync::MutexGuard<'_, Taken> {
-    taken.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The network of one customer: an IPv4 address, or the first 64 bits of an IPv6 address.
+/// What one customer gets of addresses: an IPv4 address, or the first 64 bits of an IPv6 address.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

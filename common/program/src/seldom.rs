@@ -1,10 +1,12 @@
 //! Limits log lines of a kind to one a minute: a client that can cause a line must not be able to fill a disk with
 //! them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How long after a line of a kind the next one may be written.
+use mutex::lock;
+
+/// How long after a line of a kind the next may be written.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// One kind of log line: a `static` next to the code that writes it.
@@ -42,7 +44,7 @@ impl Seldom {
     }
 
     fn say_at(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         if state
             .said
             .is_some_and(|said| now.saturating_duration_since(said) < PAUSE)

@@ -23,7 +23,6 @@ mod sessions;
 mod settings;
 mod sockets;
 mod spool;
-mod sync;
 mod work;
 
 pub use config::{GatewayConfig, Limits};

@@ -1,9 +1,10 @@
 //! When connections may be made: hosts treat a burst of connections as an attack.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mutex::lock;
 use tokio::sync::Mutex as Queue;
 use tokio::time::{Instant, sleep_until};
 
@@ -65,7 +66,7 @@ impl Gate {
 
     /// Estimates how long a new connection would have to wait.
     pub(crate) fn estimate(&self, host: &str) -> Duration {
-        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let hosts = lock(&self.hosts);
         let Some(host) = hosts.get(&key(host)) else {
             return Duration::ZERO;
         };
@@ -106,7 +107,7 @@ impl Gate {
     }
 
     fn host(&self, host: &str) -> Arc<Host> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = lock(&self.hosts);
         if hosts.len() >= MAX_HOSTS {
             let now = Instant::now();
             let counts = |host: &Arc<Host>| match host.queue.try_lock() {

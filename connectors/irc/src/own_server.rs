@@ -4,9 +4,10 @@
 //! user-defined connection would be admitted as such a guest.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::AddressPolicy;
+use mutex::lock;
 
 /// Addresses of the own server that are remembered.
 const MAX_KNOWN: usize = 64;
@@ -27,14 +28,14 @@ impl OwnServer {
 
     /// Notes where a built-in connection was made to.
     pub(crate) fn note(&self, address: SocketAddr) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         if known.len() < MAX_KNOWN && !known.contains(&address) {
             known.push(address);
         }
     }
 
     fn is_at(&self, address: SocketAddr) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.known);
         known.iter().any(|own| {
             let [own_ip, ip] = [own.ip(), address.ip()].map(|ip| ip.to_canonical());
             own.port() == address.port()

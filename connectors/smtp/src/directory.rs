@@ -1,9 +1,10 @@
 //! Which addresses exist, according to the functions, and how much mail each received recently.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use connector_kit::FunctionsClient;
+use mutex::lock;
 use program::Seldom;
 use protocol::Bounded;
 
@@ -80,7 +81,7 @@ impl Directory {
     /// Counts a mail that was accepted for an address.
     pub(crate) fn count(&self, address: &str) {
         let now = Instant::now();
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = lock(&self.counts);
         match counts.get_mut(address) {
             Some((count, since)) if now.duration_since(*since) < WINDOW => *count += 1,
             // It is then the newest: periods that started first end first, and are forgotten first.
@@ -89,14 +90,14 @@ impl Directory {
     }
 
     fn is_busy(&self, address: &str) -> bool {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = lock(&self.counts);
         counts
             .get(address)
             .is_some_and(|(count, since)| *count >= self.per_hour && since.elapsed() < WINDOW)
     }
 
     fn remembered(&self, address: &str) -> Option<bool> {
-        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let answers = lock(&self.answers);
         let (known, until) = answers.get(address)?;
         (Instant::now() < *until).then_some(*known)
     }
@@ -104,7 +105,7 @@ impl Directory {
     fn remember(&self, address: &str, known: bool) {
         let now = Instant::now();
         let until = now + if known { KNOWN_FOR } else { UNKNOWN_FOR };
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answers = lock(&self.answers);
         answers.insert(address.to_owned(), (known, until));
     }
 }

@@ -6,10 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use durable::{Disk, FolderQueue, is_full};
+use mutex::lock;
 use protocol::{MailChecks, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -254,7 +255,7 @@ impl Queue {
     }
 
     fn state(&self) -> MutexGuard<'_, Waiting> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Reports a full disk to the operator: in the log, at most once a minute, and as a metric.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use functions_core::{Body, DiskFull};
 use http::Response;
+use mutex::lock;
 
 /// The shortest time between two log lines about it.
 const APART: Duration = Duration::from_secs(60);
@@ -25,7 +26,7 @@ pub(crate) fn note(response: &Response<Body>) {
         return;
     }
     let refused = ANSWERS.fetch_add(1, Ordering::Relaxed) + 1;
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut said = lock(&SAID);
     if said.is_none_or(|said| said.elapsed() >= APART) {
         *said = Some(Instant::now());
         tracing::error!(

@@ -1,7 +1,7 @@
 //! Sends the AWS SDK's requests through WASI.
 
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 
 use aws_smithy_runtime_api::client::http::{
@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use mutex::{get_mut, lock};
 use spin_sdk::http::send;
 use spin_sdk::wasip3::http::types::ErrorCode;
 use spin_sdk::wasip3::http_compat::IncomingResponseBody;
@@ -64,7 +65,7 @@ struct Answer(Mutex<IncomingResponseBody>);
 
 impl Answer {
     fn body(&mut self) -> &mut IncomingResponseBody {
-        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+        get_mut(&mut self.0)
     }
 }
 
@@ -80,7 +81,7 @@ impl Body for Answer {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = lock(&self.0);
         body.size_hint()
     }
 }

@@ -8,8 +8,10 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use mutex::lock;
 
 /// By default, Linux uses ephemeral ports from 32,768 on.
 const FIRST: u16 = 20_000;
@@ -45,7 +47,7 @@ pub fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
         let text = format!("fewer than {N} of the ports from {FIRST} on are free");
         return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
     }
-    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut held = lock(&HELD);
     held.append(&mut locks);
     Ok(numbers)
 }

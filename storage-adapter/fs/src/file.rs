@@ -6,10 +6,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use durable::{Ballast, Disk};
+use mutex::lock;
 use rustix::fs::{FlockOperation, Timespec, Timestamps};
 use rustix::io::Errno;
 use storage_adapter::{ETag, PutMode, StoreError};
@@ -320,9 +321,7 @@ impl Files {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         let number = (hash >> 32) as usize % LOCKS;
-        let mut slot = self.locks[number]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut slot = lock(&self.locks[number]);
         if slot.is_none() {
             let path = self.own.join(format!("locks/{number:02x}"));
             let mut options = OpenOptions::new();

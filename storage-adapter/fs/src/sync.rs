@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
+use mutex::{lock, wait};
 use protocol::Bounded;
 
 /// The most folders remembered as durable; others are simply synced again.
@@ -39,10 +40,6 @@ struct Rounds {
     /// The last successful round.
     done: u64,
     running: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl FolderSync {
@@ -91,10 +88,7 @@ impl Folder {
         let wanted = rounds.begun + 1;
         while rounds.done < wanted {
             if rounds.running {
-                rounds = self
-                    .ended
-                    .wait(rounds)
-                    .unwrap_or_else(PoisonError::into_inner);
+                rounds = wait(&self.ended, rounds);
                 continue;
             }
             rounds.running = true;

@@ -1,7 +1,8 @@
 //! Caches heads that were read or written, to be revalidated and reused; and pages.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use mutex::lock;
 use protocol::Bounded;
 
 /// The size of cached heads as stored; in memory they take two to four times that.
@@ -40,7 +41,7 @@ impl<T> Cache<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Bounded<String, Arc<T>>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.entries)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What commits leave behind: bytes that can no longer be reached are deleted in small groups, and bytes retained since
 //! the last sweep are counted, so that they can be limited in time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
+use mutex::lock;
 use protocol::{AccountName, Bounded};
 
 /// Unreachable documents are deleted in groups of this many …
@@ -33,7 +34,7 @@ struct Left {
 
 impl Garbage {
     fn all(&self) -> MutexGuard<'_, Bounded<AccountName, Left>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Changes what is remembered of an account; evicts those that were not written for longest.

@@ -14,9 +14,10 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
+use mutex::lock;
 use protocol::AccountName;
 
 use super::index::RECENT_COMMITS;
@@ -92,7 +93,7 @@ impl Intent {
     }
 
     fn state(&self) -> MutexGuard<'_, IntentState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Records a commit whose response may get lost, on a head with this serial number.
@@ -207,11 +208,11 @@ struct Lease {
 
 impl Queue {
     fn pending(&self) -> MutexGuard<'_, Vec<Arc<Intent>>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pending)
     }
 
     fn lease(&self) -> MutexGuard<'_, Lease> {
-        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lease)
     }
 
     /// Takes the lease, and everything that waits, unless somebody leads.
@@ -336,7 +337,7 @@ impl Queues {
 
     fn enter(&self, account: &AccountName, shard: Shard) -> Place<'_> {
         let key = shard.head_key(account);
-        let mut queues = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = lock(&self.by_key);
         let queue = queues.entry(key.clone()).or_insert_with(|| {
             Arc::new(Queue {
                 account: account.clone(),
@@ -362,12 +363,8 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut queues = self
-            .queues
-            .by_key
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Held by the map and this place. Others can only enter under the lock that is held.
+        let mut queues = lock(&self.queues.by_key);
+        // The map and this place. Others can only enter under the lock that is held.
         if Arc::strong_count(&self.queue) == 2 {
             queues.remove(&self.queue.key);
         }

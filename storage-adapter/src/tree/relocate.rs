@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
+use mutex::lock;
 use protocol::AccountName;
 use sha2::{Digest, Sha256};
 
@@ -226,7 +227,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             .put(key, hashed(object.body, &seen), PutMode::Overwrite)
             .await?;
         let (hash, bytes) = {
-            let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let seen = lock(&seen);
             (seen.0.clone().finalize(), seen.1)
         };
         let back = to.store.get(key, GetOptions::default()).await?;
@@ -414,7 +415,7 @@ fn hashed(body: ByteStream, seen: &Arc<Mutex<(Sha256, u64)>>) -> ByteStream {
     let seen = Arc::clone(seen);
     Box::pin(body.inspect(move |chunk| {
         if let Ok(chunk) = chunk {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = lock(&seen);
             seen.0.update(chunk);
             seen.1 += chunk.len() as u64;
         }

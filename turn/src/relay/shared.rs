@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Options;
@@ -11,6 +11,7 @@ use super::ports::{Ports, Wanted};
 use crate::clock::Time;
 use crate::credentials::group;
 use crate::nonce::Nonces;
+use mutex::lock;
 
 /// How long a reserved port is kept, RFC 8656 section 7.2.
 const RESERVATION: Duration = Duration::from_secs(30);
@@ -206,9 +207,4 @@ impl Shared {
             self.release_port(address);
         }
     }
-}
-
-/// Every change is complete when its lock is released, so the state another thread left is consistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

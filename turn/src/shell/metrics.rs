@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use metrics::{Exposition, Pages, Server};
+use mutex::lock;
 
 use super::overflow::Overflow;
 use super::stream::Connections;
@@ -31,10 +32,7 @@ impl Report {
     }
 
     pub(super) fn add(&self, counters: Arc<Mutex<Counters>>) {
-        self.threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(counters);
+        lock(&self.threads).push(counters);
     }
 }
 
@@ -44,17 +42,10 @@ impl Pages for Report {
     }
 
     fn metrics(&self) -> String {
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: Vec<Counters> = threads
-            .iter()
-            .map(|counters| *counters.lock().unwrap_or_else(PoisonError::into_inner))
-            .collect();
+        let threads = lock(&self.threads);
+        let all: Vec<Counters> = threads.iter().map(|counters| *lock(counters)).collect();
         drop(threads);
-        let overflowed = self
-            .overflow
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .look();
+        let overflowed = lock(&self.overflow).look();
         let sum = |field: fn(&Counters) -> u64| all.iter().map(field).sum::<u64>();
         let mut text = Exposition::new("subspace_turn_");
         text.gauge("allocations", "Allocations now.", self.shared.allocations());

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use mutex::lock;
 use program::network;
 use rustls::ServerConnection;
 
@@ -37,18 +38,12 @@ impl Connections {
 
     /// The number of connections.
     pub(super) fn count(&self) -> usize {
-        self.by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
+        lock(&self.by_address).0
     }
 
     /// Counts another connection, if allowed.
     pub(super) fn enter(&self, ip: IpAddr) -> bool {
-        let mut guard = self
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut guard = lock(&self.by_address);
         let (all, by_address) = &mut *guard;
         let own = by_address.get(&network(ip)).copied().unwrap_or(0);
         let fits = *all < self.max && own < self.max_address;
@@ -61,10 +56,7 @@ impl Connections {
 
     /// Counts one connection less.
     pub(super) fn leave(&self, ip: IpAddr) {
-        let mut guard = self
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut guard = lock(&self.by_address);
         let (all, by_address) = &mut *guard;
         *all = all.saturating_sub(1);
         if let Some(own) = by_address.get_mut(&network(ip)) {

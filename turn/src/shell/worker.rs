@@ -4,9 +4,10 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use mutex::lock;
 use program::Seldom;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
@@ -420,7 +421,7 @@ impl Worker {
     fn publish(&self) {
         let mut counters = *self.core.counters();
         counters.unsent += self.net.streams.dropped + self.net.unsent;
-        *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+        *lock(&self.counters) = counters;
     }
 }
 

@@ -22,7 +22,7 @@ use self::removed::{Entry, Removed};
 pub(crate) use self::rooms::Arrival;
 use self::rooms::{Participant, Rooms, tell};
 use crate::sockets::{dismiss, outgoing};
-use crate::sync::lock;
+use mutex::lock;
 
 /// How long a refused socket stays open so that the client can read why.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);

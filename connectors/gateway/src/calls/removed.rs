@@ -14,7 +14,7 @@ use program::Seldom;
 use protocol::{Bounded, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::sync::lock;
+use mutex::lock;
 
 /// File name.
 const FILE: &str = "calls.removed";

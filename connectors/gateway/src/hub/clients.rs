@@ -10,7 +10,7 @@ use super::Hub;
 use crate::link::Link;
 use crate::platform::SocketId;
 use crate::sockets::client::Client;
-use crate::sync::lock;
+use mutex::lock;
 
 /// An account's open connections and sockets.
 #[derive(Default)]

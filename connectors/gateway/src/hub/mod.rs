@@ -18,9 +18,9 @@ use crate::config::GatewayConfig;
 use crate::link::{self, Delivery, Link, ToLink, activity_of};
 use crate::outbox;
 use crate::platform::Platforms;
-use crate::sync::lock;
 use connector_kit::{Assigned, FunctionsClient, FunctionsError};
 use connector_kit::{Backoff, jitter};
+use mutex::lock;
 
 /// How long a connecting client waits for events recorded by an earlier run to be published.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(10);

@@ -25,7 +25,7 @@ pub(crate) use self::run::start;
 use crate::outbox;
 use crate::platform::{SayTask, SocketId};
 use crate::sockets::client::{Client, Reply};
-use crate::sync::lock;
+use mutex::lock;
 
 /// Messages that may be queued for a connection's task.
 const INBOX: usize = 1_024;

@@ -28,7 +28,7 @@ use crate::sockets::limiter::{Limiter, Verdict};
 use crate::sockets::places::Proof;
 use crate::sockets::tickets::Tickets;
 use crate::sockets::{SESSION_OVER, SESSION_UNCONFIRMED, address, dismiss, prove};
-use crate::sync::lock;
+use mutex::lock;
 
 /// Events that may be queued per socket: more than the rate limit lets through in a second.
 const INBOX: usize = 256;

@@ -27,8 +27,8 @@ use self::aside::Aside;
 use super::Trouble;
 use super::pending::Head;
 use crate::channel_keys::ChannelKeys;
-use crate::sync::lock;
 use connector_kit::{FunctionsClient, FunctionsError};
+use mutex::lock;
 
 /// The note's file name.
 const FILE: &str = "publishing.json";

@@ -22,8 +22,8 @@ use crate::calls::{Calls, UNCONFIRMED as CALL_UNCONFIRMED};
 use crate::config::Limits;
 use crate::hub::Hub;
 use crate::sockets::{SESSION_OVER, SESSION_UNCONFIRMED};
-use crate::sync::lock;
 use connector_kit::{FunctionsClient, FunctionsError, jitter};
+use mutex::lock;
 use program::Seldom;
 
 /// How long a connecting socket, or someone waiting for a change, waits for the functions.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use crate::sync::lock;
+use mutex::lock;
 
 /// The address of the client of a request, as a request extension; the server sets it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -13,7 +13,7 @@ use super::outgoing;
 use crate::dialect::{Dialect, error_event};
 use crate::metrics::{Metrics, add};
 use crate::platform::SocketId;
-use crate::sync::lock;
+use mutex::lock;
 
 static NOT_READING: Seldom = Seldom::new();
 

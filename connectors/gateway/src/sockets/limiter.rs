@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::config::Limits;
-use crate::sync::lock;
+use mutex::lock;
 
 /// The decision on an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::unread::Unread;
 use crate::config::Limits;
-use crate::sync::lock;
+use mutex::lock;
 
 /// How long a session is kept after its last socket was refused or has ended, so that it can deliver its last
 /// messages and open another socket.

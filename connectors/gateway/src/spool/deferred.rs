@@ -15,7 +15,7 @@ use protocol::AccountName;
 use tokio::sync::watch;
 
 use super::{SpoolConfig, SpoolError};
-use crate::sync::lock;
+use mutex::lock;
 
 /// Folder name.
 const FOLDER: &str = "held";

@@ -12,7 +12,7 @@ mod seen;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use self::deferred::Deferred;
 use self::seen::{Entry, LastSeen, Stored, stored_seen};
 use crate::platform::Seen;
-use crate::sync::lock;
+use mutex::{lock, wait};
 
 /// Delay after the disk refused a write.
 const DISK_RETRY: Duration = Duration::from_secs(1);
@@ -418,10 +418,7 @@ impl Inner {
         loop {
             let mut state = self.state();
             while state.frames.is_empty() && state.cursor == saved && !state.closed {
-                state = self
-                    .work
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = wait(&self.work, state);
             }
             let (frames, count) = (
                 std::mem::take(&mut state.frames),

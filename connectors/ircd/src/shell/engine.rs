@@ -1,9 +1,10 @@
 //! The task that owns the state machine: passes it inputs and carries out its outputs.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use mutex::lock;
 use protocol::{SessionRef, Timestamp};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -180,10 +181,7 @@ impl Engine {
     }
 
     fn publish(&self) {
-        let mut shared = self
-            .statistics
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shared = lock(&self.statistics);
         *shared = self.server.statistics();
     }
 

@@ -12,9 +12,10 @@ mod outgoing;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mutex::lock;
 use tls::{FilesError, server_config};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -194,10 +195,7 @@ impl Ircd {
     /// Returns its statistics.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        *self
-            .statistics
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.statistics)
     }
 
     /// Returns its statistics in Prometheus's text format.

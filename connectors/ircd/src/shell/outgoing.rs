@@ -1,8 +1,9 @@
 //! The bytes queued for one client.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use mutex::lock;
 use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
@@ -52,7 +53,7 @@ impl Outgoing {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Bytes are only appended or taken whole: a panic elsewhere leaves nothing half done.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 
     /// Adds bytes; returns how many are queued now.

@@ -14,11 +14,12 @@ mod index;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use connector_kit::now;
 use durable::{Disk, FolderQueue};
+use mutex::lock;
 use protocol::{AccountName, EmailAddress, MailOutcome, MailResult, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -420,11 +421,11 @@ impl Store {
     }
 
     fn settling(&self) -> MutexGuard<'_, ()> {
-        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.settling)
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.index)
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Waking only saves time. A connector that cannot be reached polls its queue.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use http::{Method, Request};
+use mutex::lock;
 use protocol::{AccountName, Bounded, OutboxTask, Publish, Timestamp, WAKE_PATH, signed_headers};
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -39,7 +40,7 @@ impl Default for Wakes {
 impl Wakes {
     /// A connector has just started, so it may be reachable again.
     pub(crate) fn begin(&self, connector: &str) {
-        let mut unreachable = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unreachable = lock(&self.0);
         unreachable.remove(connector);
     }
 }
@@ -85,8 +86,8 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// Wakes a connector, unless it recently failed to answer; returns whether it was reached.
     async fn wake_unless_silent(&self, connector: &Connector, target: &str) -> bool {
         let now = self.kernel.now();
-        let lock = || self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The pause is also limited in case the clock was set back.
+        let lock = || lock(&self.wakes.0);
+        // Not for longer than that either, if the clock was set back meanwhile.
         let paused =
             |until: &Timestamp| (1..=UNREACHABLE_MS).contains(&(until.millis() - now.millis()));
         if lock().get(&connector.id).is_some_and(paused) {

@@ -5,9 +5,10 @@
 mod described;
 mod lookup;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use mutex::lock;
 use protocol::{Registration, Timestamp};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
@@ -64,12 +65,7 @@ pub(crate) struct RegistryCache(Mutex<Option<(Arc<Registry>, ETag)>>);
 impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// Reads the connectors that admins created.
     pub(crate) async fn registry(&self) -> Result<Arc<Registry>, StoreError> {
-        let lock = || {
-            self.registry
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
+        let lock = || lock(&self.registry.0);
         let known = lock().clone();
         let options = GetOptions {
             if_none_match: known.as_ref().map(|(_, etag)| etag.clone()),

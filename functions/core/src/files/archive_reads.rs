@@ -5,9 +5,10 @@
 //! most a minute old. A connector that cannot be reached finds the request in its queue: this response then has what
 //! was published before, and responses some seconds later have the rest.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use futures_util::future::join_all;
+use mutex::lock;
 use protocol::{AccountName, Bounded, Timestamp};
 use storage_adapter::{ItemPath, ObjectStore};
 
@@ -46,7 +47,7 @@ struct LastRead {
 impl ArchiveReads {
     /// Returns whether connectors have to be notified now.
     fn is_due(&self, account: &AccountName, now: Timestamp) -> bool {
-        let mut reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reads = lock(&self.0);
         let pause = match reads.get(account) {
             None => FIRST,
             Some(last) => {

@@ -1,8 +1,9 @@
 //! Folder descriptions as bytes, cached by version so that an unchanged folder is not serialised again.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bytes::Bytes;
+use mutex::lock;
 use protocol::{AccountName, Bounded, Timestamp};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -38,7 +39,7 @@ impl Default for ListingCache {
 
 impl ListingCache {
     pub(crate) fn get(&self, account: &AccountName, path: &FolderPath) -> Option<Rendered> {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.entries);
         entries.touch(&(account.clone(), path.clone())).cloned()
     }
 
@@ -47,7 +48,7 @@ impl ListingCache {
         if size > MAX_CACHED_ONE {
             return;
         }
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.entries);
         entries.insert_weighing((account.clone(), path.clone()), rendered, size);
     }
 }

@@ -1,7 +1,8 @@
 //! How much an account may store.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use mutex::lock;
 use protocol::{AccountName, Bounded, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -36,11 +37,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         }
         let now = self.kernel.now();
         {
-            let entries = self
-                .quotas
-                .entries
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let entries = lock(&self.quotas.entries);
             if let Some((quota, read)) = entries.get(account)
                 && (0..QUOTA_MS).contains(&(now.millis() - read.millis()))
             {
@@ -53,11 +50,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             .or_else(|| self.kernel.config().default_quota)
             // Zero means unlimited wherever a quota is configured.
             .filter(|bytes| *bytes > 0);
-        let mut entries = self
-            .quotas
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.quotas.entries);
         entries.insert(account.clone(), (quota, now));
         Ok(quota)
     }

@@ -1,8 +1,9 @@
 //! When the store is full, old versions are the first to be removed: those of the writing account, before a write is
 //! refused, and those of all accounts when maintenance finds no space left for documents.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use mutex::lock;
 use protocol::{AccountName, Bounded, Timestamp};
 use storage_adapter::{GiveWay, Kept, ObjectStore, StoreError, TreeError};
 
@@ -38,14 +39,14 @@ impl Default for Pauses {
 
 impl Pauses {
     fn holds(&self, account: &AccountName, bytes: u64, now: Timestamp) -> bool {
-        let pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pauses = lock(&self.0);
         pauses.get(account).is_some_and(|(at, missing)| {
             bytes >= *missing && (0..PAUSE).contains(&(now.millis() - at.millis()))
         })
     }
 
     fn begin(&self, account: &AccountName, bytes: u64, now: Timestamp) {
-        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pauses = lock(&self.0);
         pauses.insert(account.clone(), (now, bytes));
     }
 }

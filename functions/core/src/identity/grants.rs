@@ -3,12 +3,13 @@
 //! A check costs one conditional read of the grant's record: a cached grant is used only if the store confirms that it
 //! is current, so a revoked token stops working at once, everywhere.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::kernel::host::Host;
 use crate::kernel::records::{AccountRecord, Grant, too_large};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use mutex::lock;
 use protocol::{AccountName, BearerToken, Bounded, GrantKind, Scopes, Timestamp};
 use sha2::{Digest, Sha256};
 use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
@@ -103,17 +104,17 @@ impl Default for GrantCache {
 
 impl GrantCache {
     fn get(&self, digest: &[u8; 32]) -> Option<Arc<VerifiedGrant>> {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.entries);
         entries.touch(digest).cloned()
     }
 
     fn insert(&self, digest: [u8; 32], held: Arc<VerifiedGrant>) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.entries);
         entries.insert(digest, held);
     }
 
     fn remove(&self, digest: &[u8; 32]) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.entries);
         entries.remove(digest);
     }
 }

@@ -13,8 +13,9 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use mutex::lock;
 use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -234,13 +235,13 @@ pub(crate) struct Guard {
 impl Guard {
     /// Returns the seconds to wait until the next attempt, if any.
     pub(crate) fn wait(&self, subject: &Subject, now: Timestamp) -> Option<u64> {
-        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let counters = lock(&self.counters);
         counters.get(subject)?.wait(&subject.policy(), now)
     }
 
     /// Counts an attempt before its outcome is known, so that many concurrent ones are all counted.
     pub(crate) fn attempt(&self, subject: Subject, now: Timestamp) {
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counters = lock(&self.counters);
         let policy = subject.policy();
         if counters.len() >= MAX_COUNTERS && !counters.contains_key(&subject) {
             make_room(&mut counters, now);
@@ -252,7 +253,7 @@ impl Guard {
 
     /// Takes back one attempt that turned out to be right.
     pub(crate) fn take_back(&self, subject: &Subject) {
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counters = lock(&self.counters);
         if let Some(counter) = counters.get_mut(subject) {
             counter.failures = counter.failures.saturating_sub(1);
         }
@@ -260,7 +261,7 @@ impl Guard {
 
     /// Drops all failures after a successful authentication.
     pub(crate) fn forget(&self, subject: &Subject) {
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counters = lock(&self.counters);
         counters.remove(subject);
     }
 }

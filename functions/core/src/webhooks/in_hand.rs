@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use http::StatusCode;
+use mutex::lock;
 use protocol::AccountName;
 use storage_adapter::Gathered;
 
@@ -94,7 +95,7 @@ impl Holding<'_> {
     }
 
     fn count(&mut self, bytes: usize) -> bool {
-        let mut counts = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = lock(&self.all.0);
         let own = counts.by_hook.get(&self.of).copied().unwrap_or_default();
         if counts.all + bytes > MAX_IN_HAND || own + bytes > MAX_OF_HOOK {
             return false;
@@ -113,7 +114,7 @@ impl Holding<'_> {
 
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
-        let mut counts = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = lock(&self.all.0);
         counts.all = counts.all.saturating_sub(self.counted);
         if let Some(count) = counts.by_hook.get_mut(&self.of) {
             *count = count.saturating_sub(self.counted);

@@ -1,8 +1,9 @@
 //! How often a hook may be called.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use mutex::lock;
 use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
@@ -54,7 +55,7 @@ impl Rates {
     /// Counts a delivery; if there were too many, returns the seconds to wait instead.
     pub(crate) fn take(&self, account: &AccountName, hook: &str, now: Timestamp) -> Option<u64> {
         let now = now.millis();
-        let mut full = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full = lock(&self.0);
         if full.len() >= MAX_COUNTED {
             full.retain(|_, at| *at > now);
             if full.len() >= MAX_COUNTED {

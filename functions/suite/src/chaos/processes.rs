@@ -3,10 +3,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use mutex::lock;
 use reqwest::{Client, RequestBuilder};
 
 use super::Instances;
@@ -47,7 +48,7 @@ impl Drop for Processes {
 }
 
 fn end(child: &Mutex<Option<Child>>) {
-    let child = child.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let child = lock(child).take();
     if let Some(mut child) = child {
         // SIGKILL; an error means that it has already ended.
         let _ = child.kill();

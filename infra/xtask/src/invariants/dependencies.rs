@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "functions-core",
     "hooks",
     "irc-codec",
+    "mutex",
     "options",
     "protocol",
     "storage-adapter",
@@ -51,8 +52,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("connector-kit", &["options", "program", "protocol", "tls"]),
     ("crc-fast", &[]),
     ("dummy-connector", &["connector-kit", "gateway", "protocol"]),
-    ("durable", &[]),
-    ("free-ports", &[]),
+    ("durable", &["mutex"]),
+    ("free-ports", &["mutex"]),
     (
         "functions-cloudflare",
         &[
@@ -64,13 +65,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "functions-core",
-        &["hooks", "options", "protocol", "storage-adapter"],
+        &["hooks", "mutex", "options", "protocol", "storage-adapter"],
     ),
     (
         "functions-native",
         &[
             "functions-core",
             "http-server",
+            "mutex",
             "options",
             "program",
             "protocol",
@@ -85,6 +87,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "functions-spin",
         &[
             "functions-core",
+            "mutex",
             "options",
             "protocol",
             "storage-adapter",
@@ -93,7 +96,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "functions-suite",
-        &["free-ports", "protocol", "storage-adapter"],
+        &["free-ports", "mutex", "protocol", "storage-adapter"],
     ),
     (
         "gateway",
@@ -102,6 +105,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "durable",
             "http-server",
             "metrics",
+            "mutex",
             "options",
             "program",
             "protocol",
@@ -109,7 +113,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("gateway-contract", &["gateway", "protocol", "tls"]),
     ("hooks", &["protocol"]),
-    ("http-server", &["program"]),
+    ("http-server", &["mutex", "program"]),
     ("irc-codec", &["protocol"]),
     (
         "irc-connector",
@@ -117,6 +121,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "connector-kit",
             "gateway",
             "irc-codec",
+            "mutex",
             "options",
             "program",
             "protocol",
@@ -131,6 +136,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "durable",
             "irc-codec",
             "metrics",
+            "mutex",
             "options",
             "program",
             "protocol",
@@ -138,9 +144,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
-    ("metrics", &["program"]),
+    ("metrics", &["mutex", "program"]),
+    ("mutex", &[]),
     ("options", &[]),
-    ("program", &[]),
+    ("program", &["mutex"]),
     ("protocol", &[]),
     ("settings", &["options", "program"]),
     (
@@ -149,6 +156,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "connector-kit",
             "durable",
             "metrics",
+            "mutex",
             "options",
             "program",
             "protocol",
@@ -156,8 +164,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
-    ("storage-adapter", &["protocol"]),
-    ("storage-fs", &["durable", "protocol", "storage-adapter"]),
+    ("storage-adapter", &["mutex", "protocol"]),
+    (
+        "storage-fs",
+        &["durable", "mutex", "protocol", "storage-adapter"],
+    ),
     ("storage-r2", &["storage-adapter"]),
     ("storage-r2-contract", &["storage-adapter", "storage-r2"]),
     ("storage-s3", &["options", "protocol", "storage-adapter"]),
@@ -188,7 +199,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "turn-server",
         &[
-            "metrics", "options", "program", "protocol", "settings", "tls",
+            "metrics", "mutex", "options", "program", "protocol", "settings", "tls",
         ],
     ),
     ("xtask", &[]),

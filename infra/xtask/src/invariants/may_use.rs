@@ -30,7 +30,6 @@ pub(super) const PACKAGES: &[Arrows] = &[
             "metrics",
             "platform",
             "settings",
-            "sync",
             "work",
         ],
         top: &["gateway", "run", "serve", "testing", "tests"],

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use durable::Disk;
 
 use super::ASIDE;
-use crate::sync::lock;
+use mutex::lock;
 
 /// Number of files from which on refused events are no longer kept.
 const MOST_FILES: usize = 10_000;

@@ -1,8 +1,9 @@
 //! A cache of days as last written, so that the next addition need not read them. The tree knows the current version.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bytes::Bytes;
+use mutex::lock;
 use protocol::{AccountName, Bounded};
 use storage_adapter::{DocumentPath, Version};
 
@@ -31,14 +32,14 @@ impl DayCache {
         path: &DocumentPath,
         version: &Version,
     ) -> Option<(String, Bytes)> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.0);
         let (known, content_type, bytes) = kept.get(&(account.clone(), path.clone()))?;
         (known == version).then(|| (content_type.clone(), bytes.clone()))
     }
 
     /// Caches a document; evicts those written longest ago.
     pub(crate) fn keep(&self, account: &AccountName, path: &DocumentPath, document: Document) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.0);
         let size = document.2.len();
         kept.insert_weighing((account.clone(), path.clone()), document, size);
     }

@@ -8,9 +8,10 @@ mod probe;
 mod remote;
 mod retry_after;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::kernel::records::{AccountRecord, ArchivePlace};
+use mutex::lock;
 use protocol::{AccountName, ArchiveState, Bounded, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -61,7 +62,7 @@ pub(crate) struct NotNow {
 
 impl Pauses {
     fn with<T>(&self, act: impl FnOnce(&mut Bounded<String, Pause>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut lock(&self.0))
     }
 }
 

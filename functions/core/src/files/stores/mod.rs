@@ -17,8 +17,9 @@ mod record;
 mod tests;
 mod tree_store;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use mutex::lock;
 use protocol::{AccountName, Bounded, NewPlace, Timestamp};
 use storage_adapter::{AnyStore, ETag, GetOptions, ObjectStore, Storage, StoreError};
 
@@ -119,7 +120,7 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
         fresh: bool,
     ) -> Result<Arc<Known>, StoreError> {
         let remembered = {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = lock(&self.known);
             known.get(account).cloned()
         };
         if let Some(known) = &remembered
@@ -162,14 +163,14 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
             Err(error) => return Err(error),
         };
         let known = Arc::new(known);
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.known);
         all.insert(account.clone(), Arc::clone(&known));
         Ok(known)
     }
 
     /// Drops the cached record.
     pub(crate) fn forget(&self, account: &AccountName) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         known.remove(account);
     }
 }
@@ -187,11 +188,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             return Ok(self.trees.clone());
         }
         {
-            let mut open = self
-                .places
-                .open
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut open = lock(&self.places.open);
             if let Some((opened, tree)) = open.touch(account)
                 && opened == place
             {
@@ -205,11 +202,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         options.page_cache_bytes = options.page_cache_bytes.min(OWN_CACHE);
         let host = self.kernel.storage().shared_host();
         let tree = Storage::with_options(Arc::new(store), host, options);
-        let mut open = self
-            .places
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.places.open);
         open.insert(account.clone(), (place.clone(), tree.clone()));
         Ok(tree)
     }

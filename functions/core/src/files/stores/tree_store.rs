@@ -1,8 +1,9 @@
 //! The store of an account's tree as writers see it: it refuses writes to a tree that is being moved.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use mutex::lock;
 use protocol::AccountName;
 use storage_adapter::{
     AnyStore, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
@@ -71,20 +72,14 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
     }
 
     fn doubt(&self, key: &str) {
-        let mut uncertain = self
-            .uncertain
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut uncertain = lock(&self.uncertain);
         if uncertain.len() < MAX_UNCERTAIN {
             uncertain.insert(key.to_owned());
         }
     }
 
     fn doubts(&self, key: &str) -> bool {
-        let uncertain = self
-            .uncertain
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let uncertain = lock(&self.uncertain);
         uncertain.len() >= MAX_UNCERTAIN || uncertain.contains(key)
     }
 
@@ -113,10 +108,7 @@ impl<S: ObjectStore, H: Host> ObjectStore for TreeStore<S, H> {
         let got = self.store.get(key, options).await;
         if got.is_ok() && self.doubts(key) {
             self.check_open(key, true).await?;
-            let mut uncertain = self
-                .uncertain
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut uncertain = lock(&self.uncertain);
             uncertain.remove(key);
         }
         got.map_err(|error| self.explain(error))

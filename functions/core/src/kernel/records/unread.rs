@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use mutex::lock;
 use protocol::Timestamp;
 use storage_adapter::{GetOptions, ObjectStore, StoreError};
 
@@ -41,7 +42,7 @@ pub(crate) struct Unread {
 impl Unread {
     /// Remembers a record; true if it is to be reported.
     fn note(&self, key: &str, now: Timestamp) -> bool {
-        let mut known = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.records);
         if known
             .get(key)
             .is_some_and(|said| is_within(SAID_MS, *said, now))
@@ -56,8 +57,7 @@ impl Unread {
 
     /// Remembers an error of the store; true if it is to be reported.
     fn note_trouble(&self, now: Timestamp) -> bool {
-        let said = self.trouble_said.lock();
-        let mut said = said.unwrap_or_else(PoisonError::into_inner);
+        let mut said = lock(&self.trouble_said);
         if said.is_some_and(|said| is_within(TROUBLE_SAID_MS, said, now)) {
             return false;
         }
@@ -138,8 +138,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
 
     /// Records that a record can be read (again).
     pub(crate) fn note_mended(&self, key: &str) {
-        let known = self.unread.records.lock();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.unread.records);
         if !known.is_empty() {
             known.remove(key);
         }
@@ -147,8 +146,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
 
     /// Returns how many records could not be read at the last attempt.
     pub(crate) fn damaged_records(&self) -> usize {
-        let known = self.unread.records.lock();
-        known.unwrap_or_else(PoisonError::into_inner).len()
+        lock(&self.unread.records).len()
     }
 
     /// Reports the store's error to the operator, if it is why a request failed: it is not sent to the client.
