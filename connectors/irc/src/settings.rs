@@ -23,7 +23,9 @@ pub struct Settings {
     pub reconnect_jitter: Duration,
     /// The delay after the server refused the password; doubled with each refusal, up to 8 times.
     pub refused_wait: Duration,
-    /// How often a server that offers no sign-in is checked while channels wait for it.
+    /// How long the server may take to answer a line of the sign-in (SASL).
+    pub sign_in_timeout: Duration,
+    /// How often a server that offers no sign-in is looked at while channels wait for it.
     pub sign_in_wait: Duration,
     /// How long the server may take to respond to a request.
     pub request_timeout: Duration,
@@ -62,6 +64,7 @@ impl Default for Settings {
             reconnect_max: seconds(600),
             reconnect_jitter: seconds(60),
             refused_wait: seconds(900),
+            sign_in_timeout: seconds(15),
             sign_in_wait: seconds(60),
             request_timeout: seconds(30),
             regain_min: seconds(15),

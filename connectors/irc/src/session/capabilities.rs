@@ -74,6 +74,12 @@ impl Capabilities {
         self.offer(list);
     }
 
+    /// Forgets that a name was refused, and which requests have no answer: one that never comes would hold all others up.
+    fn ask_again(&mut self, name: &str) {
+        self.refused.remove(name);
+        self.asked.clear();
+    }
+
     fn withdraw(&mut self, name: &str) {
         self.offered.remove(name);
         self.enabled.remove(name);
@@ -192,7 +198,7 @@ impl Session {
             .is_some_and(|due| due <= self.now.elapsed)
         {
             self.schedule_sign_in_check();
-            self.link.capabilities.refused.remove(SASL);
+            self.link.capabilities.ask_again(SASL);
             if self.link.sasl == Sasl::Refused {
                 self.link.sasl = Sasl::Not;
             }

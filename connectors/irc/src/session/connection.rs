@@ -320,15 +320,16 @@ impl Session {
         self.report_online();
         self.attached_online();
         if without {
-            let server = self.server();
+            let why = match &self.link.refusal {
+                Some(why) => why.trim_end_matches('.').to_owned(),
+                None => format!("{} offers no sign-in at the moment", self.server()),
+            };
             let sentence = if self.link.held {
                 format!(
-                    "{server} offers no sign-in at the moment: you're connected without your account there. Your channels are joined once you're signed in. Join one yourself to continue without signing in."
+                    "{why}: you are connected without your account there, and your channels are joined once it signs you in. Join one yourself to go on without it."
                 )
             } else {
-                format!(
-                    "{server} offers no sign-in at the moment: you're connected without your account there."
-                )
+                format!("{why}: you are connected without your account there.")
             };
             self.trouble(None, &sentence);
         }

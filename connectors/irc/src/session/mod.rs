@@ -129,6 +129,8 @@ struct Link {
     welcomed: bool,
     capabilities: capabilities::Capabilities,
     sasl: sasl::Sasl,
+    /// Until when the server may answer a line of the sign-in.
+    sign_in_until: Option<Duration>,
     isupport: Isupport,
     case: Folding,
     /// How often the server has changed its case mapping.
@@ -285,6 +287,7 @@ impl Session {
         self.away_timeout();
         self.regain_timeout();
         self.sign_in_timeout();
+        self.sign_in_answer_timeout();
         self.tasks_timeout();
         self.flush();
     }
@@ -300,6 +303,7 @@ impl Session {
             self.away_due(),
             self.regain_due(),
             self.sign_in_due(),
+            self.sign_in_answer_due(),
             self.tasks_due(),
             self.is_connected().then(|| self.outbox.due()).flatten(),
         ]

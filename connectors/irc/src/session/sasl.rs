@@ -1,5 +1,7 @@
 //! Signing in with SASL PLAIN, <https://ircv3.net/specs/extensions/sasl-3.1> and RFC 4616.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use irc_codec::Message;
@@ -42,6 +44,7 @@ impl Session {
         if !plain && self.registering() && self.assignment.connection.without_account() {
             self.end_negotiation();
         } else if plain {
+            self.expect_answer();
             self.send_now(&Message::new("AUTHENTICATE", ["PLAIN"]));
         } else {
             let sentence = format!(
@@ -59,6 +62,7 @@ impl Session {
             return;
         }
         self.link.sasl = Sasl::Answered;
+        self.expect_answer();
         let connection = &self.assignment.connection;
         let user = connection.username();
         let password = connection.password.as_deref().unwrap_or_default();
@@ -73,6 +77,44 @@ impl Session {
         }
         for piece in pieces {
             self.send_now(&Message::new("AUTHENTICATE", [piece]));
+        }
+    }
+
+    fn expect_answer(&mut self) {
+        self.link.sign_in_until = Some(self.now.elapsed + self.settings.sign_in_timeout);
+    }
+
+    pub(super) fn sign_in_answer_due(&self) -> Option<Duration> {
+        let waits = self.link.sasl.is_under_way() && (self.registering() || self.is_online());
+        self.link.sign_in_until.filter(|_| waits)
+    }
+
+    /// Gives up a sign-in that the server does not answer. Nobody was refused, and services that are away come back within
+    /// minutes: the next attempt comes as after any lost connection.
+    pub(super) fn sign_in_answer_timeout(&mut self) {
+        if self
+            .sign_in_answer_due()
+            .is_none_or(|due| due > self.now.elapsed)
+        {
+            return;
+        }
+        self.link.sasl = Sasl::Refused;
+        let sentence = format!(
+            "{} did not answer the sign-in within {} seconds.",
+            self.server(),
+            self.settings.sign_in_timeout.as_secs()
+        );
+        let goes_on = self.assignment.connection.without_account();
+        if self.registering() && !goes_on {
+            return self.drop_connection(&sentence);
+        }
+        // Otherwise the server may take the next attempt for the rest of this one.
+        self.send_now(&Message::new("AUTHENTICATE", ["*"]));
+        if self.registering() {
+            self.link.refusal = Some(sentence);
+            self.end_negotiation();
+        } else {
+            self.not_signed_in(&sentence);
         }
     }
 

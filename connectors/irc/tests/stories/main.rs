@@ -16,5 +16,6 @@ mod queries;
 mod reconnect;
 mod registration;
 mod services;
+mod sign_in;
 mod sources;
 mod tasks;
