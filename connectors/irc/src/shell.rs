@@ -175,7 +175,7 @@ impl Shell {
         while let Some(line) = self.lines.next_line() {
             match line {
                 Ok(line) => self.session.handle_line(&line, self.clock()),
-                Err(error) => tracing::debug!(%error, "a line from the server was dropped"),
+                Err(error) => self.session.handle_too_long(error.limit, self.clock()),
             }
             self.act(outputs).await?;
         }

@@ -1,5 +1,7 @@
 //! The forms of activities listed in `SOCKETHUB.md`.
 
+use std::time::Duration;
+
 use gateway::{Audience, Output, Seen};
 use protocol::{
     Activity, ActivityObject, ArchiveMessage, ArchiveTarget, ConnectionObject, Entity, EventBody,
@@ -9,7 +11,10 @@ use protocol::{
 use super::Session;
 use crate::descriptor::PLATFORM;
 
-/// An event that goes into the archive and to sockets with the same id.
+/// How often it is told, at most, that a line of the server was too long.
+const TOO_LONG_AGAIN: Duration = Duration::from_secs(600);
+
+/// Something that goes into the archive and to sockets under one id.
 pub(super) struct ArchivedEvent<'a> {
     pub(super) id: String,
     pub(super) at: Timestamp,
@@ -132,6 +137,25 @@ impl Session {
         let mut activity = self.activity("error", self.service(), about, None);
         activity.error = Some(sentence.to_owned());
         self.publish(activity, Audience::Full);
+    }
+
+    /// Tells that a line was dropped; what it said is not known, perhaps a message. Not of each, as there may be many.
+    pub(super) fn too_long(&mut self, limit: usize) {
+        let next = |told: Duration| told + TOO_LONG_AGAIN;
+        if !self.is_connected()
+            || self
+                .link
+                .told_too_long
+                .is_some_and(|told| next(told) > self.now.elapsed)
+        {
+            return;
+        }
+        self.link.told_too_long = Some(self.now.elapsed);
+        let sentence = format!(
+            "{} sent a line of more than {limit} bytes, which is not read: something that was said may be missing.",
+            self.server()
+        );
+        self.trouble(None, &sentence);
     }
 
     /// The state of the connection.

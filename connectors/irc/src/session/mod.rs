@@ -153,6 +153,8 @@ struct Link {
     ctcp_replies: VecDeque<Duration>,
     /// Channels to which nothing can be relayed under another name.
     unrelayed: FoldedMap<()>,
+    /// When it was last told that a line was too long.
+    told_too_long: Option<Duration>,
 }
 
 /// A session; see the module documentation.
@@ -258,7 +260,16 @@ impl Session {
         self.flush();
     }
 
-    /// The connection will be made in about that time: other accounts are connecting to the same host.
+    /// The server sent a line that is longer than `limit` bytes without its tags, or than its tags may be; it was dropped.
+    pub fn handle_too_long(&mut self, limit: usize, now: Clock) {
+        self.now = now;
+        self.link.heard = now.elapsed;
+        self.link.pinged = None;
+        self.too_long(limit);
+        self.flush();
+    }
+
+    /// The connection is made in about that time: other accounts connect to the same host.
     pub fn handle_queued(&mut self, wait: Duration) {
         self.queued(wait);
     }

@@ -272,3 +272,32 @@ fn a_channel_that_is_not_available_is_no_nickname() {
     story.server(":alice!al@host.test NICK :al");
     assert!(story.answer(request).unwrap().is_ok());
 }
+
+#[test]
+fn lines_that_are_too_long_are_told_of_now_and_then() {
+    let mut story = Story::online(assignment(), "", "CHANTYPES=#");
+    let too_long = |story: &mut Story| {
+        let now = story.now();
+        story.session.handle_too_long(8_191, now);
+        story.drain();
+    };
+    for _ in 0..100 {
+        too_long(&mut story);
+    }
+    let sentence = story.only().0.error.clone().unwrap();
+    assert!(
+        sentence.starts_with("irc.test sent a line of more than 8191 bytes"),
+        "{sentence}"
+    );
+    story.outputs.clear();
+    story.pass_alive(11);
+    story.outputs.clear();
+    too_long(&mut story);
+    assert!(story.only().0.error.is_some());
+    // It is a sign of life all the same.
+    story.pass(Duration::from_secs(89));
+    story.sent.clear();
+    too_long(&mut story);
+    story.pass(Duration::from_secs(89));
+    assert!(story.sent.is_empty(), "{:?}", story.sent);
+}
