@@ -17,6 +17,12 @@ use crate::accounts::{Proof, Refusal};
 /// A chunk of this length is followed by another.
 const CHUNK: usize = 400;
 
+const NOT_PLAIN: &str =
+    "SASL authentication failed: expected base64 of authzid NUL name NUL password";
+
+/// Said to who proves to be one account and wants to be another (RFC 4616 section 2).
+const FOR_ANOTHER: &str = "SASL authentication failed: you can sign in only as the account whose password you give; leave the authorization identity (authzid) empty";
+
 const ABORTED: &str = "SASL authentication aborted";
 
 /// Maximum length of the payload in base64.
@@ -74,7 +80,7 @@ impl Server {
         }
         let payload = client.sasl.take().unwrap_or_default();
         match parse_plain(&payload) {
-            Some((name, password)) => {
+            Ok((name, password)) => {
                 let label = self.response.take().map(|response| response.label);
                 if let Some(client) = self.clients.get_mut(&id) {
                     let (name, device) = split_device(&name);
@@ -85,11 +91,7 @@ impl Server {
                     self.authenticate(id, name, password, address);
                 }
             }
-            None => {
-                let text =
-                    "SASL authentication failed: expected base64 of authzid NUL name NUL password";
-                self.failed_attempt(id, numeric::ERR_SASLFAIL, text);
-            }
+            Err(text) => self.failed_attempt(id, numeric::ERR_SASLFAIL, text),
         }
     }
 
@@ -178,17 +180,25 @@ impl Server {
     }
 }
 
-/// Parses `authzid NUL authcid NUL password`; a different authzid is not supported.
-fn parse_plain(payload: &str) -> Option<(String, String)> {
-    let bytes = STANDARD.decode(payload).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let mut parts = text.split('\0');
-    let (authzid, name, password) = (parts.next()?, parts.next()?, parts.next()?);
-    let good = parts.next().is_none()
-        && !name.is_empty()
-        && !password.is_empty()
-        && (authzid.is_empty() || authzid == name || authzid == split_device(name).0);
-    good.then(|| (name.to_owned(), password.to_owned()))
+/// Reads `authzid NUL authcid NUL password`.
+///
+/// # Errors
+/// It is none, or the authzid is that of another account.
+fn parse_plain(payload: &str) -> Result<(String, String), &'static str> {
+    let bytes = STANDARD.decode(payload).map_err(|_| NOT_PLAIN)?;
+    let text = String::from_utf8(bytes).map_err(|_| NOT_PLAIN)?;
+    let parts: Vec<&str> = text.split('\0').collect();
+    let &[authzid, name, password] = parts.as_slice() else {
+        return Err(NOT_PLAIN);
+    };
+    if name.is_empty() || password.is_empty() {
+        return Err(NOT_PLAIN);
+    }
+    let account = split_device(name).0;
+    if !authzid.is_empty() && !split_device(authzid).0.eq_ignore_ascii_case(account) {
+        return Err(FOR_ANOTHER);
+    }
+    Ok((name.to_owned(), password.to_owned()))
 }
 
 #[cfg(test)]
@@ -198,20 +208,14 @@ mod tests {
     #[test]
     fn plain_payloads() {
         let read = |text: &str| parse_plain(&STANDARD.encode(text));
-        let pair = Some(("alice".to_owned(), "pw".to_owned()));
+        let pair = Ok(("alice".to_owned(), "pw".to_owned()));
         assert_eq!(read("\0alice\0pw"), pair);
         assert_eq!(read("alice\0alice\0pw"), pair);
-        for bad in [
-            "",
-            "alice",
-            "\0alice",
-            "\0\0pw",
-            "\0alice\0",
-            "bob\0alice\0pw",
-            "\0a\0b\0c",
-        ] {
-            assert_eq!(read(bad), None, "{bad:?}");
+        assert_eq!(read("Alice@phone\0alice\0pw"), pair);
+        for bad in ["", "alice", "\0alice", "\0\0pw", "\0alice\0", "\0a\0b\0c"] {
+            assert_eq!(read(bad), Err(NOT_PLAIN), "{bad:?}");
         }
-        assert_eq!(parse_plain("%%%"), None);
+        assert_eq!(parse_plain("%%%"), Err(NOT_PLAIN));
+        assert_eq!(read("bob\0alice\0pw"), Err(FOR_ANOTHER));
     }
 }

@@ -126,3 +126,22 @@ fn giving_up_and_asking_for_another_mechanism_are_no_attempts() {
     assert!(world.closed.is_empty());
     assert_eq!(world.server.statistics().failures, 0);
 }
+
+#[test]
+fn who_wants_to_be_another_account_is_told_why_not() {
+    let mut world = World::new(config());
+    let id = world.connect_from("192.0.2.7");
+    world.say(id, "CAP REQ :sasl");
+    world.say(id, "AUTHENTICATE PLAIN");
+    let payload = STANDARD.encode("bob\0alice\0pw-alice");
+    let told = world.ask(id, &format!("AUTHENTICATE {payload}"));
+    assert!(
+        told[0].contains(" 904 ") && told[0].contains("authorization identity (authzid) empty"),
+        "{told:?}"
+    );
+    assert!(world.asked_from.is_empty());
+    world.say(id, "AUTHENTICATE PLAIN");
+    let payload = STANDARD.encode("Alice\0alice\0pw-alice");
+    let told = world.ask(id, &format!("AUTHENTICATE {payload}"));
+    assert!(told[1].contains(" 903 "), "{told:?}");
+}
