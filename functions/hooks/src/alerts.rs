@@ -73,9 +73,13 @@ fn group(source: &str, body: &Value) -> Event {
         let line = join(&[
             &format!("[{source}]"),
             &tag(&state),
-            if name.is_empty() { "alert" } else { &name },
-            &severity(text(alert, "labels.severity")),
-            &about(alert),
+            &tell(
+                &[
+                    if name.is_empty() { "alert" } else { &name },
+                    &severity(text(alert, "labels.severity")),
+                ],
+                alert,
+            ),
             url,
         ]);
         return Event::new(state, line);
@@ -114,7 +118,7 @@ fn group(source: &str, body: &Value) -> Event {
             "" => severity(text(alert, "labels.severity")),
             _ => String::new(),
         };
-        let line = join(&[&name, &said, &about(alert)]);
+        let line = tell(&[&name, &said], alert);
         if !line.is_empty() {
             lines.push(format!("{}: {line}", status_of(alert)));
             shown += 1;
@@ -178,8 +182,8 @@ const IN_KUBERNETES: [&str; 9] = [
     "labels.container",
 ];
 
-/// Returns the location and the rule's description.
-fn about(alert: &Value) -> String {
+/// Returns what an alert is called, where it burns, and what the rule says about it.
+fn tell(names: &[&str], alert: &Value) -> String {
     let place = match text(alert, "labels.namespace") {
         "" => first(
             alert,
@@ -214,12 +218,13 @@ fn about(alert: &Value) -> String {
     let place = match (place.is_empty(), folder.is_empty()) {
         (false, _) => format!("on {place}"),
         (true, false) => format!("in {folder}"),
-        (true, true) => return said,
+        (true, true) => String::new(),
     };
-    if said.is_empty() {
-        place
-    } else {
-        format!("{place}: {said}")
+    let what = join(&[&join(names), &place]);
+    match (what.as_str(), said.as_str()) {
+        (_, "") => what,
+        ("", _) => said,
+        _ => format!("{what}: {said}"),
     }
 }
 
@@ -305,6 +310,12 @@ mod tests {
         let nameless =
             json!({"title": "[FIRING:1] Something", "message": "x", "alerts": [{"labels": {}}]});
         assert_eq!(grafana(&nameless).lines, ["[Grafana] [FIRING:1] Something"]);
+        let placeless = json!({"alerts": [{"status": "firing", "labels": {"alertname": "Queue", "severity": "low"},
+            "annotations": {"summary": "It grows."}}]});
+        assert_eq!(
+            grafana(&placeless).lines,
+            ["[Grafana] [FIRING] Queue (low): It grows."]
+        );
         let nameless = json!({"title": "Something", "message": "x"});
         assert_eq!(grafana(&nameless).lines, ["[Grafana] Something - x"]);
     }
