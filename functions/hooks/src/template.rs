@@ -5,12 +5,13 @@
 //! `json`, `short:N` (at most N characters), `default:TEXT` (if it is empty). `{{` and `}}` are braces. A line whose
 //! placeholders are all empty is left out.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde_json::Value;
 
 use crate::json::{at, scalar};
-use crate::text::MAX_LINES;
+use crate::text::{MAX_LINES, without_comments};
 use crate::work::look;
 
 /// The longest template in bytes.
@@ -21,6 +22,8 @@ const MAX_PLACEHOLDERS: usize = 50;
 const MAX_FILTERS: usize = 5;
 /// The longest replacement for a placeholder, in characters.
 const MAX_VALUE: usize = 2_000;
+/// How much of a text is read for it: comments, which are not shown, may stand before.
+const MAX_READ: usize = 4 * MAX_VALUE;
 
 /// A valid template.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,7 +222,17 @@ fn apply(value: &Value, filters: &[Filter]) -> String {
 /// Returns a text, number or boolean, no longer than a placeholder's limit.
 fn short(value: &Value) -> String {
     match value {
-        Value::String(text) => text.chars().take(MAX_VALUE).collect(),
+        Value::String(text) => {
+            let end = text.char_indices().nth(MAX_READ);
+            let begins = end.map_or(text.as_str(), |(end, _)| &text[..end]);
+            let shown = without_comments(begins);
+            let shown = match &shown {
+                Cow::Borrowed(text) => text,
+                // What is hidden has lines of its own.
+                Cow::Owned(text) => text.trim(),
+            };
+            shown.chars().take(MAX_VALUE).collect()
+        }
         other => scalar(other),
     }
 }
@@ -271,6 +284,10 @@ mod tests {
             ["{ANN} did 2 of 2: abcde…", "nothing true [1]"]
         );
         assert_eq!(template.fill(&Value::Null).len(), 2);
+        // What programs hide in it for each other is none of it.
+        let template: Template = "{body|first_line}".parse().unwrap();
+        let body = json!({"body": "<!-- bot: 1\n-->\n\nAll <!-- x -->good.\nMore."});
+        assert_eq!(template.fill(&body), ["All good."]);
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod entities;
 mod join;
 mod nick;
 
+use std::borrow::Cow;
+
 use crate::work::look;
 pub(crate) use entities::unescape_html;
 pub use nick::nick;
@@ -72,23 +74,43 @@ pub(crate) fn summary(text: &str, most: usize) -> String {
     short
 }
 
-/// Returns the [`summary`] of a comment as people see it: without hidden HTML comments, and beginning after quotations
-/// and lines without words, unless there is nothing else.
+/// Returns a text without what programs hide in it for each other: HTML comments, as Markdown has them too. One that never
+/// ends hides all that follows; what is said of them between backticks stays.
+pub(crate) fn without_comments(text: &str) -> Cow<'_, str> {
+    if !text.contains("<!--") {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("<!--") {
+        out.push_str(before);
+        if before.ends_with('`') {
+            out.push_str("<!--");
+            rest = after;
+        } else {
+            rest = after.split_once("-->").map_or("", |(_, after)| after);
+        }
+    }
+    out.push_str(rest);
+    look(text.len());
+    Cow::Owned(out)
+}
+
+/// Returns the [`summary`] of a comment as people see it: [`without_comments`], and beginning after what is quoted and after
+/// lines of nothing but signs, unless that is all there is.
 pub(crate) fn remark(text: &str, most: usize) -> String {
-    let (mut rest, mut least) = (text.trim_start(), "");
+    let text = without_comments(text);
+    let (mut rest, mut least) = (text.trim(), "");
     loop {
         let line = rest.lines().next().unwrap_or("");
         let says = |c: char| !(c.is_ascii_punctuation() || c.is_whitespace());
-        let after = if rest.starts_with("<!--") {
-            rest.split_once("-->")
-        } else if line.starts_with('>') || !line.contains(says) {
-            if least.is_empty() {
-                least = rest;
-            }
-            rest.split_once('\n')
-        } else {
+        if !line.starts_with('>') && line.contains(says) {
             return summary(rest, most);
-        };
+        }
+        if least.is_empty() {
+            least = rest;
+        }
+        let after = rest.split_once('\n');
         let after = after.map_or("", |(_, after)| after.trim_start());
         look(rest.len() - after.len());
         if after.is_empty() {
@@ -277,7 +299,10 @@ mod tests {
             ("!", "!"),
             ("<!-- never ends\n\ntext", ""),
             ("<!-- x -->", ""),
-            ("a <!-- b -->", "a <!-- b -->"),
+            ("a <!-- b -->", "a"),
+            ("a\n\n<!-- b\nc -->\n", "a"),
+            ("a<!-- b --> c <!-- d", "a c"),
+            ("write `<!-- x -->` there", "write `<!-- x -->` there"),
             ("", ""),
         ] {
             assert_eq!(remark(text, 50), said, "{text}");

@@ -25,6 +25,7 @@ fn line(source: Source, event: &'static str, body: &Value) -> String {
 fn what_is_hidden_or_quoted_is_passed_over() {
     for text in [
         "<!-- sonarcloud -->\n\nThe answer\n",
+        "The <!-- bot -->answer\n\n<!-- state: {\"a\": 1}\n-->\n",
         "> quoted question\n> more\n\nThe answer\n",
     ] {
         let comment = json!({"action": "created", "issue": {"number": 7}, "discussion": {"number": 7},

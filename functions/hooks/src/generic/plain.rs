@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::summary::{MAX_NAME, MAX_PARTS, Summary, is_event, plain, summarise};
 use crate::json::scalar;
-use crate::text::{MAX_RAW, raw_lines};
+use crate::text::{MAX_RAW, raw_lines, without_comments};
 use crate::work::look;
 
 /// How deep the search goes.
@@ -201,7 +201,9 @@ fn of(objects: &[Found<'_>], best: usize) -> Vec<String> {
         all.link = all.link.or(summary.link);
         match (all.message, summary.message) {
             (None, message) => all.message = message,
-            (Some(ours), Some(message)) if ours != message => lines = raw_lines(message).collect(),
+            (Some(ours), Some(message)) if ours != message => {
+                lines = raw_lines(&without_comments(message)).collect();
+            }
             _ => {}
         }
     }
@@ -384,14 +386,10 @@ mod tests {
                 json!({"type": "charge.failed", "data": {"object": {"failure_message": "Declined."}}}),
                 &["Declined. (charge.failed)"],
             ),
-            // Amazon SNS.
+            // As forges send it to a hook that is none of theirs.
             (
-                json!({"Type": "SubscriptionConfirmation", "Token": "x", "Message": "You have chosen to subscribe.\nVisit the SubscribeURL.",
-                    "SubscribeURL": "https://sns.example/confirm"}),
-                &[
-                    "You have chosen to subscribe. https://sns.example/confirm",
-                    "Visit the SubscribeURL.",
-                ],
+                json!({"comment": {"body": "<!-- bot -->\nAll good.<!-- x -->"}}),
+                &["All good."],
             ),
             // Lists of objects with headings are shown as before.
             (

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::text::raw_lines;
+use crate::text::{raw_lines, without_comments};
 use crate::work::look;
 
 /// The most fields of an object, and elements of a list, that are examined.
@@ -165,7 +165,8 @@ impl<'a> Summary<'a> {
 
     /// Creates its lines.
     pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.message.map(raw_lines).into_iter().flatten().collect();
+        let message = self.message.map(without_comments).unwrap_or_default();
+        let mut lines: Vec<String> = raw_lines(&message).collect();
         if let Some(title) = self.heading().and_then(|title| raw_lines(title).next()) {
             match lines.first_mut() {
                 Some(first) if *first == title => {}
