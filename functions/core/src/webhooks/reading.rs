@@ -122,6 +122,7 @@ fn delivery_id(source: Source, call: &Call<'_>) -> Option<String> {
     let names: &[&str] = match source {
         Source::GitHub => &["x-github-delivery"],
         Source::Gitea => &["x-gitea-delivery", "x-forgejo-delivery"],
+        Source::Json | Source::Slack => &["x-amz-sns-message-id", "x-atlassian-webhook-identifier"],
         _ => &[],
     };
     let general = ["webhook-id", "idempotency-key"];

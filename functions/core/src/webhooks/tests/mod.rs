@@ -2,6 +2,7 @@
 
 mod bounds;
 mod faults;
+mod repeats;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
