@@ -1,11 +1,14 @@
 //! Any JSON (or form, or plain text) through a template; without one, whatever looks like a message in it.
 
+mod cards;
 mod plain;
+mod services;
 mod summary;
 
 use serde_json::{Value, json};
 
 use crate::{Call, Event, Template, Unreadable, charset, payload};
+pub(crate) use services::lines as of_services;
 
 pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event, Unreadable> {
     let body = body(call)?;
@@ -15,8 +18,8 @@ pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event
             "it contains none of the template's fields",
         ),
         None => (
-            plain::lines(&body),
-            "it contains no text, number or boolean",
+            of_services(&body).unwrap_or_else(|| plain::lines(&body)),
+            "there is no text, number or truth value in it",
         ),
     };
     if lines.is_empty() {

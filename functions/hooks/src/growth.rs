@@ -20,6 +20,10 @@ const SIGNS: &[&str] = &[
     "<!",
     "<!--",
     "<!-- --> ",
+    "`<!--",
+    "](",
+    "[a](b)",
+    "**",
     "> \n",
     "\u{1b}[",
     "\u{1b}[33333333",
@@ -239,5 +243,56 @@ fn forms_and_whatever_is_not_json() {
                 format!("{{\"text\":\"\n{}\"}}", sign.repeat(times)).into_bytes()
             });
         }
+    }
+}
+
+/// What services send to a hook that is none of theirs, with a text wherever they have one.
+#[test]
+fn services_that_are_known_by_shape() {
+    let shapes: [fn(&str) -> Value; 5] = [
+        |text| json!({"Type": "Notification", "TopicArn": text, "Subject": text, "Message": text}),
+        |text| {
+            json!({"AlarmName": text, "NewStateValue": text, "NewStateReason": text, "AlarmArn": text,
+                "AlarmDescription": text})
+        },
+        |text| {
+            json!({"webhookEvent": text, "user": {"displayName": text}, "comment": {"body": text},
+                "issue": {"key": text, "self": text, "fields": {"summary": text, "status": {"name": text}}},
+                "changelog": {"items": [{"field": text, "toString": text}]}})
+        },
+        |text| json!({"title": text, "body": format!("%%%\n{text}"), "alert_transition": text}),
+        |text| {
+            let element =
+                json!({"text": text, "facts": [{"title": text, "value": text}], "inlines": [text]});
+            json!({"@type": "MessageCard", "title": text, "text": text, "type": "AdaptiveCard", "body": [element],
+                "sections": [{"activityTitle": text, "facts": [{"name": text, "value": text}]}]})
+        },
+    ];
+    for source in [Source::Json, Source::Slack] {
+        for shape in shapes {
+            for sign in SIGNS {
+                grows(sign, source, "application/json", |times| {
+                    shape(&sign.repeat(times)).to_string().into_bytes()
+                });
+            }
+            let nested = |times: usize| {
+                let inner = vec![json!({"a": [1, "b"]}); times / 4];
+                shape(&json!(inner).to_string()).to_string().into_bytes()
+            };
+            grows("JSON in a text", source, "application/json", nested);
+        }
+    }
+}
+
+/// Elements of cards, in each other and beside each other.
+#[test]
+fn cards_with_many_elements() {
+    for name in ["items", "columns", "rows"] {
+        grows(name, Source::Json, "application/json", |times| {
+            let leaf = json!({"text": "a", "facts": [{"title": "a", "value": "b"}]});
+            let row = json!({name: vec![leaf; 5]});
+            let body = json!({"type": "AdaptiveCard", "body": vec![row; times / 20]});
+            body.to_string().into_bytes()
+        });
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use crate::generic::of_services;
 use crate::json::{at, first, list, scalar_at, text};
 use crate::text::{MAX_RAW, nick, raw_lines, unescape_html};
 use crate::{Event, Unreadable};
@@ -24,6 +25,14 @@ const MAX_NAME: usize = 40;
 
 /// Parses a message.
 pub(crate) fn read(body: &Value) -> Result<Event, Unreadable> {
+    // Who offers a webhook for chat at all is given an address of this kind, whatever it sends.
+    if let Some(lines) = of_services(body) {
+        return Ok(Event {
+            kind: "message".to_owned(),
+            lines,
+            ..Event::default()
+        });
+    }
     let mut lines = Lines(Vec::new());
     blocks(list(body, "blocks"), &mut lines);
     if lines.0.is_empty() {
@@ -248,6 +257,15 @@ mod tests {
         assert!(read(&json!({"channel": "#x"})).is_err());
         assert!(read(&json!({"text": ""})).unwrap().lines.is_empty());
         assert!(read(&json!([])).is_err());
+    }
+
+    #[test]
+    fn what_other_services_send_is_read_as_it_is() {
+        let card = json!({"type": "message", "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive",
+            "content": {"type": "AdaptiveCard", "body": [{"type": "TextBlock", "text": "Pool degraded"}]}}]});
+        assert_eq!(lines(&card), ["Pool degraded"]);
+        let issue = json!({"webhookEvent": "jira:issue_created", "issue": {"key": "T-1", "fields": {"summary": "Login"}}});
+        assert_eq!(lines(&issue), ["[Jira] created T-1: Login"]);
     }
 
     #[test]

@@ -51,10 +51,10 @@ export const SERVICES: Record<HookSource, Service> = {
     branches: true,
   },
   slack: {
-    label: 'Anything that posts to Slack',
+    label: 'Anything that posts to Slack or Teams',
     steps: [
-      'Paste the address wherever the service asks for the URL of a Slack incoming webhook.',
-      'Text, blocks and attachments become plain lines. A channel named by the service is ignored.',
+      'Paste the address wherever the service asks for the URL of an incoming webhook of Slack or Microsoft Teams.',
+      'Text, blocks, attachments and cards become plain lines. A channel named by the service is ignored.',
     ],
     secret: BEARER,
   },
@@ -112,7 +112,7 @@ export const SERVICES: Record<HookSource, Service> = {
     label: 'Any JSON, with a template',
     steps: [
       'Post JSON to the address.',
-      'The template says which fields appear. Without one, the text that looks most like a message is posted.',
+      'The template says which fields appear. Without one, the text that looks most like a message is posted; Jira, Datadog and Amazon SNS need none.',
     ],
     secret: BEARER,
   },

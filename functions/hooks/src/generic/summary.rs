@@ -71,7 +71,6 @@ const LINKS: &[&str] = &[
     "dashboardurl",
     "externalurl",
     "shortlink",
-    "subscribeurl",
 ];
 /// The recognised parts of an object.
 #[derive(Clone, Copy, Default)]
