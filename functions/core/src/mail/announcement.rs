@@ -3,6 +3,7 @@
 use protocol::MailArrival;
 
 use crate::kernel::text::plain;
+use crate::mail::preview::beginning;
 
 /// The most lines of the text that are shown.
 const TEXT_LINES: usize = 2;
@@ -31,15 +32,9 @@ pub(super) fn lines(mail: &MailArrival, link: &str) -> Vec<String> {
         subject => subject,
     };
     let mut lines = vec![format!("Mail from {from}{mark}: {subject}")];
-    let said = mail
-        .text
-        .lines()
-        .take_while(|line| line.trim_end() != "--")
-        .filter(|line| !line.trim_start().starts_with('>'))
-        .map(|line| plain(line, MAX_LINE))
-        .filter(|line| !line.is_empty());
-    // The mark prevents a line from being a command to a bot.
-    lines.extend(said.take(TEXT_LINES).map(|line| format!("> {line}")));
+    let said = beginning(&mail.text, TEXT_LINES, MAX_LINE);
+    // The mark keeps a line from being a command to a bot.
+    lines.extend(said.iter().map(|line| format!("> {line}")));
     let files = match mail.attachments.len() {
         0 => String::new(),
         1 => " with 1 attachment".to_owned(),

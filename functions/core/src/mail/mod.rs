@@ -3,6 +3,7 @@
 pub(crate) mod addresses;
 mod announcement;
 pub(crate) mod incoming;
+mod preview;
 #[cfg(test)]
 mod tests;
 

@@ -66,7 +66,9 @@ const BLOCKS: &[&str] = &[
     "section",
 ];
 
-/// Maximum nesting of elements that change whether letters have a size.
+/// Most quotations in each other.
+const MAX_QUOTES: usize = 20;
+/// Most elements in each other that change whether their letters have a size.
 const MAX_SIZES: usize = 100;
 
 /// Converts a page; if everything in it is hidden, it is shown nevertheless.
@@ -91,6 +93,8 @@ struct Reader<'a> {
     sizes: Vec<(String, usize, bool)>,
     link: Option<(String, usize)>,
     preformatted: usize,
+    /// The `blockquote`s that are open, and whether each quotes a mail: others only stand further right.
+    quotes: Vec<bool>,
     out: Writer,
 }
 
@@ -105,6 +109,7 @@ impl<'a> Reader<'a> {
             sizes: Vec::new(),
             link: None,
             preformatted: 0,
+            quotes: Vec::new(),
             out: Writer::default(),
         }
     }
@@ -240,13 +245,26 @@ impl<'a> Reader<'a> {
         }
         match (name, tag.closing) {
             ("li", false) => self.out.bullet(),
+            ("blockquote", closing) => self.quote(tag, closing),
             ("pre", false) => self.preformatted += 1,
             ("pre", true) => self.preformatted = self.preformatted.saturating_sub(1),
             _ => {}
         }
     }
 
-    /// Shows a link's URL, unless its text contains it.
+    /// Follows quotations, as programs for mail mark them.
+    fn quote(&mut self, tag: &Tag, closing: bool) {
+        if closing {
+            self.quotes.pop();
+        } else if self.quotes.len() < MAX_QUOTES {
+            let cites = tag.kind.eq_ignore_ascii_case("cite") || tag.class.contains("_quote");
+            self.quotes.push(cites);
+        }
+        let depth = self.quotes.iter().filter(|cites| **cites).count();
+        self.out.quote(depth);
+    }
+
+    /// Shows where a link leads, unless its text says so.
     fn link_ends(&mut self) {
         if let Some((address, start)) = self.link.take() {
             self.out.address(&address, start);

@@ -12,6 +12,7 @@ pub(super) struct Tag {
     pub(super) class: String,
     pub(super) href: String,
     pub(super) alt: String,
+    pub(super) kind: String,
 }
 
 /// Maximum length of a relevant name.
@@ -64,6 +65,7 @@ impl Tag {
                 5 if name.eq_ignore_ascii_case("style") => value.clone_into(&mut tag.style),
                 5 if name.eq_ignore_ascii_case("class") => value.clone_into(&mut tag.class),
                 4 if name.eq_ignore_ascii_case("href") => value.clone_into(&mut tag.href),
+                4 if name.eq_ignore_ascii_case("type") => value.clone_into(&mut tag.kind),
                 3 if name.eq_ignore_ascii_case("alt") => value.clone_into(&mut tag.alt),
                 _ => {}
             }

@@ -109,6 +109,11 @@ fn borders_hidden_things_and_links() {
             "1 < 2 &unknown; Aé AT&T © 1",
         ),
         ("<pre>a\n  b</pre>", "a\n  b"),
+        (
+            "<div>Ann wrote:<br></div><blockquote type=cite><p>One</p>Two<br>Three<blockquote class='gmail_quote'>Four</blockquote></blockquote><p>Five</p>",
+            "Ann wrote:\n\n> One\n\n> Two\n> Three\n\n>> Four\n\nFive",
+        ),
+        ("a<blockquote>b</blockquote>c", "a\n\nb\n\nc"),
         ("<p>Hello</p><p title=\"", "Hello"),
         (
             "<div style='display:none'>all there is</div>",
@@ -134,6 +139,7 @@ fn hostile_pages_end() {
         "<div>",
         "<td><p>",
         "<p style='font-size:0'>",
+        "<blockquote type=cite>a",
         "<i style='font-size:1'>",
     ] {
         let page = hostile.repeat(20_000);

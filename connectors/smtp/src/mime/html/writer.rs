@@ -9,7 +9,9 @@ pub(super) struct Writer {
     lines: usize,
     space: bool,
     bullet: bool,
-    /// Whether the pending line ends finish a row.
+    /// How many quotations what comes is in.
+    quoted: usize,
+    /// Whether the lines that are to come end a row.
     row: bool,
     /// Whether nothing has been written in a cell yet.
     fresh: bool,
@@ -66,6 +68,12 @@ impl Writer {
         self.bullet = true;
     }
 
+    /// What follows is in so many quotations; a mail in plain text marks their lines with `>`.
+    pub(super) fn quote(&mut self, depth: usize) {
+        self.block(1);
+        self.quoted = depth;
+    }
+
     pub(super) fn text(&mut self, text: &str, preformatted: bool) {
         for c in text.chars() {
             if self.out.len() >= MAX_TEXT {
@@ -94,12 +102,19 @@ impl Writer {
         if self.out.is_empty() {
             self.lines = 0;
         }
+        let begins = self.out.is_empty() || self.lines > 0;
+        let mark = if begins { self.quoted } else { 0 };
         let joiner = self.joiner.take();
         if self.lines == 0 && !self.space && !self.out.is_empty() {
             self.out.extend(joiner);
         }
         for _ in 0..self.lines {
             self.out.push('\n');
+        }
+        if mark > 0 {
+            self.out.extend(std::iter::repeat_n('>', mark));
+            self.out.push(' ');
+            self.space = false;
         }
         if self.bullet {
             self.out.push_str("- ");
