@@ -3,7 +3,7 @@
 use protocol::MAX_MAIL_TEXT;
 
 use super::tree::{Kind, Part, Tree};
-use super::{charset, flowed, html, transfer};
+use super::{charset, flowed, html, stub, transfer};
 
 /// Maximum bytes of a text that are processed; far fewer are shown.
 const MAX_RENDERED: usize = 2 << 20;
@@ -66,23 +66,28 @@ impl Body {
         }
     }
 
-    /// The plain text, unless it is empty; otherwise the HTML, or any part with text.
+    /// The plain text, unless it is empty or only stands for the page; then the page, or whatever else says something.
     fn alternative(&mut self, tree: &Tree<'_>, children: &[usize]) -> bool {
-        let is = |child: usize, kind: &str| {
-            tree.parts
-                .get(child)
-                .is_some_and(|part| part.kind == Kind::Leaf && part.content.value == kind)
+        let is_plain = |child: &usize| is_leaf(tree, *child, "text/plain");
+        let plain: Vec<usize> = children.iter().copied().filter(is_plain).collect();
+        let others = children.iter().rev().copied();
+        let mut others: Vec<usize> = others.filter(|child| !is_plain(child)).collect();
+        let page = others.iter().find_map(|child| page(tree, *child));
+        let part = |index: Option<usize>| index.and_then(|index| tree.parts.get(index));
+        let gives_way = match (part(plain.first().copied()), part(page)) {
+            (Some(plain), Some(page)) => {
+                let said = rendered(tree, plain);
+                stub::may_be(&said) && stub::is(&said, &rendered(tree, page))
+            }
+            _ => false,
         };
-        let plain = children
-            .iter()
-            .copied()
-            .filter(|child| is(*child, "text/plain"));
-        let others = children
-            .iter()
-            .rev()
-            .copied()
-            .filter(|child| !is(*child, "text/plain"));
-        plain.chain(others).any(|child| self.add(tree, child))
+        let order = if gives_way {
+            others.extend(plain);
+            others
+        } else {
+            [plain, others].concat()
+        };
+        order.into_iter().any(|child| self.add(tree, child))
     }
 
     /// Marks the text parts of which another form was used.
@@ -131,7 +136,21 @@ impl Body {
     }
 }
 
-/// Returns whether a part is text to be shown inline: not an attachment, and not a file unless it comes first.
+fn is_leaf(tree: &Tree<'_>, index: usize, kind: &str) -> bool {
+    tree.parts
+        .get(index)
+        .is_some_and(|part| part.kind == Kind::Leaf && part.content.value == kind)
+}
+
+/// The page that a part is, or that it shows with its pictures.
+fn page(tree: &Tree<'_>, mut index: usize) -> Option<usize> {
+    while matches!(&tree.parts.get(index)?.kind, Kind::Multipart(subtype) if subtype == "related") {
+        index = tree.children(index).next()?;
+    }
+    is_leaf(tree, index, "text/html").then_some(index)
+}
+
+/// Whether a part is text to be read at once: no attachment, and no file unless it comes first.
 fn is_text(tree: &Tree<'_>, index: usize, part: &Part) -> bool {
     let first = part
         .parent

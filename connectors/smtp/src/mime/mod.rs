@@ -9,6 +9,7 @@ mod header;
 mod html;
 mod parameters;
 mod people;
+mod stub;
 mod transfer;
 mod tree;
 mod words;
