@@ -2,6 +2,7 @@
 
 mod body;
 mod bounds;
+mod calendar;
 mod charset;
 mod excess;
 mod flowed;
@@ -62,15 +63,20 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Content, Excess> {
             .unwrap_or_default()
     };
     let body = Body::of(&tree);
+    let said = match headless(&tree, root) {
+        Some(bytes) => charset::decode(bytes, None),
+        None => body.text.clone(),
+    };
+    let said = match calendar::invitation(&tree) {
+        Some(invitation) => format!("{invitation}\n\n{}", said.trim_start()),
+        None => said,
+    };
     Ok(Content {
         from: people(value("from")),
         to: people(value("to")),
         subject: line(&words::decode(value("subject")), MAX_LINE),
         date: date(value("date")),
-        text: match headless(&tree, root) {
-            Some(bytes) => text(&charset::decode(bytes, None)),
-            None => text(&body.text),
-        },
+        text: text(&said),
         files: files(&tree, &body),
     })
 }
@@ -147,22 +153,11 @@ fn text(text: &str) -> String {
 }
 
 fn files(tree: &Tree<'_>, body: &Body) -> Vec<(MailFile, Vec<u8>)> {
-    let is_outside = |part: &Part| {
-        // The parts of an attached mail stay with that mail.
-        let mut parent = part.parent.and_then(|index| tree.parts.get(index));
-        while let Some(part) = parent {
-            if part.kind == Kind::Message {
-                return false;
-            }
-            parent = part.parent.and_then(|index| tree.parts.get(index));
-        }
-        true
-    };
     tree.parts
         .iter()
         .zip(&body.used)
         .filter(|(part, used)| {
-            !**used && !matches!(part.kind, Kind::Multipart(_)) && is_outside(part)
+            !**used && !matches!(part.kind, Kind::Multipart(_)) && tree.is_outside(part)
         })
         .filter(|(part, _)| part.parent.is_some() || !part.body.is_empty())
         .take(MAX_MAIL_FILES)

@@ -258,7 +258,18 @@ fn twice_the_mail_is_twice_the_work() {
     };
     let named =
         |body: &str| format!("Content-Disposition: attachment; filename=\"{body}\"\r\n\r\nx");
-    let shapes: [(&str, Shape<'_>); 12] = [
+    let alternative = |body: &str| {
+        format!(
+            "Content-Type: multipart/alternative; boundary=y\r\n\r\n--y\r\n\r\nIn HTML\r\n--y\r\n\
+             Content-Type: text/html\r\n\r\n{body}\r\n--y--\r\n"
+        )
+    };
+    let invitation = |body: &str| {
+        format!("Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VEVENT\r\nSUMMARY:{body}")
+    };
+    let shapes: [(&str, Shape<'_>); 14] = [
+        ("alternative", &alternative),
+        ("invitation", &invitation),
         ("deep", &deep),
         ("subject", &field("Subject")),
         ("from", &field("From")),
@@ -282,6 +293,9 @@ fn twice_the_mail_is_twice_the_work() {
         "<p hidden>",
         "<p style='font-size:0'>a<b style='font-size:1'>",
         "<td><p>a",
+        "<blockquote type=cite>a",
+        "\r\nBEGIN:A",
+        "\r\nATTENDEE;CN=\"",
         "<tr><td>",
         "</",
         "&",

@@ -119,7 +119,19 @@ impl<'a> Tree<'a> {
         self.bytes.get(part.body.clone()).unwrap_or_default()
     }
 
-    /// The direct children of a part.
+    /// Whether a part lies in no mail that lies in this one: what does goes with that.
+    pub(crate) fn is_outside(&self, part: &Part) -> bool {
+        let mut parent = part.parent.and_then(|index| self.parts.get(index));
+        while let Some(part) = parent {
+            if part.kind == Kind::Message {
+                return false;
+            }
+            parent = part.parent.and_then(|index| self.parts.get(index));
+        }
+        true
+    }
+
+    /// The parts that lie directly in another.
     pub(crate) fn children(&self, of: usize) -> impl Iterator<Item = usize> {
         let parts = self.parts.iter().enumerate();
         parts
