@@ -47,6 +47,14 @@ export function dayLabel(at: number, now: number): string {
   return (sameYear ? dayNames : dayNamesWithYear).format(at);
 }
 
+/** Says since when, in the middle of a sentence: `14:03`, `yesterday, 14:03`, or the date. */
+export function sinceLabel(at: number, now: number): string {
+  const day = localDay(at);
+  if (day === localDay(now)) return timeLabel(at);
+  if (day === localDay(now - DAY)) return `yesterday, ${timeLabel(at)}`;
+  return dayLabel(at, now);
+}
+
 /** `14:03`. */
 export function timeLabel(at: number): string {
   return times.format(at);

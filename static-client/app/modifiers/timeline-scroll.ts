@@ -1,6 +1,14 @@
 import Modifier, { type ArgsFor } from 'ember-modifier';
 import { registerDestructor } from '@ember/destroyable';
 
+/** Where the divider above what is new is, seen from what is seen; nothing if it is not rendered. */
+export type Whereabouts = 'above' | 'seen' | 'below' | undefined;
+
+/** Where the reader wants to be; another one each time. */
+export interface Goal {
+  to: 'divider' | 'start';
+}
+
 interface Signature {
   Element: HTMLElement;
   Args: {
@@ -11,6 +19,10 @@ interface Signature {
       atEnd: boolean;
       /** The user's own message that is being sent, if any: the timeline scrolls to the end with it. */
       sending: string | undefined;
+      goal: Goal | undefined;
+      /** Something if it is to be told where the divider is. */
+      seeks: unknown;
+      onLook: (divider: Whereabouts) => void;
       onTop: () => void;
       onEnd: () => void;
       onBottom: (atBottom: boolean) => void;
@@ -22,6 +34,8 @@ interface Signature {
 const BOTTOM_SLACK = 48;
 /** Distance from the beginning or end of the rendered rows at which more are requested, in px. */
 const MORE_SLACK = 400;
+/** So much is seen above the divider that is gone to, in px: the bar that led there, and a line. */
+const ABOVE = 80;
 
 /**
  * Keeps what is being read in place: at the end, new messages push it up; anywhere else the first visible row stays
@@ -39,6 +53,7 @@ export default class TimelineScroll extends Modifier<Signature> {
   #observer: ResizeObserver | undefined;
   #atEnd = true;
   #sent: string | undefined;
+  #goal: Goal | undefined;
 
   modify(
     element: HTMLElement,
@@ -69,7 +84,39 @@ export default class TimelineScroll extends Modifier<Signature> {
         if (this.#asking !== undefined) cancelAnimationFrame(this.#asking);
       });
     }
-    this.#adjust();
+    if (named.goal && named.goal !== this.#goal) {
+      this.#goal = named.goal;
+      this.#goTo(named.goal);
+    } else this.#adjust();
+  }
+
+  #goTo({ to }: Goal) {
+    const element = this.#element!;
+    const divider = to === 'divider' ? this.#divider() : undefined;
+    element.scrollTop = divider ? divider.offsetTop - ABOVE : 0;
+    // Few messages are all seen at once.
+    this.#stuck = this.#atBottom();
+    this.#record();
+    this.#askSoon();
+    // Outside of rendering, as above.
+    queueMicrotask(() => this.#report());
+  }
+
+  #divider(): HTMLElement | null {
+    return this.#element!.querySelector<HTMLElement>('.divider');
+  }
+
+  /** Tells where the divider is. */
+  #look() {
+    if (this.#named.seeks === undefined) return;
+    const { scrollTop, clientHeight } = this.#element!;
+    const divider = this.#divider();
+    if (!divider) this.#named.onLook(undefined);
+    else if (divider.offsetTop + divider.offsetHeight <= scrollTop)
+      this.#named.onLook('above');
+    else if (divider.offsetTop >= scrollTop + clientHeight)
+      this.#named.onLook('below');
+    else this.#named.onLook('seen');
   }
 
   #adjust() {
@@ -102,6 +149,7 @@ export default class TimelineScroll extends Modifier<Signature> {
   }
 
   #askForMore() {
+    this.#look();
     const element = this.#element!;
     if (element.scrollTop < MORE_SLACK) this.#named.onTop();
     else if (!this.#atEnd && this.#below() < MORE_SLACK) this.#named.onEnd();

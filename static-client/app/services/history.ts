@@ -90,16 +90,20 @@ export default class HistoryService extends Service {
   reset(key?: string) {
     if (key === undefined) {
       this.#runs.clear();
+      this.#reads.clear();
       this.settled = new Set();
       this.rooms = new Map();
       return;
     }
     this.#runs.delete(key);
+    this.#reads.delete(key);
     if (this.rooms.has(key)) this.#note(key, NEW);
   }
 
   /** The current read of each room; a reset invalidates earlier ones. */
   #runs = new Map<string, symbol>();
+  /** The same, for whoever wants to wait for it. */
+  #reads = new Map<string, Promise<void>>();
 
   #note(key: string, change: Partial<RoomHistory>) {
     const rooms = new Map(this.rooms);
@@ -126,8 +130,18 @@ export default class HistoryService extends Service {
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
   }
 
-  /** Loads a room's last day, or the days before the oldest loaded one. */
-  async loadOlder(key: string) {
+  /** Loads the last day of a room, or what is before the oldest loaded day; waits for it if that is under way. */
+  loadOlder(key: string): Promise<void> {
+    const before = this.#reads.get(key);
+    if (before) return before;
+    const read = this.#loadOlder(key).finally(() => {
+      if (this.#reads.get(key) === read) this.#reads.delete(key);
+    });
+    this.#reads.set(key, read);
+    return read;
+  }
+
+  async #loadOlder(key: string) {
     const room = this.chat.state.rooms.get(key);
     const history = this.of(key);
     if (!room || room.kind === 'server') return;
