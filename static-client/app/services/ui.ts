@@ -44,10 +44,13 @@ interface Transition {
 const waiter = buildWaiter('subspace:history');
 
 /**
- * What is open on the screen. A dialog or drawer has its own entry in the browser's history, so that the Back button,
- * which is prominent on phones, closes it first; a page opened from it takes over that entry. Closing it by hand
- * removes its entry by going back, which the browser does asynchronously and which would undo a page change in the
- * meantime, so the page change waits.
+ * What is open on the screen has an entry in the browser's history, one for all of it, so the button Back, which a
+ * telephone has at hand, closes it first; a page that is opened from it takes over that entry. What is closed by hand
+ * takes the entry away by going back, which the browser does in its own time and which would undo a change of the page
+ * that comes meanwhile: that one waits.
+ *
+ * A dialog or a drawer is closed when the page changes. A menu belongs to what it stands in, and goes with it only: behind
+ * a change of the page that leaves it open it gets an entry again.
  */
 export default class UiService extends Service {
   @service declare router: RouterService;
@@ -63,7 +66,11 @@ export default class UiService extends Service {
 
   /** The newest history entry belongs to what is open, or was open a moment ago. */
   #entered = false;
-  /** That entry is being removed, which the browser does asynchronously. */
+  /** Menus that are open, by what Back does with them. */
+  readonly #menus = new Set<() => void>();
+  /** The page is changing: an entry that is made now would come below that of the next page. */
+  #changing = false;
+  /** That entry is being taken away, which the browser does in its own time. */
   #leaving = false;
   /** The page change waiting for that, the latest one. */
   #waiting: Transition | undefined;
@@ -95,8 +102,18 @@ export default class UiService extends Service {
     this.#leave();
   };
 
+  /** A menu was opened; `back` closes it and is called once. Whoever opened it tells when it is closed in another way. */
+  menuOpened(back: () => void) {
+    this.#menus.add(back);
+    this.#enter();
+  }
+
+  menuClosed(back: () => void) {
+    if (this.#menus.delete(back)) this.#leave();
+  }
+
   get #isOpen(): boolean {
-    return Boolean(this.dialog ?? this.drawer);
+    return Boolean(this.dialog ?? this.drawer) || this.#menus.size > 0;
   }
 
   #shut() {
@@ -125,8 +142,12 @@ export default class UiService extends Service {
   /** Removes the history entry of an open layer, so that Back has nothing to skip afterwards. */
   willDestroy() {
     clearTimeout(this.#timer);
-    if (this.#listening) this.router.off('routeWillChange', this.#goes);
+    if (this.#listening) {
+      this.router.off('routeWillChange', this.#goes);
+      this.router.off('routeDidChange', this.#gone);
+    }
     this.#shut();
+    this.#menus.clear();
     this.#waiting = undefined;
     if (this.#entered) this.#takeAway(waiter.beginAsync());
     if (!this.#leaving) window.removeEventListener('popstate', this.#back);
@@ -138,11 +159,12 @@ export default class UiService extends Service {
     this.#listening = true;
     window.addEventListener('popstate', this.#back);
     this.router.on('routeWillChange', this.#goes);
+    this.router.on('routeDidChange', this.#gone);
   }
 
   #enter() {
     this.#listen();
-    if (this.#entered || this.#leaving) return;
+    if (this.#entered || this.#leaving || this.#changing) return;
     this.#push();
   }
 
@@ -175,9 +197,10 @@ export default class UiService extends Service {
 
   #left = () => {};
 
-  /** Something opened while an entry was being removed now has its own. */
+  /** What was opened while an entry was taken away, or the page changed, or is open behind that, has its own now. */
   #reopened = () => {
     if (this.isDestroying || this.#entered) return;
+    if (this.#leaving || this.#changing) return;
     if (this.#isOpen) this.#push();
   };
 
@@ -194,6 +217,9 @@ export default class UiService extends Service {
     if (!this.#entered) return;
     this.#entered = false;
     this.#shut();
+    const menus = [...this.#menus];
+    this.#menus.clear();
+    for (const back of menus) back();
   };
 
   #goes = (transition: unknown) => {
@@ -204,6 +230,7 @@ export default class UiService extends Service {
       change.abort();
       return;
     }
+    this.#changing = true;
     if (performance.now() - this.#offeredAt > TOAST_PAUSE) this.dismiss();
     const { from, to } = change;
     // The chat's own redirect to its first room is not the user's choice.
@@ -211,6 +238,18 @@ export default class UiService extends Service {
     this.#entered = false;
     this.#shut();
     change.method('replace');
+  };
+
+  #gone = () => {
+    if (!this.#changing) return;
+    this.#changing = false;
+    if (!this.#isOpen) return;
+    const token = waiter.beginAsync();
+    // The router writes the address of the new page after it has told of it.
+    setTimeout(() => {
+      this.#reopened();
+      waiter.endAsync(token);
+    }, 0);
   };
 }
 

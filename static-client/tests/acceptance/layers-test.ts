@@ -10,6 +10,7 @@ import {
 } from '@ember/test-helpers';
 import { destroy } from '@ember/destroyable';
 import { module, test } from 'qunit';
+import type UiService from 'subspace-client/services/ui';
 import { setupApplicationTest } from '../helpers';
 import { connection } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
@@ -142,5 +143,78 @@ module('Acceptance | layers', function (hooks) {
     await settled();
     assert.strictEqual(places.length, length + 1);
     assert.false(layer());
+  });
+
+  /** Nothing is open but the menu of the room. */
+  async function openMenu(ui: UiService) {
+    ui.close();
+    await settled();
+    if (layer()) throw new Error('an entry is left of the dialog');
+    await click('[data-test-room-menu]');
+  }
+
+  const MENU = '[role="menu"]';
+
+  test('Back closes the menu of a room, and the page stays', async function (assert) {
+    await openMenu(this.owner.lookup('service:ui'));
+    assert.dom(MENU).exists();
+    assert.true(layer());
+    history.back();
+    await waitUntil(() => !find(MENU), BACK);
+    await settled();
+    assert.strictEqual(currentURL(), HERE);
+    assert.false(layer());
+    assert.dom('[data-test-room-menu]').isFocused();
+    // What is closed by hand leaves no entry.
+    await click('[data-test-room-menu]');
+    assert.true(layer());
+    const { length } = places;
+    await click('[data-test-room-menu]');
+    assert.strictEqual(places.length, length + 1);
+    assert.dom(MENU).doesNotExist();
+    assert.false(layer());
+  });
+
+  test('a menu stays open behind a change of the page that leaves it, and Back still closes it', async function (assert) {
+    const router = this.owner.lookup('service:router');
+    await openMenu(this.owner.lookup('service:ui'));
+    // The same room: names are compared without regard to case.
+    router.transitionTo('chat.room', 'net', '#GENERAL');
+    await settled();
+    assert.strictEqual(currentURL(), '/net/%23GENERAL');
+    assert.dom(MENU).exists();
+    assert.true(layer());
+    history.back();
+    await waitUntil(() => !find(MENU), BACK);
+    await settled();
+    assert.strictEqual(currentURL(), '/net/%23GENERAL');
+  });
+
+  test('a menu that is opened while the page changes has its entry above that of the next page', async function (assert) {
+    const router = this.owner.lookup('service:router');
+    const ui = this.owner.lookup('service:ui');
+    ui.close();
+    await settled();
+    router.transitionTo('chat.room', 'net', '#GENERAL');
+    (find('[data-test-room-menu]') as HTMLElement).click();
+    assert.false(layer(), 'not below it');
+    await settled();
+    assert.strictEqual(currentURL(), '/net/%23GENERAL');
+    assert.dom(MENU).exists();
+    assert.true(layer());
+  });
+
+  test('a menu goes with its room, and so does its entry', async function (assert) {
+    const router = this.owner.lookup('service:router');
+    await openMenu(this.owner.lookup('service:ui'));
+    const { length } = history;
+    router.transitionTo('chat.room', 'net', '#tea');
+    await waitFor('[data-test-room="#tea"]');
+    await settled();
+    assert.dom(MENU).doesNotExist();
+    assert.strictEqual(currentURL(), THERE);
+    // The next page has taken it over: tests do not write the address, but nothing was added.
+    assert.strictEqual(history.length, length);
+    assert.deepEqual(places.slice(1), [], 'and nothing went back');
   });
 });
