@@ -1,4 +1,5 @@
 import {
+  click,
   currentURL,
   fillIn,
   find,
@@ -98,5 +99,29 @@ module('Acceptance | sidebar', function (hooks) {
     assert.strictEqual(currentURL(), '/net/%23general');
     assert.dom('[data-test-room-link="#outside"]').doesNotExist();
     assert.notOk(localStorage.getItem('subspace:draft:alice:net/#outside'));
+  });
+
+  test('of a channel that one is not in nobody says how many people it has', async function (assert) {
+    server.signIn();
+    await visit('/');
+    await server.greet();
+    await waitFor('[data-test-member="alice"]');
+    const people = '[data-test-toggle-members]';
+    assert.dom(people).hasText('2');
+    assert.dom(people).hasAttribute('aria-label', 'People in #general: 2');
+    assert.dom('[data-test-members] h2').hasText('People 2');
+    assert.dom('[data-test-not-joined]').doesNotExist();
+    await visit('/net/%23outside');
+    await waitFor('[data-test-room="#outside"]');
+    assert.dom(people).hasText('');
+    assert
+      .dom(people)
+      .hasAttribute('aria-label', 'People in #outside: not joined');
+    assert.dom('[data-test-members] h2').hasText('People');
+    assert.dom('[data-test-not-joined]').hasText('Not joined');
+    assert.dom('[data-test-topic]').hasText('Example', 'nor its topic');
+    await click('[data-test-room-menu]');
+    assert.dom('[data-test-menu="mute"]').exists();
+    assert.dom('[data-test-menu="topic"]').doesNotExist();
   });
 });
