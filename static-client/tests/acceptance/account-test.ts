@@ -115,4 +115,35 @@ module('Acceptance | account', function (hooks) {
     assert.dom('[data-test-error]').doesNotExist();
     assert.dom('[data-test-settings="account"]').exists();
   });
+
+  test('sessions are named by their browser, and this one is marked', async function (assert) {
+    const grant = { kind: 'session', created: '2026-01-15T10:00:00.000Z' };
+    server.answers['GET /api/grants'] = {
+      body: {
+        grants: [
+          { ...grant, id: 'a', client: 'Firefox on Linux', current: true },
+          { ...grant, id: 'b', client: 'Safari on iPhone', current: false },
+          { ...grant, id: 'c', client: 'browser', current: false },
+        ],
+      },
+    };
+    await visit('/settings/apps');
+    await waitFor('[data-test-grant="a"]');
+    const named = (id: string) => `[data-test-grant="${id}"] strong`;
+    const mark = '[data-test-this-browser]';
+    assert.dom(named('a')).hasText('Firefox on Linux');
+    assert.dom(`[data-test-grant="a"] ${mark}`).hasText('this browser');
+    assert.dom(named('b')).hasText('Safari on iPhone');
+    assert.dom(named('c')).hasText('A browser');
+    assert.dom(mark).exists({ count: 1 });
+  });
+
+  test('what is for administrators is neither offered to others nor shown', async function (assert) {
+    const { session } = this.owner.lookup('service:life');
+    session.current = { ...session.current!, admin: false };
+    await visit('/settings/connectors');
+    assert.dom('[data-test-settings-link="connectors"]').doesNotExist();
+    assert.dom('[data-test-connectors]').doesNotExist();
+    assert.true(server.spared('GET /api/connectors'));
+  });
 });
