@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 mod api;
 pub(crate) mod call;
 pub(crate) mod closed;
+mod devices;
 pub(crate) mod grants;
 mod invites;
 mod known;

@@ -50,7 +50,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             }
         };
         self.note_network(&record.name, call.client).await?;
-        let response = self.new_session(&record, "browser").await?;
+        let response = self.new_session(&record, call).await?;
         Ok(answer(StatusCode::CREATED, &response))
     }
 

@@ -8,6 +8,7 @@ use storage_adapter::ObjectStore;
 
 use crate::identity::Identity;
 use crate::identity::call::Call;
+use crate::identity::devices::device;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, json};
@@ -20,7 +21,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .check_password(&credentials.name, &credentials.password, call.client)
             .await?;
         self.provision(&record.name).await?;
-        let response = self.new_session(&record, "browser").await?;
+        let response = self.new_session(&record, call).await?;
         Ok(answer(StatusCode::CREATED, &response))
     }
 
@@ -43,10 +44,11 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn new_session(
         &self,
         record: &AccountRecord,
-        client: &str,
+        call: &Call<'_>,
     ) -> Result<SessionResponse, Failure> {
+        let client = device(&call.parts.headers);
         let (grant, token) = self
-            .issue_by_password(record, GrantKind::Session, client)
+            .issue_by_password(record, GrantKind::Session, &client)
             .await?;
         let mut response = self.describe_session(record);
         response.token = Some(token.to_string());

@@ -87,7 +87,7 @@ pub(crate) struct Grant {
     pub(crate) id: String,
     /// What it is for.
     pub(crate) kind: GrantKind,
-    /// Who holds it: an app's origin, or a label.
+    /// Who holds it: an app's origin, or a label; of a session the browser and its system, in words.
     pub(crate) client: String,
     /// Its storage permissions; absent for sessions and IRC passwords.
     #[serde(default, skip_serializing_if = "Option::is_none")]

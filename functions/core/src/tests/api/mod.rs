@@ -2,6 +2,7 @@
 
 mod bounds;
 mod connections;
+mod devices;
 mod turn;
 mod with_session;
 
