@@ -1,7 +1,15 @@
-import { click, fillIn, visit, waitFor } from '@ember/test-helpers';
+import {
+  click,
+  currentURL,
+  fillIn,
+  find,
+  visit,
+  waitFor,
+} from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import { STORAGE_SCOPES } from 'subspace-client/services/session';
 import { setupApplicationTest } from '../helpers';
+import { isAmber } from '../helpers/looks';
 import { FakeServer } from '../helpers/server';
 
 const OLD = 'correct horse battery';
@@ -78,6 +86,7 @@ module('Acceptance | account', function (hooks) {
     server.answers['PUT /api/password'] = { status: 204 };
     await change(OLD, NEW);
     await waitFor('[data-test-password-changed]');
+    assert.false(isAmber('[data-test-password-changed]'));
     assert.deepEqual(server.told('PUT /api/password'), [
       { old: OLD, new: NEW },
     ]);
@@ -112,18 +121,27 @@ module('Acceptance | account', function (hooks) {
     server.answers['DELETE /api/sessions'] = { status: 204 };
     await click('[data-test-end-sessions]');
     await waitFor('[data-test-sessions-ended]');
+    assert.false(isAmber('[data-test-sessions-ended]'));
     assert.dom('[data-test-error]').doesNotExist();
     assert.dom('[data-test-settings="account"]').exists();
   });
 
   test('sessions are named by their browser, and this one is marked', async function (assert) {
     const grant = { kind: 'session', created: '2026-01-15T10:00:00.000Z' };
+    const later = '2026-01-15T10:01:00.000Z';
     server.answers['GET /api/grants'] = {
       body: {
         grants: [
           { ...grant, id: 'a', client: 'Firefox on Linux', current: true },
           { ...grant, id: 'b', client: 'Safari on iPhone', current: false },
           { ...grant, id: 'c', client: 'browser', current: false },
+          {
+            ...grant,
+            id: 'd',
+            client: 'browser',
+            current: false,
+            created: later,
+          },
         ],
       },
     };
@@ -136,6 +154,27 @@ module('Acceptance | account', function (hooks) {
     assert.dom(named('b')).hasText('Safari on iPhone');
     assert.dom(named('c')).hasText('A browser');
     assert.dom(mark).exists({ count: 1 });
+    const text = (id: string) => find(`[data-test-grant="${id}"]`)!.textContent;
+    assert.notStrictEqual(text('c'), text('d'), 'a minute tells them apart');
+  });
+
+  test('the settings have a first page', async function (assert) {
+    await visit('/settings');
+    assert.strictEqual(currentURL(), '/settings/appearance');
+    assert.dom('[data-test-settings="appearance"]').exists();
+  });
+
+  test('an invitation that is on its way is no warning', async function (assert) {
+    server.answers['GET /api/invites'] = { body: { invites: [], mail: true } };
+    server.answers['POST /api/invites'] = {
+      status: 201,
+      body: { id: 'i', inviter: 'alice', token: 'invite.i.t' },
+    };
+    await click('[data-test-open-invite]');
+    await fillIn('[data-test-dialog="invite"] input[type="email"]', 'b@x.org');
+    await click('[data-test-dialog="invite"] button[type="submit"]');
+    await waitFor('[data-test-mailed]');
+    assert.false(isAmber('[data-test-mailed]'));
   });
 
   test('what is for administrators is neither offered to others nor shown', async function (assert) {

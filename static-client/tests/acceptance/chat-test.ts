@@ -161,6 +161,7 @@ module('Acceptance | chat', function (hooks) {
     await arrive();
     server.socket.break();
     await waitFor('[data-test-link-banner]');
+    assert.dom('[data-test-composer-hint]').hasText('', 'it is said once');
     await say('are you there?');
     assert.dom('[data-test-delivery="pending"]').exists();
     await server.opened(2);
@@ -479,12 +480,17 @@ module('Acceptance | chat', function (hooks) {
     leave.ack(null, leave.activity);
     await waitFor('[data-test-toast]');
     assert.dom('[data-test-toast]').includesText('You left #general.');
+    const { store } = this.owner.lookup('service:session');
+    const [cached] = store.get('cache:connections') as { channels: string[] }[];
+    assert.deepEqual(cached!.channels, [], 'nor is it there after a reload');
     assert.dom('[data-test-room-link="#general"]').doesNotExist();
     await click('[data-test-undo]');
     const join = await server.socket.taken('join');
     join.ack(null, { ...join.activity, id: 'j' });
     await waitFor('[data-test-room="#general"][data-test-joined="yes"]');
     assert.dom('[data-test-toast]').doesNotExist();
+    const { closed } = this.owner.lookup('service:preferences');
+    assert.deepEqual(closed, {}, 'it is not closed any more');
 
     await choose('leave');
     const again = await server.socket.taken('leave');
@@ -619,6 +625,19 @@ module('Acceptance | chat', function (hooks) {
     assert
       .dom('[data-test-irc-inner]')
       .includesText("127.0.0.1 is an address on the server's own machine.");
+  });
+
+  test('the page of a network that is not there says what was not found', async function (assert) {
+    await arrive();
+    await visit('/gone/%23x');
+    assert.dom('[data-test-empty] h1').hasText("This page doesn't exist");
+    assert
+      .dom('[data-test-empty] p')
+      .hasText("The network of #x was removed or isn't yours.");
+    await visit('/gone/*');
+    assert
+      .dom('[data-test-empty] p')
+      .hasText("This network was removed or isn't yours.");
   });
 
   test('a new network leads to its page, which says why it cannot be reached', async function (assert) {

@@ -75,6 +75,16 @@ module('Acceptance | sidebar', function (hooks) {
     leave.ack(null, leave.activity);
     await waitUntil(() => !find('[data-test-room-link="#two"]'));
     assert.dom('[data-test-toast]').includesText('You left #two.');
+    // The page that one gets to by that is not the user's choice; the next one is.
+    await waitFor('[data-test-room="#general"]');
+    assert.dom('[data-test-toast]').exists();
+    performance.now = () => Performance.prototype.now.call(performance) + 5000;
+    try {
+      await visit('/settings/appearance');
+    } finally {
+      Reflect.deleteProperty(performance, 'now');
+    }
+    assert.dom('[data-test-toast]').doesNotExist('one goes on');
     server.socket.say(said2);
     await settled();
     assert.dom('[data-test-room-link="#two"]').doesNotExist();
@@ -98,6 +108,7 @@ module('Acceptance | sidebar', function (hooks) {
     await waitFor('[data-test-room="#general"]');
     assert.strictEqual(currentURL(), '/net/%23general');
     assert.dom('[data-test-room-link="#outside"]').doesNotExist();
+    assert.dom('[data-test-toast]').doesNotExist('nothing is taken back');
     assert.notOk(localStorage.getItem('subspace:draft:alice:net/#outside'));
   });
 

@@ -64,6 +64,17 @@ module('Acceptance | storage', function (hooks) {
     assert.dom('[data-test-remove-kept]').doesNotExist();
   });
 
+  test('one old version is said to be one', async function (assert) {
+    server.answers['GET /api/store/kept'] = kept(1);
+    await visit('/settings/storage');
+    await waitFor('[data-test-kept]');
+    assert
+      .dom('[data-test-kept]')
+      .hasText(
+        '1 old version of a document that was changed or deleted takes 1.5 MiB. It is deleted after 30 days, or sooner if there are too many.',
+      );
+  });
+
   test('a bucket is tested, the documents move there, and the old copy goes', async function (assert) {
     server.answers['POST /api/store/test'] = {
       body: { works: false, detail: 'There is no bucket “mine”.' },
