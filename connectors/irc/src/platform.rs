@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::clock::{now, random};
 use crate::descriptor::DESCRIPTOR;
+use crate::dial::Reach;
 use crate::gate::{Gate, Pace};
 use crate::own_server::OwnServer;
-use crate::shell::Reach;
 use crate::{AddressPolicy, Settings, credentials, shell, tls};
 
 /// Commands and outputs that may be queued between the gateway and a connection.

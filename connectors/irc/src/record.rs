@@ -18,7 +18,7 @@ pub(crate) trait Record {
     fn username(&self) -> &str;
     /// The real name; the nickname if none is set.
     fn realname(&self) -> &str;
-    /// Sign in with SASL PLAIN if there is a password; otherwise the password is sent with PASS.
+    /// Sign in with SASL if there is a password; else the password is sent with PASS.
     fn sasl(&self) -> bool;
     /// Join the channels even while the network offers no sign-in with SASL.
     fn without_account(&self) -> bool;

@@ -1,7 +1,6 @@
 //! The I/O around a session: one task that owns the socket.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,25 +9,17 @@ use gateway::{Command, Output};
 use irc_codec::{LineBuffer, MAX_TAGS};
 use protocol::{Assignment, Timestamp};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_rustls::TlsConnector;
 
 use crate::clock::now;
+use crate::deriving::Deriving;
+use crate::dial::{Reach, Stream, connect};
 use crate::gate::Gate;
 use crate::io_words::words;
-use crate::own_server::OwnServer;
 use crate::session::{Action, Clock, Session};
-use crate::{AddressPolicy, Settings, tls};
-
-/// Time limit for connecting: name resolution, TCP and TLS together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Time limit for the TLS part.
-const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::{Derivation, Keys, Settings};
 
 /// How long the server may take to accept what we send.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,9 +30,6 @@ const CLOSED: &str = "The server closed the connection.";
 /// Bytes read at once.
 const READ_SIZE: usize = 8192;
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
 type Connecting = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, String>> + Send>>;
 
 /// The socket's state.
@@ -51,16 +39,7 @@ enum Link {
     Up(Box<dyn Stream>),
 }
 
-/// Which addresses a connection may use.
-#[derive(Clone)]
-pub(crate) struct Reach {
-    pub(crate) addresses: AddressPolicy,
-    pub(crate) own_server: Arc<OwnServer>,
-    /// Whether it is an account's built-in connection to the own server.
-    pub(crate) built_in: bool,
-}
-
-/// A connection with its socket.
+/// One connection with its socket.
 pub(crate) struct Shell {
     session: Session,
     reach: Reach,
@@ -70,6 +49,7 @@ pub(crate) struct Shell {
     started: Instant,
     link: Link,
     lines: LineBuffer,
+    deriving: Deriving,
 }
 
 /// An event.
@@ -77,6 +57,7 @@ enum Event {
     Command(Option<Box<Command>>),
     Connected(Result<Box<dyn Stream>, String>),
     Read(std::io::Result<usize>),
+    Derived(Derivation, Keys),
     Timeout,
 }
 
@@ -103,6 +84,7 @@ impl Shell {
             started: Instant::now(),
             link: Link::Down,
             lines: LineBuffer::default(),
+            deriving: Deriving::default(),
         }
     }
 
@@ -128,6 +110,7 @@ impl Shell {
             let event = tokio::select! {
                 command = commands.recv() => Event::Command(command.map(Box::new)),
                 event = drive(&mut self.link, &mut buffer) => event,
+                (derivation, keys) = self.deriving.done() => Event::Derived(derivation, keys),
                 () = sleep_or_never(due) => Event::Timeout,
             };
             let clock = self.clock();
@@ -165,6 +148,9 @@ impl Shell {
                 Event::Read(Err(error)) => {
                     self.link = Link::Down;
                     self.session.handle_lost(&lost(&error), clock);
+                }
+                Event::Derived(derivation, keys) => {
+                    self.session.handle_derived(derivation, keys, clock);
                 }
                 Event::Timeout => self.session.handle_timeout(clock),
             }
@@ -224,6 +210,7 @@ impl Shell {
                         connect(host, port, tls, reach).await
                     }));
                 }
+                Some(Action::Derive(derivation)) => self.deriving.start(derivation),
                 Some(Action::Disconnect) => {
                     if let Link::Up(stream) = &mut self.link {
                         // Best effort: a peer that does not receive it loses nothing.
@@ -301,91 +288,5 @@ async fn sleep_or_never(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Resolves the host, checks the addresses, and connects to a checked one.
-async fn connect(
-    host: String,
-    port: u16,
-    tls: Option<Result<Arc<ClientConfig>, String>>,
-    reach: Reach,
-) -> Result<Box<dyn Stream>, String> {
-    let connecting = async {
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
-            .await
-            .map_err(|error| format!("There is no server called {host} ({error})."))?
-            .collect();
-        let mut allowed = Vec::with_capacity(found.len());
-        let mut refused = format!("There is no server called {host}.");
-        for address in found {
-            let Reach {
-                addresses,
-                own_server,
-                built_in,
-            } = &reach;
-            match own_server.check(addresses, *built_in, &host, address) {
-                Ok(()) => allowed.push(address),
-                Err(reason) => refused = reason,
-            }
-        }
-        if allowed.is_empty() {
-            return Err(refused);
-        }
-        let mut trouble = String::new();
-        for address in allowed {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    if reach.built_in {
-                        reach.own_server.note(address);
-                    }
-                    return secured(stream, &host, port, tls).await;
-                }
-                Err(error) => trouble = unreached(&host, port, &error),
-            }
-        }
-        Err(trouble)
-    };
-    timeout(CONNECT_TIMEOUT, connecting)
-        .await
-        .unwrap_or_else(|_| {
-            Err(format!(
-                "{host} did not answer on port {port} within {} seconds.",
-                CONNECT_TIMEOUT.as_secs()
-            ))
-        })
-}
-
-/// Says why a server could not be reached.
-fn unreached(host: &str, port: u16, error: &std::io::Error) -> String {
-    if error.kind() == std::io::ErrorKind::ConnectionRefused {
-        format!("{host} refuses the connection on port {port}.")
-    } else {
-        format!("{host} does not answer on port {port} ({}).", words(error))
-    }
-}
-
-async fn secured(
-    stream: TcpStream,
-    host: &str,
-    port: u16,
-    tls: Option<Result<Arc<ClientConfig>, String>>,
-) -> Result<Box<dyn Stream>, String> {
-    // Without it, a line waits for the next one; a failure only costs time.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY cannot be set");
-    }
-    let Some(config) = tls else {
-        return Ok(Box::new(stream));
-    };
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| format!("{host} is not a valid host name for a certificate."))?;
-    let handshake = TlsConnector::from(config?).connect(name, stream);
-    match timeout(TLS_TIMEOUT, handshake).await {
-        Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => Err(tls::failure(host, port, &error)),
-        Err(_) => Err(format!(
-            "{host} does not answer with TLS on port {port}; check port and TLS in the settings."
-        )),
     }
 }

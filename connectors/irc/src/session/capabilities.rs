@@ -161,7 +161,7 @@ impl Session {
             "NEW" => {
                 let name = |item: &str| item.split('=').next() == Some(SASL);
                 if self.link.sasl == Sasl::Refused && list.split_ascii_whitespace().any(name) {
-                    self.link.sasl = Sasl::Not;
+                    self.sign_in_anew();
                 }
                 self.link.capabilities.offer_anew(&list);
                 self.ask_capabilities();
@@ -170,8 +170,8 @@ impl Session {
                 for name in list.split_ascii_whitespace() {
                     self.link.capabilities.withdraw(name);
                     if name == SASL {
-                        // Our account with the services that come back is determined by the next sign-in.
-                        self.link.sasl = Sasl::Not;
+                        // Who we are to the services that come back is for the next sign-in to say.
+                        self.sign_in_anew();
                     }
                 }
             }
@@ -200,7 +200,7 @@ impl Session {
             self.schedule_sign_in_check();
             self.link.capabilities.ask_again(SASL);
             if self.link.sasl == Sasl::Refused {
-                self.link.sasl = Sasl::Not;
+                self.sign_in_anew();
             }
             self.send_later(&Message::new("CAP", ["LS", &CAP_VERSION.to_string()]));
         }
@@ -284,6 +284,11 @@ impl Session {
             .get(SASL)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// The server lists the mechanisms of SASL elsewhere than among its capabilities.
+    pub(super) fn set_mechanisms(&mut self, list: String) {
+        self.link.capabilities.offered.insert(SASL.to_owned(), list);
     }
 
     pub(super) fn end_negotiation(&mut self) {

@@ -285,6 +285,7 @@ impl Session {
         if moved {
             self.failures = 0;
             self.refusals = 0;
+            self.keys = None;
             let quiet = matches!(self.phase, Phase::Offline { .. });
             if !quiet && self.is_connected() {
                 self.send_now(&Message::new("QUIT", ["Settings changed"]));

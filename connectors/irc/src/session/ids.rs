@@ -14,7 +14,7 @@ const MAX_SEEN: usize = 4096;
 /// Messages without ids whose duplicates are counted, per history batch and for live messages.
 pub(super) const MAX_EQUAL: usize = 512;
 
-/// SplitMix64: sufficient for delays, which need no secrecy.
+/// SplitMix64: enough for waits and nonces, which need no secrecy.
 #[derive(Clone, Debug)]
 pub(super) struct Random {
     seed: u64,
@@ -37,6 +37,16 @@ impl Random {
     /// A duration from zero to `max`.
     pub(super) fn up_to(&mut self, max: Duration) -> Duration {
         Jitter::Full.of(max, self.next())
+    }
+
+    /// A text that nobody foretells: what is shown of the numbers does not tell the next ones.
+    pub(super) fn nonce(&mut self) -> String {
+        let mut hash = Sha256::new();
+        for _ in 0..4 {
+            hash.update(self.next().to_be_bytes());
+        }
+        let bytes: [u8; 32] = hash.finalize().into();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// A number below 10,000.

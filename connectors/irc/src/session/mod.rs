@@ -5,6 +5,7 @@
 //! then wait for the next event, at most until [`Session::poll_timeout`]. Time and randomness are passed in, so that
 //! tests control them.
 
+mod account;
 mod activities;
 mod attach;
 mod away;
@@ -47,7 +48,7 @@ use gateway::{Command, Output};
 use irc_codec::{Isupport, Message};
 use protocol::{Assignment, Bounded, FoldedMap, FoldedName, Folding, Timestamp};
 
-use crate::Settings;
+use crate::{Derivation, Keys, Settings};
 use attach::Attachments;
 use away::Away;
 use batches::Batches;
@@ -83,7 +84,9 @@ pub enum Action {
         /// With TLS.
         secure: bool,
     },
-    /// Send a line; the host adds CR LF.
+    /// Compute the keys of a password, which takes up to a second, and answer with [`Session::handle_derived`].
+    Derive(Derivation),
+    /// Send a line; CR LF is to be added.
     Send(String),
     /// Close the connection; [`Session::handle_lost`] must not be called for it.
     Disconnect,
@@ -129,8 +132,7 @@ struct Link {
     welcomed: bool,
     capabilities: capabilities::Capabilities,
     sasl: sasl::Sasl,
-    /// Until when the server may answer a line of the sign-in.
-    sign_in_until: Option<Duration>,
+    sign_in: sasl::SignIn,
     isupport: Isupport,
     case: Folding,
     /// How often the server has changed its case mapping.
@@ -181,6 +183,8 @@ pub struct Session {
     /// The last number given to identical messages without ids, by the prefix of their ids.
     repeats: Bounded<String, usize>,
     secrets: Secrets,
+    /// The keys that were computed last: a server asks for the same ones each time.
+    keys: Option<(Derivation, Keys)>,
     outbox: Outbox,
     actions: VecDeque<Action>,
     /// Names already reported as impossible to join, so that each is reported once per connection.
@@ -225,6 +229,7 @@ impl Session {
             seen: SeenIds::default(),
             repeats: Bounded::new(ids::MAX_EQUAL),
             secrets: Secrets::default(),
+            keys: None,
             actions: VecDeque::new(),
             reported: BTreeSet::new(),
         }
@@ -281,7 +286,14 @@ impl Session {
         self.flush();
     }
 
-    /// The connection could not be established or was lost; `reason` is a sentence for users.
+    /// Keys were computed, [`Action::Derive`].
+    pub fn handle_derived(&mut self, derivation: Derivation, keys: Keys, now: Clock) {
+        self.now = now;
+        self.derived(derivation, keys);
+        self.flush();
+    }
+
+    /// The connection could not be made or was lost; `reason` is a sentence for people.
     pub fn handle_lost(&mut self, reason: &str, now: Clock) {
         self.now = now;
         self.lost(reason);

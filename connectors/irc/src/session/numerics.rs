@@ -76,13 +76,14 @@ impl Session {
                 self.logged_out();
                 self.announce_numeric(message);
             }
-            numeric::RPL_SASLSUCCESS | numeric::ERR_SASLALREADY => self.signed_in(),
+            numeric::RPL_SASLSUCCESS | numeric::ERR_SASLALREADY => {
+                self.signed_in(code == numeric::ERR_SASLALREADY);
+            }
             numeric::ERR_NICKLOCKED
             | numeric::ERR_SASLFAIL
             | numeric::ERR_SASLTOOLONG
             | numeric::ERR_SASLABORTED => self.sign_in_failed(&text),
-            // The supported mechanisms: ERR_SASLFAIL follows.
-            numeric::RPL_SASLMECHS => {}
+            numeric::RPL_SASLMECHS => self.mechanisms_listed(message),
             numeric::ERR_PASSWDMISMATCH
             | numeric::ERR_NOPERMFORHOST
             | numeric::ERR_YOUREBANNEDCREEP

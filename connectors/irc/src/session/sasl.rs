@@ -1,4 +1,4 @@
-//! Signing in with SASL PLAIN, <https://ircv3.net/specs/extensions/sasl-3.1> and RFC 4616.
+//! Signing in with SASL, <https://ircv3.net/specs/extensions/sasl-3.1>: SCRAM-SHA-256 (RFC 7677), else PLAIN (RFC 4616).
 
 use std::time::Duration;
 
@@ -6,67 +6,263 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use irc_codec::Message;
 
-use super::Session;
+use super::{Action, Session};
 use crate::record::Record as _;
+use crate::scram::{self, Answer, Challenge, Derivation, First, Keys, ScramError};
 
 /// Maximum length of a response chunk, in bytes; a chunk of exactly this length is followed by another.
 const CHUNK: usize = 400;
 
-/// The progress of the sign-in.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// The longest challenge of a server, in bytes of base64.
+const MAX_CHALLENGE: usize = 8 * CHUNK;
+
+/// A way to sign in with a password.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mechanism {
+    /// Neither side shows the password to the other, and each proves that it knows it.
+    Scram,
+    /// The server gets the password.
+    Plain,
+}
+
+impl Mechanism {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Scram => "SCRAM-SHA-256",
+            Self::Plain => "PLAIN",
+        }
+    }
+}
+
+/// How far the sign-in is.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) enum Sasl {
     #[default]
     Not,
-    Asked,
+    Asked(Mechanism),
+    Scram(Box<Step>),
+    /// All that is to be said was said, and the server has proved what it has to.
     Answered,
     Done,
     /// The server refused; it is not asked again until it offers the sign-in again or a long time has passed.
     Refused,
 }
 
+/// How far SCRAM is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Step {
+    Begun(First),
+    /// The keys are being computed.
+    Computing(Challenge),
+    Proved(Answer),
+}
+
+/// What is known about the sign-in besides how far it is; see [`super::Link`].
+#[derive(Debug, Default)]
+pub(super) struct SignIn {
+    /// Mechanisms that the server did not take, although it may list them.
+    refused: Vec<Mechanism>,
+    /// The pieces of a challenge so far.
+    pieces: String,
+    /// When the server must have answered the last line of the sign-in.
+    until: Option<Duration>,
+}
+
 impl Sasl {
-    pub(super) const fn is_done(self) -> bool {
+    pub(super) const fn is_done(&self) -> bool {
         matches!(self, Self::Done)
     }
 
-    /// Returns whether the server has yet to decide.
-    pub(super) const fn is_under_way(self) -> bool {
-        matches!(self, Self::Asked | Self::Answered)
+    /// Whether the server has not decided yet.
+    pub(super) const fn is_under_way(&self) -> bool {
+        matches!(self, Self::Asked(_) | Self::Scram(_) | Self::Answered)
     }
 }
 
 impl Session {
     pub(super) fn sign_in(&mut self) {
-        let plain = self
-            .mechanisms()
-            .is_none_or(|list| list.split(',').any(|m| m.eq_ignore_ascii_case("PLAIN")));
-        self.link.sasl = if plain { Sasl::Asked } else { Sasl::Refused };
-        if !plain && self.registering() && self.assignment.connection.without_account() {
-            self.end_negotiation();
-        } else if plain {
+        if let Some(mechanism) = self.mechanism() {
+            self.link.sasl = Sasl::Asked(mechanism);
+            self.link.sign_in.pieces.clear();
             self.expect_answer();
-            self.send_now(&Message::new("AUTHENTICATE", ["PLAIN"]));
-        } else {
-            let sentence = format!(
-                "{} does not accept passwords with SASL PLAIN; it offers {}.",
-                self.server(),
-                self.mechanisms().unwrap_or("nothing")
-            );
-            self.not_signed_in(&sentence);
+            self.send_now(&Message::new("AUTHENTICATE", [mechanism.name()]));
+            return;
         }
+        self.link.sasl = Sasl::Refused;
+        if self.registering() && self.assignment.connection.without_account() {
+            self.end_negotiation();
+            return;
+        }
+        let (server, list) = (self.server(), self.mechanisms().unwrap_or("nothing"));
+        let sentence = if self.shows_password() {
+            format!(
+                "{server} takes no passwords with SASL SCRAM-SHA-256 or PLAIN; it offers {list}."
+            )
+        } else {
+            format!(
+                "{server} did not take SCRAM-SHA-256, and your password is not sent over a connection that anybody can read: turn on TLS in the settings."
+            )
+        };
+        self.not_signed_in(&sentence);
+    }
+
+    /// Forgets what was refused: the sign-in is offered anew.
+    pub(super) fn sign_in_anew(&mut self) {
+        self.link.sign_in.refused.clear();
+        self.link.sasl = Sasl::Not;
+    }
+
+    /// The best mechanism that is left.
+    fn mechanism(&self) -> Option<Mechanism> {
+        let left = |mechanism| !self.link.sign_in.refused.contains(&mechanism);
+        let listed = self.mechanisms().is_some();
+        // A server that lists nothing may know PLAIN only.
+        let order = if listed || !self.shows_password() {
+            [Mechanism::Scram, Mechanism::Plain]
+        } else {
+            [Mechanism::Plain, Mechanism::Scram]
+        };
+        order.into_iter().find(|&mechanism| {
+            left(mechanism)
+                && self.may_be_offered(mechanism)
+                && match mechanism {
+                    Mechanism::Scram => self.can_prove(),
+                    Mechanism::Plain => self.shows_password(),
+                }
+        })
+    }
+
+    fn may_be_offered(&self, mechanism: Mechanism) -> bool {
+        let named = |m: &str| m.eq_ignore_ascii_case(mechanism.name());
+        self.mechanisms()
+            .is_none_or(|list| list.split(',').any(named))
+    }
+
+    /// Whether name and password are ones that SCRAM takes.
+    fn can_prove(&self) -> bool {
+        let connection = &self.assignment.connection;
+        let password = connection.password.as_deref().unwrap_or_default();
+        [connection.username(), password]
+            .into_iter()
+            .all(|text| scram::prepared(text).is_some())
+    }
+
+    /// Whether the server may be given the password: over a connection that others cannot read, or to one that has not
+    /// shown that it can do without. Else somebody in between would only have to refuse SCRAM to get it.
+    fn shows_password(&self) -> bool {
+        let connection = &self.assignment.connection;
+        let scram_is_listed = self.mechanisms().is_some() && self.may_be_offered(Mechanism::Scram);
+        connection.secure()
+            || is_loopback(connection.host())
+            || !scram_is_listed && self.keys.is_none() && self.link.sign_in.refused.is_empty()
     }
 
     /// AUTHENTICATE from the server: it expects our response.
     pub(super) fn challenge(&mut self, message: &Message) {
-        if self.link.sasl != Sasl::Asked || message.param(0) != "+" {
+        if !self.link.sasl.is_under_way() {
             return;
         }
+        let piece = message.param(0);
+        let pieces = &mut self.link.sign_in.pieces;
+        if piece != "+" {
+            pieces.push_str(piece);
+        }
+        if pieces.len() > MAX_CHALLENGE {
+            self.give_up(&ScramError::Malformed);
+        } else if piece.len() != CHUNK {
+            let challenge = std::mem::take(pieces);
+            self.challenged(&challenge);
+        }
+    }
+
+    fn challenged(&mut self, challenge: &str) {
+        let connection = &self.assignment.connection;
+        let user = connection.username().to_owned();
+        let password = connection.password.clone().unwrap_or_default();
+        match &self.link.sasl {
+            Sasl::Asked(Mechanism::Plain) if challenge.is_empty() => {
+                self.link.sasl = Sasl::Answered;
+                self.authenticate(&format!("\0{user}\0{password}"));
+            }
+            Sasl::Asked(Mechanism::Scram) if challenge.is_empty() => {
+                let nonce = self.random.nonce();
+                match First::new(&user, nonce) {
+                    Some(first) => {
+                        let text = first.text();
+                        self.link.sasl = Sasl::Scram(Box::new(Step::Begun(first)));
+                        self.authenticate(&text);
+                    }
+                    None => self.give_up(&ScramError::Malformed),
+                }
+            }
+            Sasl::Scram(step) => {
+                let step = step.clone();
+                let text = STANDARD.decode(challenge).ok();
+                let text = text.and_then(|text| String::from_utf8(text).ok());
+                let read = text.ok_or(ScramError::Malformed);
+                let done = match *step {
+                    Step::Begun(first) => read
+                        .and_then(|text| first.challenge(&text, &password))
+                        .map(|challenge| self.compute(challenge)),
+                    // The server does not wait for what it asked for.
+                    Step::Computing(_) => Err(ScramError::Malformed),
+                    Step::Proved(answer) => read
+                        .and_then(|text| answer.verify(&text))
+                        .map(|()| self.proved()),
+                };
+                if let Err(error) = done {
+                    self.give_up(&error);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Has the keys computed, unless they are those of last time.
+    fn compute(&mut self, challenge: Challenge) {
+        match &self.keys {
+            Some((derivation, keys)) if *derivation == challenge.derivation => {
+                let answer = challenge.answer(keys);
+                self.prove(answer);
+            }
+            _ => {
+                let derivation = challenge.derivation.clone();
+                // The server waits for us now.
+                self.link.sign_in.until = None;
+                self.link.sasl = Sasl::Scram(Box::new(Step::Computing(challenge)));
+                self.actions.push_back(Action::Derive(derivation));
+            }
+        }
+    }
+
+    /// The keys are there; see [`Action::Derive`].
+    pub(super) fn derived(&mut self, derivation: Derivation, keys: Keys) {
+        if let Sasl::Scram(step) = &self.link.sasl
+            && let Step::Computing(challenge) = &**step
+            && challenge.derivation == derivation
+        {
+            let answer = challenge.answer(&keys);
+            self.prove(answer);
+        }
+        self.keys = Some((derivation, keys));
+    }
+
+    fn prove(&mut self, answer: Answer) {
+        let text = answer.text.clone();
+        self.link.sasl = Sasl::Scram(Box::new(Step::Proved(answer)));
+        self.authenticate(&text);
+    }
+
+    /// The server is who it should be.
+    fn proved(&mut self) {
         self.link.sasl = Sasl::Answered;
         self.expect_answer();
-        let connection = &self.assignment.connection;
-        let user = connection.username();
-        let password = connection.password.as_deref().unwrap_or_default();
-        let answer = STANDARD.encode(format!("\0{user}\0{password}"));
+        self.send_now(&Message::new("AUTHENTICATE", ["+"]));
+    }
+
+    /// Sends an answer in its pieces.
+    fn authenticate(&mut self, text: &str) {
+        let answer = STANDARD.encode(text);
         let mut pieces: Vec<String> = answer
             .as_bytes()
             .chunks(CHUNK)
@@ -78,19 +274,20 @@ impl Session {
         for piece in pieces {
             self.send_now(&Message::new("AUTHENTICATE", [piece]));
         }
+        self.expect_answer();
     }
 
     fn expect_answer(&mut self) {
-        self.link.sign_in_until = Some(self.now.elapsed + self.settings.sign_in_timeout);
+        self.link.sign_in.until = Some(self.now.elapsed + self.settings.sign_in_timeout);
     }
 
     pub(super) fn sign_in_answer_due(&self) -> Option<Duration> {
         let waits = self.link.sasl.is_under_way() && (self.registering() || self.is_online());
-        self.link.sign_in_until.filter(|_| waits)
+        self.link.sign_in.until.filter(|_| waits)
     }
 
     /// Gives up a sign-in that the server does not answer. Nobody was refused, and services that are away come back within
-    /// minutes: the next attempt comes as after any lost connection.
+    /// minutes, so the next attempt follows as after any lost connection.
     pub(super) fn sign_in_answer_timeout(&mut self) {
         if self
             .sign_in_answer_due()
@@ -118,73 +315,52 @@ impl Session {
         }
     }
 
-    /// RPL_SASLSUCCESS and ERR_SASLALREADY.
-    pub(super) fn signed_in(&mut self) {
+    /// Ends the attempt ourselves.
+    fn give_up(&mut self, error: &ScramError) {
+        self.send_now(&Message::new("AUTHENTICATE", ["*"]));
+        self.link.sasl = Sasl::Refused;
+        let sentence = format!("{} cannot sign you in: {error}.", self.server());
+        self.not_signed_in(&sentence);
+    }
+
+    /// RPL_SASLSUCCESS, and ERR_SASLALREADY: nothing is left to do.
+    pub(super) fn signed_in(&mut self, already: bool) {
+        let unproved = matches!(
+            self.link.sasl,
+            Sasl::Scram(_) | Sasl::Asked(Mechanism::Scram)
+        );
+        if unproved && !already {
+            self.give_up(&ScramError::Signature);
+            return;
+        }
         self.link.sasl = Sasl::Done;
         self.end_negotiation();
         self.account_came();
     }
 
-    /// RPL_LOGGEDIN: the services have recognised us, by whatever method.
-    pub(super) fn logged_in(&mut self, message: &Message) {
-        let account = message.param(2);
-        let account = if message.params.len() > 3 {
-            account
-        } else {
-            ""
-        };
-        self.link.account = Some(account.to_owned());
-        self.account_came();
-    }
-
-    /// ACCOUNT about us (account-notify); networks without it use a mode.
-    pub(super) fn account_changed(&mut self, message: &Message) {
-        match message.param(0) {
-            "" | "*" => self.logged_out(),
-            account => {
-                self.link.account = Some(account.to_owned());
-                self.account_came();
-            }
+    /// RPL_SASLMECHS: what there is instead of what we asked for; ERR_SASLFAIL follows.
+    pub(super) fn mechanisms_listed(&mut self, message: &Message) {
+        if self.link.sasl.is_under_way() && message.params.len() > 2 {
+            let list = message.param(1).to_owned();
+            self.set_mechanisms(list);
         }
     }
 
-    /// MODE about us: `r` marks users whose nickname is registered with the services.
-    pub(super) fn own_modes_changed(&mut self, message: &Message) {
-        let mut set = true;
-        for mode in message.param(1).chars() {
-            match mode {
-                '+' => set = true,
-                '-' => set = false,
-                'r' if set => {
-                    self.link.account.get_or_insert_default();
-                    self.account_came();
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// RPL_LOGGEDOUT.
-    pub(super) fn logged_out(&mut self) {
-        self.link.account = None;
-        if self.link.sasl.is_done() {
-            self.link.sasl = Sasl::Not;
-        }
-    }
-
-    /// Continues what was waiting for the account: channels, and the nickname that services reserve for it.
-    fn account_came(&mut self) {
-        if self.is_online() && (self.link.held || self.regain_ended()) {
-            self.join_waiting();
-            self.regain_again();
-            self.report_online();
-        }
-    }
-
-    /// ERR_NICKLOCKED, ERR_SASLFAIL, ERR_SASLTOOLONG and ERR_SASLABORTED.
+    /// ERR_NICKLOCKED, ERR_SASLFAIL, ERR_SASLTOOLONG and ERR_SASLABORTED. Before the server has seen what proves the
+    /// password it is the mechanism that it does not take, for this account at least.
     pub(super) fn sign_in_failed(&mut self, text: &str) {
-        if !self.link.sasl.is_under_way() {
-            return;
+        let mechanism = match &self.link.sasl {
+            Sasl::Asked(mechanism) => Some(*mechanism),
+            Sasl::Scram(step) if matches!(**step, Step::Begun(_)) => Some(Mechanism::Scram),
+            sasl if sasl.is_under_way() => None,
+            _ => return,
+        };
+        if let Some(mechanism) = mechanism {
+            self.link.sign_in.refused.push(mechanism);
+            if self.mechanism().is_some() || !self.shows_password() {
+                self.sign_in();
+                return;
+            }
         }
         self.link.sasl = Sasl::Refused;
         let connection = &self.assignment.connection;
@@ -212,4 +388,9 @@ impl Session {
             self.refused(sentence);
         }
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }

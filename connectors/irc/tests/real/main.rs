@@ -8,5 +8,7 @@ mod network;
 mod ngircd;
 mod odd;
 mod own_server;
+#[path = "../stories/scram.rs"]
+mod scram;
 mod servers;
 mod services;

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::client::{Client, assignment};
+use crate::scram::Services;
 use crate::servers::PATIENCE;
 
 /// Reads lines until one has this prefix; returns it.
@@ -73,5 +74,45 @@ async fn the_first_line_may_be_longer_than_any_may_be() {
     let asked = line(&mut reader, "CAP ").await;
     assert_eq!(asked.trim_end(), "CAP REQ server-time");
     drop(stream);
+    alice.stop().await;
+}
+
+#[tokio::test]
+async fn keys_are_computed_while_the_connection_goes_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut record = assignment("alice", listener.local_addr().unwrap().port());
+    record.connection.set("sasl", true);
+    record.connection.password = Some("sesame".to_owned());
+    let mut alice = Client::start(record).await;
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let (reader, mut writer) = stream.split();
+    let mut reader = BufReader::new(reader);
+    let mut services = Services::of("sesame");
+    services.iterations = 20_000;
+    line(&mut reader, "USER ").await;
+    let say = |text: &str| format!("{text}\r\n").into_bytes();
+    let offer = say(":irc.test CAP * LS :sasl=SCRAM-SHA-256");
+    writer.write_all(&offer).await.unwrap();
+    line(&mut reader, "CAP REQ sasl").await;
+    let granted = say(":irc.test CAP * ACK :sasl");
+    writer.write_all(&granted).await.unwrap();
+    line(&mut reader, "AUTHENTICATE SCRAM-SHA-256").await;
+    writer.write_all(&say("AUTHENTICATE +")).await.unwrap();
+    let first = line(&mut reader, "AUTHENTICATE ").await;
+    let challenge = services.challenge(first.trim_end());
+    let challenge = say(&format!("AUTHENTICATE {challenge}\r\nPING :there?"));
+    writer.write_all(&challenge).await.unwrap();
+    // Whatever the server sends is read and answered at once.
+    line(&mut reader, "PONG ").await;
+    let proof = line(&mut reader, "AUTHENTICATE ").await;
+    let answer = services.check(proof.trim_end()).unwrap();
+    let answer = say(&format!("AUTHENTICATE {answer}"));
+    writer.write_all(&answer).await.unwrap();
+    line(&mut reader, "AUTHENTICATE +").await;
+    let welcome = say(
+        ":irc.test 903 alice :ok\r\n:irc.test 001 alice :Welcome\r\n:irc.test 422 alice :No MOTD",
+    );
+    writer.write_all(&welcome).await.unwrap();
+    assert!(alice.state("online").await.ends_with("as alice."));
     alice.stop().await;
 }

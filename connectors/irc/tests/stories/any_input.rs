@@ -82,7 +82,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
     fn any_lines_are_survived(lines in prop::collection::vec(line(), 0..60), online in any::<bool>()) {
-        let mut story = Story::new(assignment());
+        let mut record = assignment();
+        record.connection.set("sasl", true);
+        record.connection.password = Some("sesame".to_owned());
+        let mut story = Story::new(record);
         if online {
             story.go_online("echo-message batch draft/chathistory", "CHANTYPES=#");
             story.join("#t", "@alice bob");

@@ -51,6 +51,8 @@ pub struct Story {
     pub sent: Vec<String>,
     pub outputs: Vec<Output>,
     pub actions: Vec<String>,
+    /// How often keys were computed.
+    pub derived: u32,
     requests: u64,
 }
 
@@ -74,6 +76,7 @@ impl Story {
             sent: vec![],
             outputs: vec![],
             actions: vec![],
+            derived: 0,
             requests: 0,
         }
     }
@@ -119,6 +122,11 @@ impl Story {
             "{:?}",
             self.actions
         );
+        self.connected();
+    }
+
+    /// The connection that the session has asked for is made.
+    pub fn connected(&mut self) {
         let now = self.now();
         self.session.handle_connected(now);
         self.drain();
@@ -138,6 +146,12 @@ impl Story {
                 Action::Emit(output) => self.outputs.push(output),
                 Action::Connect { host, port, secure } => {
                     self.actions.push(format!("connect {host} {port} {secure}"));
+                }
+                Action::Derive(derivation) => {
+                    let keys = derivation.run();
+                    let now = self.now();
+                    self.derived += 1;
+                    self.session.handle_derived(derivation, keys, now);
                 }
                 Action::Disconnect => self.actions.push("disconnect".to_owned()),
                 Action::Ended => self.actions.push("ended".to_owned()),

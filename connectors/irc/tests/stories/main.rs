@@ -15,6 +15,8 @@ mod pacing;
 mod queries;
 mod reconnect;
 mod registration;
+mod sasl;
+mod scram;
 mod services;
 mod sign_in;
 mod sources;

@@ -236,6 +236,7 @@ fn why_channels_wait_is_told_to_whoever_comes_later_too() {
     let mut story = Story::new(with_password());
     story.connect();
     story.server(":irc.test CAP * LS :batch");
+    story.server(":irc.test CAP * NAK :batch");
     story.welcome("alice", "CHANTYPES=#");
     assert!(story.state().1.contains("It offers no sign-in"));
     story.pass(Duration::from_secs(60));
@@ -255,6 +256,7 @@ fn why_channels_wait_is_told_to_whoever_comes_later_too() {
     let mut story = Story::new(with_password());
     story.connect();
     story.server(":irc.test CAP * LS :batch");
+    story.server(":irc.test CAP * NAK :batch");
     story.welcome("alice", "CHANTYPES=#");
     story.pass(Duration::from_secs(60));
     story.server(":irc.test CAP alice LS :sasl=EXTERNAL");

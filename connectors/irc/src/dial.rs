@@ -1,0 +1,121 @@
+//! Making a connection: the name, the addresses that are allowed, TCP, TLS.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::io_words::words;
+use crate::own_server::OwnServer;
+use crate::{AddressPolicy, tls};
+
+/// How long all of connecting may take: name, TCP, TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long TLS may take of that.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection, with or without TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Where a connection may lead.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    pub(crate) addresses: AddressPolicy,
+    pub(crate) own_server: Arc<OwnServer>,
+    /// Whether it is the one that every account has to the own server.
+    pub(crate) built_in: bool,
+}
+
+/// Resolves, checks, connects to what was checked.
+pub(crate) async fn connect(
+    host: String,
+    port: u16,
+    tls: Option<Result<Arc<ClientConfig>, String>>,
+    reach: Reach,
+) -> Result<Box<dyn Stream>, String> {
+    let connecting = async {
+        let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
+            .await
+            .map_err(|error| format!("There is no server called {host} ({error})."))?
+            .collect();
+        let mut allowed = Vec::with_capacity(found.len());
+        let mut refused = format!("There is no server called {host}.");
+        for address in found {
+            let Reach {
+                addresses,
+                own_server,
+                built_in,
+            } = &reach;
+            match own_server.check(addresses, *built_in, &host, address) {
+                Ok(()) => allowed.push(address),
+                Err(reason) => refused = reason,
+            }
+        }
+        if allowed.is_empty() {
+            return Err(refused);
+        }
+        let mut trouble = String::new();
+        for address in allowed {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    if reach.built_in {
+                        reach.own_server.note(address);
+                    }
+                    return secured(stream, &host, port, tls).await;
+                }
+                Err(error) => trouble = unreached(&host, port, &error),
+            }
+        }
+        Err(trouble)
+    };
+    timeout(CONNECT_TIMEOUT, connecting)
+        .await
+        .unwrap_or_else(|_| {
+            Err(format!(
+                "{host} did not answer on port {port} within {} seconds.",
+                CONNECT_TIMEOUT.as_secs()
+            ))
+        })
+}
+
+/// Says why a server could not be connected to.
+fn unreached(host: &str, port: u16, error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::ConnectionRefused {
+        format!("{host} refuses the connection on port {port}.")
+    } else {
+        format!("{host} does not answer on port {port} ({}).", words(error))
+    }
+}
+
+async fn secured(
+    stream: TcpStream,
+    host: &str,
+    port: u16,
+    tls: Option<Result<Arc<ClientConfig>, String>>,
+) -> Result<Box<dyn Stream>, String> {
+    // Without it a line waits for the one after it; a failure only costs time.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY cannot be set");
+    }
+    let Some(config) = tls else {
+        return Ok(Box::new(stream));
+    };
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| format!("{host} is no host name that a certificate could be for."))?;
+    let handshake = TlsConnector::from(config?).connect(name, stream);
+    match timeout(TLS_TIMEOUT, handshake).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => Err(tls::failure(host, port, &error)),
+        Err(_) => Err(format!(
+            "{host} does not answer with TLS on port {port}; check port and TLS in the settings."
+        )),
+    }
+}
