@@ -7,9 +7,9 @@ mod fields;
 mod object;
 
 pub use self::fields::{
-    AddressObject, AttendanceObject, ConnectionObject, ConnectionStatus, CredentialsObject,
-    ListedRoom, PresenceObject, RelationshipObject, RelationshipSubject, RoomObject, RoomsObject,
-    Show, TextObject, TopicObject, WhoisObject,
+    AccountObject, AccountStatus, AddressObject, AttendanceObject, ConnectionObject,
+    ConnectionStatus, CredentialsObject, ListedRoom, PresenceObject, RelationshipObject,
+    RelationshipSubject, RoomObject, RoomsObject, Show, TextObject, TopicObject, WhoisObject,
 };
 pub use self::object::ActivityObject;
 

@@ -187,6 +187,8 @@ fn the_client_has_the_activities_that_are_spoken() {
         ListedRoom,
         RoomsObject,
         CredentialsObject,
+        AccountStatus,
+        AccountObject,
         ActivityObject,
         Activity,
     ];

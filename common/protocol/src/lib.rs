@@ -49,10 +49,10 @@ pub use account::{
     InvalidName, MAX_CHANNELS, NewArchivePlace, PRIVATE_CONNECTION,
 };
 pub use activity::{
-    Activity, ActivityObject, AddressObject, AttendanceObject, ClientId, ConnectionObject,
-    ConnectionStatus, Contexts, CredentialsObject, Entity, ListedRoom, PresenceObject, ROLE_MEMBER,
-    RelationshipObject, RelationshipSubject, RoomObject, RoomsObject, Show, TextObject,
-    TopicObject, WhoisObject, context,
+    AccountObject, AccountStatus, Activity, ActivityObject, AddressObject, AttendanceObject,
+    ClientId, ConnectionObject, ConnectionStatus, Contexts, CredentialsObject, Entity, ListedRoom,
+    PresenceObject, ROLE_MEMBER, RelationshipObject, RelationshipSubject, RoomObject, RoomsObject,
+    Show, TextObject, TopicObject, WhoisObject, context,
 };
 pub use api::{
     AuthenticateRequest, AuthenticateResponse, ConnectorAddress, NewAccount, NewGrant, NewSession,

@@ -6,6 +6,7 @@ mod credentials;
 mod deriving;
 mod descriptor;
 mod dial;
+mod dialects;
 mod gate;
 mod io_words;
 mod options;

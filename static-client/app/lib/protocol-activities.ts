@@ -145,6 +145,25 @@ export type CredentialsObject = {
   password?: string;
 };
 
+/** How far the registration of an account with the network is. */
+export type AccountStatus = "registered" | "unconfirmed" | "unclear";
+
+/** `account`: an account with the network, which an `update` registers or, with a code, confirms. */
+export type AccountObject = {
+  /** What it is called: the nickname; in an answer, and to confirm it. */
+  name?: string;
+  /** Where the network sends its code. */
+  email?: string;
+  /** The password that it is to have; never in an answer. */
+  password?: string;
+  /** The code that the network has sent. */
+  code?: string;
+  /** In an answer: how far it is. */
+  status?: AccountStatus;
+  /** In an answer: what the network said. */
+  content?: string;
+};
+
 /**
  * The object of an activity, distinguished by `type`.
  *
@@ -163,7 +182,8 @@ export type ActivityObject = { "type": "message" } & TextObject
   | { "type": "room" } & RoomObject
   | { "type": "whois" } & WhoisObject
   | { "type": "rooms" } & RoomsObject
-  | { "type": "credentials" } & CredentialsObject;
+  | { "type": "credentials" } & CredentialsObject
+  | { "type": "account" } & AccountObject;
 
 /** An activity. Absent parts are left out, never `null`. */
 export type Activity = {

@@ -284,6 +284,47 @@ pub struct CredentialsObject {
     pub rest: Rest,
 }
 
+/// How far the registration of an account with the network is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum AccountStatus {
+    /// The account is there, and the password is its own.
+    Registered,
+    /// The network has sent a code, which is still to be given.
+    Unconfirmed,
+    /// The network said something that is for the person to understand.
+    Unclear,
+}
+
+/// `account`: an account with the network, which an `update` registers or, with a code, confirms.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct AccountObject {
+    /// What it is called: the nickname; in an answer, and to confirm it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where the network sends its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The password that it is to have; never in an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// The code that the network has sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// In an answer: how far it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<AccountStatus>,
+    /// In an answer: what the network said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Other fields.
+    #[serde(flatten)]
+    #[cfg_attr(test, ts(skip))]
+    pub rest: Rest,
+}
+
 impl TextObject {
     /// Creates a text.
     #[must_use]

@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::ClientId;
 use super::fields::{
-    AddressObject, AttendanceObject, ConnectionObject, CredentialsObject, PresenceObject,
-    RelationshipObject, RoomObject, RoomsObject, TextObject, TopicObject, WhoisObject,
+    AccountObject, AddressObject, AttendanceObject, ConnectionObject, CredentialsObject,
+    PresenceObject, RelationshipObject, RoomObject, RoomsObject, TextObject, TopicObject,
+    WhoisObject,
 };
 
 /// The object of an activity, distinguished by `type`.
@@ -43,6 +44,8 @@ pub enum ActivityObject {
     Rooms(RoomsObject),
     /// The secret for a room, or a connection.
     Credentials(CredentialsObject),
+    /// An account with the network that is registered; in its acknowledgement, how far that is.
+    Account(AccountObject),
     /// Any other JSON.
     #[serde(untagged)]
     #[cfg_attr(test, ts(skip))]
@@ -104,6 +107,7 @@ impl ActivityObject {
             Self::Whois(_) => "whois",
             Self::Rooms(_) => "rooms",
             Self::Credentials(_) => "credentials",
+            Self::Account(_) => "account",
             Self::Other(value) => return value.get("type")?.as_str(),
         })
     }
@@ -119,6 +123,7 @@ impl ActivityObject {
             Self::Presence(presence) => return presence.content.as_deref(),
             Self::Connection(connection) => return connection.content.as_deref(),
             Self::Room(room) => return room.content.as_deref(),
+            Self::Account(account) => return account.content.as_deref(),
             Self::Address(AddressObject { rest })
             | Self::Attendance(AttendanceObject { rest, .. })
             | Self::Relationship(RelationshipObject { rest, .. })
@@ -189,6 +194,8 @@ mod tests {
             json!({"type": "rooms"}),
             json!({"type": "rooms", "items": [{"name": "#c", "members": 7, "topic": ""}]}),
             json!({"type": "credentials", "password": "sesame"}),
+            json!({"type": "account", "email": "a@b.example", "password": "sesame"}),
+            json!({"type": "account", "name": "alice", "code": "1234", "status": "unconfirmed", "content": "Look."}),
         ]
     }
 
@@ -208,6 +215,7 @@ mod tests {
             ActivityObject::Whois(whois) => &whois.rest,
             ActivityObject::Rooms(rooms) => &rooms.rest,
             ActivityObject::Credentials(credentials) => &credentials.rest,
+            ActivityObject::Account(account) => &account.rest,
             ActivityObject::Other(_) => return None,
         })
     }

@@ -20,7 +20,11 @@ pub(crate) struct View<'a> {
     pub(crate) spelling: &'a dyn Fn(&str) -> RoomSpelling,
 }
 
-/// Renders an activity for a socket.
+/// The object that registers an account with a network, and what of it no answer repeats.
+pub(super) const ACCOUNT: &str = "account";
+const ACCOUNT_SECRETS: [&str; 2] = ["password", "code"];
+
+/// Writes an activity for a socket.
 pub(crate) fn render(activity: &Activity, view: &View<'_>) -> Value {
     let Ok(Value::Object(mut map)) = serde_json::to_value(activity) else {
         return Value::Object(Map::new());
@@ -41,6 +45,10 @@ pub(crate) fn render(activity: &Activity, view: &View<'_>) -> Value {
                 if let (Some(text), false) = (object.get(from).cloned(), object.contains_key(to)) {
                     object.insert(to.to_owned(), text);
                 }
+            }
+        } else if kind == ACCOUNT {
+            for secret in ACCOUNT_SECRETS {
+                object.remove(secret);
             }
         } else if kind == "notice" && activity.kind == "send" && !view.full {
             object.insert("type".to_owned(), "message".into());
@@ -222,5 +230,21 @@ mod tests {
         );
         let shown = render(&role, &view(OLD, false));
         assert_eq!(shown["object"]["object"]["id"], "irc.libera.chat/#slash");
+    }
+
+    #[test]
+    fn no_answer_repeats_the_secrets_of_an_account() {
+        for object in [
+            json!({"type": "account", "email": "a@h", "password": "secret", "code": "secret"}),
+            // With a field that is not what it should be.
+            json!({"type": "account", "email": 7, "password": "secret"}),
+        ] {
+            let mut activity = Activity::new("irc", "update", Entity::person("a", "h"));
+            activity.object = Some(object.clone().into());
+            activity.error = Some("No.".to_owned());
+            let written = render(&activity, &view(Dialect::default(), true));
+            assert_eq!(written["object"]["email"], object["email"]);
+            assert!(!written.to_string().contains("secret"), "{written}");
+        }
     }
 }

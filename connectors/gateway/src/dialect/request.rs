@@ -9,6 +9,7 @@ use protocol::{
 };
 use serde_json::{Map, Value, json};
 
+use super::render::ACCOUNT;
 use super::{Dialect, error_ack};
 use crate::platform::PlatformInfo;
 use crate::work::look;
@@ -93,7 +94,11 @@ fn echo(mut map: Map<String, Value>, which: Which, error: &str) -> Value {
     if map.len() > MOST_PROPERTIES {
         map.retain(|key, _| PROPERTIES.contains(&key.as_str()));
     }
-    if which == Which::Credentials || map.get("type").is_some_and(|kind| kind == "credentials") {
+    let is_account = |object: &Value| object.get("type").is_some_and(|kind| kind == ACCOUNT);
+    if which == Which::Credentials
+        || map.get("type").is_some_and(|kind| kind == "credentials")
+        || map.get("object").is_some_and(is_account)
+    {
         map.remove("object");
     }
     for key in ["actor", "target"] {
@@ -402,6 +407,7 @@ fn resolve(
 fn offered(activity: &Activity, room: bool, platform: &PlatformDescriptor) -> Result<(), String> {
     let needed = match (activity.kind.as_str(), activity.object_type()) {
         ("update", Some("topic")) => Some((Feature::Topics, "topics")),
+        ("update", Some(ACCOUNT)) => Some((Feature::Services, "services")),
         ("add" | "remove", Some("relationship")) => Some((Feature::Roles, "roles")),
         ("join" | "leave" | "invite", _)
         | ("remove", Some("room"))

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use irc_codec::{CAP_VERSION, Message};
 
-use super::Session;
 use super::sasl::Sasl;
+use super::{Session, new_account};
 use crate::record::Record as _;
 
 /// The capability required for signing in.
@@ -21,6 +21,7 @@ const WANTED: &[&str] = &[
     "cap-notify",
     "chathistory",
     "chghost",
+    new_account::CAPABILITY,
     "draft/chathistory",
     "draft/relaymsg",
     "echo-message",
@@ -284,6 +285,13 @@ impl Session {
             .get(SASL)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Whether an account on the network needs an e-mail address.
+    pub(super) fn wants_email(&self) -> bool {
+        let offered = &self.link.capabilities.offered;
+        let value = offered.get(new_account::CAPABILITY);
+        value.is_some_and(|value| value.split(',').any(|item| item == "email-required"))
     }
 
     /// The server lists the mechanisms of SASL elsewhere than among its capabilities.

@@ -42,6 +42,7 @@ impl Session {
                 let label = self.label_of(message);
                 self.acknowledged(label.as_deref());
             }
+            "REGISTER" | "VERIFY" => self.account_reply(message),
             "FAIL" | "WARN" | "NOTE" => self.standard_reply(command, message),
             // History may be replayed with other commands, which must not change the current state.
             _ if self.in_history(message).is_some()
@@ -73,12 +74,12 @@ impl Session {
         let text = message.params.last().cloned().unwrap_or_default();
         if command.eq_ignore_ascii_case("CHATHISTORY") {
             self.history_failed(message);
-        } else if kind == "FAIL" {
-            // In the form of a numeric about that command, so that the same rules find the request.
+        } else if kind == "FAIL" && !self.account_fail(message) {
+            // Shaped like a numeric about that command, so that the same rules find the request.
             let mut error = Message::new("FAIL", [self.link.nick.clone(), command, text]);
             error.tags = message.tags.clone();
             self.request_failed(ErrorReply::Fail, &error);
-        } else {
+        } else if kind != "FAIL" {
             let sentence = format!("{}: {text}", self.server());
             self.trouble(None, &sentence);
         }

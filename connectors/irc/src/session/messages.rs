@@ -107,6 +107,9 @@ impl Session {
             self.note_secrets(&target, &text);
         } else {
             self.note_services(&source);
+            if notice && history.is_none() && self.is_me(&target) {
+                self.account_notice(from, &text);
+            }
         }
         if self.is_server(&source) && !self.is_conversation(&target) {
             self.server_notice(&text, &id, at);

@@ -25,6 +25,7 @@ mod members;
 mod messages;
 mod modes;
 mod names;
+mod new_account;
 mod nick;
 mod numerics;
 mod outbox;
@@ -39,6 +40,7 @@ mod sending;
 mod sent;
 mod tasks;
 mod typed;
+mod wanted;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
@@ -48,6 +50,7 @@ use gateway::{Command, Output};
 use irc_codec::{Isupport, Message};
 use protocol::{Assignment, Bounded, FoldedMap, FoldedName, Folding, Timestamp};
 
+use crate::dialects::Dialect;
 use crate::{Derivation, Keys, Settings};
 use attach::Attachments;
 use away::Away;
@@ -56,12 +59,14 @@ use channels::Channel;
 use connection::Phase;
 use history::History;
 use ids::{Random, SeenIds};
+use new_account::NewAccount;
 use numerics::ErrorReply;
 use outbox::Outbox;
 use requests::Pending;
 use secrets::Secrets;
 use sent::Sending;
 use tasks::TaskState;
+use wanted::Wanted;
 
 /// Monotonic time and wall-clock time.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -96,24 +101,7 @@ pub enum Action {
     Ended,
 }
 
-/// A channel the account wants to be in.
-#[derive(Clone, Debug)]
-struct Wanted {
-    name: String,
-    key: Option<String>,
-}
-
-impl Wanted {
-    fn parse(text: &str) -> Self {
-        let (name, key) = text.split_once(' ').unwrap_or((text, ""));
-        Self {
-            name: name.to_owned(),
-            key: Some(key.trim().to_owned()).filter(|key| !key.is_empty()),
-        }
-    }
-}
-
-/// What is known about the server; forgotten with each connection.
+/// What is known of the server, forgotten with each connection.
 #[derive(Debug, Default)]
 struct Link {
     nick: String,
@@ -185,6 +173,9 @@ pub struct Session {
     secrets: Secrets,
     /// The keys that were computed last: a server asks for the same ones each time.
     keys: Option<(Derivation, Keys)>,
+    new_account: Option<NewAccount>,
+    /// How the services of the network speak, once they have.
+    services_dialect: Option<Dialect>,
     outbox: Outbox,
     actions: VecDeque<Action>,
     /// Names already reported as impossible to join, so that each is reported once per connection.
@@ -230,6 +221,8 @@ impl Session {
             repeats: Bounded::new(ids::MAX_EQUAL),
             secrets: Secrets::default(),
             keys: None,
+            new_account: None,
+            services_dialect: None,
             actions: VecDeque::new(),
             reported: BTreeSet::new(),
         }
@@ -312,6 +305,7 @@ impl Session {
         self.sign_in_timeout();
         self.sign_in_answer_timeout();
         self.tasks_timeout();
+        self.account_timeout();
         self.flush();
     }
 
@@ -328,6 +322,7 @@ impl Session {
             self.sign_in_due(),
             self.sign_in_answer_due(),
             self.tasks_due(),
+            self.account_due(),
             self.is_connected().then(|| self.outbox.due()).flatten(),
         ]
         .into_iter()

@@ -60,6 +60,7 @@ impl Session {
                     self.ask(request, socket, activity, Kind::Nick { nick }, message);
                 }
             }
+            ("update", "account") => self.perform_account(request, activity)?,
             ("update", "presence") => self.perform_away(request, socket, activity),
             ("query", "attendance") => self.perform_attendance(request, socket, activity)?,
             ("query", "whois") => {

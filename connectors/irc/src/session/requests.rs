@@ -233,6 +233,7 @@ impl Session {
         self.fail_sends(sentence);
         self.fail_tasks(sentence);
         self.attachments_failed(sentence);
+        self.account_ends(Err(sentence.to_owned()));
     }
 
     /// ACK: the labelled line was accepted, and there is no further response.
@@ -254,7 +255,9 @@ impl Session {
         let about = message.param(1).to_owned();
         let text = message.params.last().cloned().unwrap_or_default();
         let sentence = self.sentence(error, message, &text);
-        if self.send_failed(error, label.as_deref(), &about, &sentence) {
+        if self.send_failed(error, label.as_deref(), &about, &sentence)
+            || self.account_error(error, &about, &sentence)
+        {
             return;
         }
         let by_label = label.as_deref().and_then(|label| {

@@ -28,6 +28,8 @@ pub(crate) struct Server {
     /// Port on which services link.
     links: u16,
     services: Option<Child>,
+    /// Whether accounts have to be confirmed with a code that comes by mail.
+    mail: bool,
 }
 
 const MODULES: &str = "cap ircv3 ircv3_accounttag ircv3_batch ircv3_capnotify ircv3_chghost \
@@ -87,6 +89,7 @@ impl Server {
             child: None,
             links: services,
             services: None,
+            mail: false,
         };
         server.start().await;
         if !tls {
@@ -95,7 +98,22 @@ impl Server {
         server
     }
 
-    /// ngIRCd, which supports hardly any of IRCv3.
+    /// InspIRCd with services that send a code by mail.
+    pub(crate) async fn inspircd_with_mail() -> Self {
+        let mut server = Self::inspircd(false).await;
+        server.stop_services().await;
+        server.mail = true;
+        let sent = server.dir.path().join("sent");
+        let program = format!("#!/bin/sh\ncat >> {}\n", sent.display());
+        let file = server.dir.path().join("sendmail");
+        std::fs::write(&file, program).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&file, mode).unwrap();
+        server.start_services();
+        server
+    }
+
+    /// ngIRCd, which knows next to nothing of IRCv3.
     pub(crate) async fn ngircd() -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
@@ -116,6 +134,7 @@ impl Server {
             child: None,
             links: 0,
             services: None,
+            mail: false,
         };
         server.start().await;
         server
@@ -168,6 +187,7 @@ impl Server {
             "crypto/pbkdf2v2",
             "nickserv/main",
             "nickserv/register",
+            "nickserv/verify",
             "nickserv/identify",
             "nickserv/ghost",
             "nickserv/set_core",
@@ -184,10 +204,15 @@ impl Server {
             .iter()
             .map(|module| format!("loadmodule \"modules/{module}\";\n"))
             .collect();
+        let auth = if self.mail {
+            format!("email; mta = \"{}\"", dir.join("sendmail").display())
+        } else {
+            "none".to_owned()
+        };
         config.push_str(&format!(
             r#"serverinfo {{ name = "services.example.test"; desc = "services"; numeric = "00S"; recontime = 1;
   netname = "Test"; adminname = "x"; adminemail = "x@example.test"; registeremail = "noreply@example.test";
-  auth = none; }};
+  auth = {auth}; }};
 uplink "irc.example.test" {{ host = "127.0.0.1"; port = {port}; send_password = "link"; receive_password = "link"; }};
 nickserv {{ nick = "NickServ"; user = "NickServ"; host = "services.example.test"; real = "x"; enforce_delay = 1; }};
 chanserv {{ nick = "ChanServ"; user = "ChanServ"; host = "services.example.test"; real = "x"; }};

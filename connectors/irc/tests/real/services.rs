@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use irc_connector::{Irc, IrcConfig, Pace};
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::client::{Client, SERVER, assignment};
@@ -153,6 +153,91 @@ async fn a_crowd_waits_for_its_turn() {
     assert!(sentence.contains("in about"), "{sentence}");
     first.stop().await;
     second.stop().await;
+}
+
+/// Asks for an account, or confirms it; the answer's object.
+async fn account(client: &mut Client, object: Value) -> Result<Value, String> {
+    let mut object = object;
+    object["type"] = "account".into();
+    loop {
+        let ask = json!({"type": "update", "object": object.clone()});
+        match client.ask(ask).await {
+            Ok(answer) => return Ok(answer.object.unwrap().to_value()),
+            // NickServ comes when the services are linked.
+            Err(sentence) if sentence.contains("no NickServ") => {}
+            Err(sentence) => return Err(sentence),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+/// Signs in with SASL; the account as others see it.
+async fn signed_in(nick: &str, port: u16, password: &str) -> Value {
+    let mut record = assignment(nick, port);
+    record.connection.set("sasl", true);
+    record.connection.password = Some(password.to_owned());
+    let mut client = Client::start(record).await;
+    let sentence = client.state("online").await;
+    assert!(!sentence.contains("channels wait"), "{sentence}");
+    let whois = json!({"type": "query", "target": {"id": format!("{nick}@{SERVER}")}, "object": {"type": "whois"}});
+    let answer = client.ask(whois).await.unwrap();
+    client.stop().await;
+    answer.object.unwrap().to_value()["account"].clone()
+}
+
+#[tokio::test]
+async fn a_nickname_is_registered_and_signed_in_with() {
+    let server = Server::inspircd(false).await;
+    let mut alice = Client::online("alice", server.port).await;
+    let wish = json!({"email": "a@example.test", "password": "hunter-22"});
+    let refused = account(&mut alice, json!({"email": "a@example", "password": "x"}));
+    let refused = refused.await.unwrap_err();
+    assert!(refused.contains("did not register"), "{refused}");
+    let answer = account(&mut alice, wish.clone()).await.unwrap();
+    assert_eq!(answer["status"], "registered", "{answer}");
+    assert_eq!(answer["name"], "alice");
+    assert!(!answer.to_string().contains("hunter-22"), "{answer}");
+    let twice = account(&mut alice, wish.clone()).await.unwrap_err();
+    assert!(twice.contains("have an account"), "{twice}");
+    let kept = format!("{:?}", alice.records());
+    assert!(!kept.contains("hunter-22"), "{kept}");
+    alice.stop().await;
+    assert_eq!(signed_in("alice", server.port, "hunter-22").await, "alice");
+    // To somebody else who has the nickname at the moment it is not given.
+    let mut other = Client::online("alice", server.port).await;
+    let taken = account(&mut other, wish).await.unwrap_err();
+    assert!(taken.contains("already registered"), "{taken}");
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_code_that_comes_by_mail_confirms_the_account() {
+    let server = Server::inspircd_with_mail().await;
+    let mut alice = Client::online("alice", server.port).await;
+    let wish = json!({"email": "a@example.test", "password": "hunter-22"});
+    let answer = account(&mut alice, wish).await.unwrap();
+    assert_eq!(answer["status"], "unconfirmed", "{answer}");
+    let said = answer["content"].as_str().unwrap();
+    assert!(said.contains("a@example.test"), "{said}");
+    let confirm = |code: &str| json!({"name": "alice", "password": "hunter-22", "code": code});
+    let wrong = account(&mut alice, confirm("0000")).await.unwrap_err();
+    assert!(wrong.contains("Invalid key"), "{wrong}");
+    let mail = tokio::time::timeout(crate::servers::PATIENCE, async {
+        loop {
+            let mail = server.log("sent");
+            if mail.contains("VERIFY REGISTER alice ") {
+                return mail;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    let mail = mail.await.unwrap();
+    let (_, code) = mail.split_once("VERIFY REGISTER alice ").unwrap();
+    let code = code.split_whitespace().next().unwrap();
+    let answer = account(&mut alice, confirm(code)).await.unwrap();
+    assert_eq!(answer["status"], "registered", "{answer}");
+    alice.stop().await;
+    assert_eq!(signed_in("alice", server.port, "hunter-22").await, "alice");
 }
 
 /// Registers the nickname once the services are there.

@@ -8,6 +8,7 @@ mod channels;
 mod common;
 mod history;
 mod messages;
+mod new_account;
 mod nick_clash;
 mod odd_servers;
 mod odd_welcomes;

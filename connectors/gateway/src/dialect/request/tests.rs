@@ -78,6 +78,12 @@ fn what_a_platform_does_not_support_is_refused_in_one_sentence() {
             "topics",
         ),
         (
+            "update",
+            json!({"type": "account", "password": "secret"}),
+            Feature::Services,
+            "services",
+        ),
+        (
             "add",
             json!({"type": "relationship"}),
             Feature::Roles,
@@ -91,8 +97,9 @@ fn what_a_platform_does_not_support_is_refused_in_one_sentence() {
             read(request, Which::Message, &[plain(supports)], &HashMap::new())
         };
         let refused = ask(&[]).unwrap_err().ack;
+        assert!(!refused.to_string().contains("secret"), "{refused}");
         assert_eq!(refused["error"], format!("Plain has no {what}."), "{kind}");
-        let taken = ask(&[feature]);
+        let taken = ask(&[feature, Feature::Channels]);
         assert!(taken.is_ok(), "{kind}: {taken:?}");
     }
 }
