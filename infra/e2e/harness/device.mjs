@@ -186,6 +186,7 @@ export class Device {
   async addNetwork({ name, host, port, channels }) {
     await this.#at('[data-test-add-network]').click();
     const dialog = this.#at('dialog[open]');
+    await dialog.locator('[data-test-custom-network]').click();
     await dialog.locator('[data-test-network-field="name"]').fill(name);
     await dialog.locator('[data-test-network-field="host"]').fill(host);
     await dialog.locator('[data-test-network-field="port"]').fill(String(port));

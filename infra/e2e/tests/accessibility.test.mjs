@@ -74,6 +74,9 @@ test('dialogs', async () => {
   await accessible(page, 'the switcher');
   await alice.closeDialog();
   await page.locator('[data-test-add-network]').click();
+  await page.locator('[data-test-network-list]').waitFor();
+  await accessible(page, 'networks to choose from');
+  await page.locator('[data-test-custom-network]').click();
   await accessible(page, 'a network');
   await alice.closeDialog();
 });

@@ -70,8 +70,11 @@ export function readNetworkForm(
   return read;
 }
 
-/** The problem with a text, in one sentence; anything not detected here is reported by the server. */
-function whatIsWrong(field: ConnectionField, text: string): string | undefined {
+/** What a text cannot be, one sentence; whatever is not noticed here the server says. */
+export function whatIsWrong(
+  field: ConnectionField,
+  text: string,
+): string | undefined {
   switch (field.kind) {
     case 'host':
       return /[\s/@]/.test(text)

@@ -157,6 +157,12 @@ module('Acceptance | accessibility', function (hooks) {
       await accessible(assert, dialog.kind);
       await close();
     }
+    ui.open({ kind: 'network' });
+    await waitFor('[data-test-network-list]');
+    await accessible(assert, 'networks to choose from');
+    await click('[data-test-custom-network]');
+    await accessible(assert, 'a new network');
+    await close();
     const { connections } = await api.connections();
     ui.open({ kind: 'network', connection: connections[0]! });
     await click('[data-test-remove-network]');

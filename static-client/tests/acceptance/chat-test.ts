@@ -653,6 +653,8 @@ module('Acceptance | chat', function (hooks) {
       }),
     };
     await click('[data-test-add-network]');
+    await waitFor('[data-test-custom-network]');
+    await click('[data-test-custom-network]');
     await fillIn('[data-test-network-field="host"]', 'irc.far');
     await click('[data-test-dialog="network"] [data-test-submit]');
     await waitFor('[data-test-network-card="connecting"]');

@@ -2,6 +2,7 @@ import {
   click,
   fillIn,
   select,
+  triggerEvent,
   visit,
   waitFor,
   waitUntil,
@@ -37,6 +38,12 @@ module('Acceptance | the form of a network', function (hooks) {
 
   hooks.afterEach(() => server.stop());
 
+  const openForm = async () => {
+    await click('[data-test-add-network]');
+    await waitFor('[data-test-custom-network]');
+    await click('[data-test-custom-network]');
+  };
+
   const closed = () =>
     waitUntil(() => !document.querySelector('[data-test-dialog="network"]'));
 
@@ -47,7 +54,7 @@ module('Acceptance | the form of a network', function (hooks) {
       body: { ...far, without_account: true },
     };
     server.answers['PATCH /api/connections/far'] = { body: far };
-    await click('[data-test-add-network]');
+    await openForm();
     assert.dom(BOX).isNotChecked('one is not seen without the account');
     assert.dom(BOX).hasAttribute('aria-describedby', 'without-account-hint');
     assert.dom('#without-account-hint').includesText('without your account');
@@ -68,6 +75,107 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.propContains(changed, { without_account: false });
     await click('[data-test-edit-network="Far"]');
     assert.dom(BOX).isNotChecked();
+  });
+
+  const listed = () =>
+    [...document.querySelectorAll('[data-test-preset]')].map((preset) =>
+      preset.getAttribute('data-test-preset'),
+    );
+
+  test('a well-known network is found by its name, and one click connects to it', async function (assert) {
+    server.answers['POST /api/connections'] = {
+      status: 201,
+      body: connection({
+        id: 'oftc',
+        name: 'OFTC',
+        server: 'irc.oftc.net',
+        host: 'irc.oftc.net',
+        channels: [],
+      }),
+    };
+    await click('[data-test-add-network]');
+    await waitFor('[data-test-find-network]');
+    assert.dom('[data-test-find-network]').isFocused();
+    assert.dom('[data-test-network-field="host"]').doesNotExist();
+    assert.true(listed().length > 20, `${listed().length} networks`);
+    assert
+      .dom('[data-test-found-networks]')
+      .hasText(`${listed().length} networks`)
+      .hasAttribute('role', 'status');
+    await fillIn('[data-test-find-network]', 'OfTc');
+    assert.deepEqual(listed(), ['OFTC']);
+    assert.dom('[data-test-found-networks]').hasText('1 network');
+    await click('[data-test-preset="OFTC"]');
+    await closed();
+    assert.deepEqual(server.told('POST /api/connections'), [
+      {
+        platform: 'irc',
+        name: 'OFTC',
+        host: 'irc.oftc.net',
+        port: 6697,
+        secure: true,
+        channels: ['#oftc'],
+      },
+    ]);
+    await click('[data-test-add-network]');
+    await waitFor('[data-test-preset="OFTC"]');
+    assert.dom('[data-test-preset="OFTC"] .tag').hasText('added');
+    assert.dom('[data-test-preset="hackint"] .tag').doesNotExist();
+  });
+
+  test('the keyboard will do, and what is refused is said', async function (assert) {
+    const enter = () =>
+      triggerEvent('[data-test-dialog="network"] form', 'submit');
+    const trouble = '[data-test-dialog="network"] [data-test-error]';
+    server.answers['POST /api/connections'] = {
+      status: 409,
+      body: { title: 'Conflict', status: 409, detail: 'You have it.' },
+    };
+    await click('[data-test-add-network]');
+    await waitFor('[data-test-find-network]');
+    await enter();
+    assert.dom(trouble).hasText('Choose a network from the list.');
+    await fillIn('[data-test-find-network]', 'hackint');
+    assert.dom(trouble).doesNotExist();
+    await enter();
+    await waitFor(trouble);
+    assert.dom(trouble).hasText('You have it.');
+    assert.strictEqual(server.told('POST /api/connections').length, 1);
+    await fillIn('[data-test-find-network]', 'no such network');
+    assert.deepEqual(listed(), []);
+    assert.dom('[data-test-network-list]').includesText('None of that name');
+  });
+
+  test('a well-known network can be set up, and another server entered', async function (assert) {
+    server.answers['POST /api/connections'] = {
+      status: 201,
+      body: connection({ id: 'efnet', name: 'EFnet', server: 'irc.efnet.org' }),
+    };
+    const field = (name: string) => `[data-test-network-field="${name}"]`;
+    await click('[data-test-add-network]');
+    await waitFor('[data-test-find-network]');
+    await click('[data-test-set-up-preset="EFnet"]');
+    assert.dom('#dialog-title').hasText('Add EFnet');
+    assert.dom(field('name')).hasValue('EFnet').isFocused();
+    assert.dom(field('host')).hasValue('irc.efnet.org');
+    assert.dom(field('port')).hasValue('6667');
+    assert.dom(field('secure')).isNotChecked();
+    await fillIn(field('nick'), 'alter');
+    await click(SUBMIT);
+    await closed();
+    assert.propContains(server.told('POST /api/connections')[0], {
+      name: 'EFnet',
+      host: 'irc.efnet.org',
+      port: 6667,
+      secure: false,
+      nick: 'alter',
+    });
+
+    await openForm();
+    assert.dom('#dialog-title').hasText('Add a network');
+    assert.dom(field('name')).hasNoValue().isFocused();
+    assert.dom(field('host')).hasNoValue();
+    assert.dom(field('secure')).isChecked();
   });
 
   test('the form is that of the platform', async function (assert) {
@@ -99,7 +207,7 @@ module('Acceptance | the form of a network', function (hooks) {
         field.getAttribute('data-test-network-field'),
       );
     const irc = 'name host port secure nick password without_account channels';
-    await click('[data-test-add-network]');
+    await openForm();
     assert.strictEqual(fields().join(' '), irc);
     const port = '[data-test-network-field="port"]';
     assert.dom(port).hasAttribute('placeholder', '6697');
@@ -107,6 +215,7 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.dom(port).hasAttribute('placeholder', '6667');
 
     await select('[data-test-network-platform]', 'dummy');
+    await waitFor('[data-test-network-field="greeting"]');
     assert.strictEqual(fields().join(' '), 'name nick greeting loud');
     const greeting = '[data-test-network-field="greeting"]';
     assert.dom('label[for="greeting"]').hasText('Greeting');
