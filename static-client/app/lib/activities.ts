@@ -1,7 +1,7 @@
 /** Sockethub's ActivityStreams 2 activities, as used by the connectors. */
 
 import { joinId } from './ids.ts';
-import type { Activity, Entity } from './protocol-activities.ts';
+import type { AccountObject, Activity, Entity } from './protocol-activities.ts';
 import type { RoomKind } from './chat/types.ts';
 
 export type {
@@ -108,6 +108,8 @@ export const make = {
       target: person(nick, actor.server),
       object: { type: 'whois' },
     }),
+  account: (actor: Actor, account: AccountObject): Activity =>
+    activity(actor, 'update', { object: { type: 'account', ...account } }),
   rooms: (actor: Actor): Activity =>
     activity(actor, 'query', { object: { type: 'rooms' } }),
 };

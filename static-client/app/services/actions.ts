@@ -13,7 +13,7 @@ import {
   type RoomKind,
 } from '../lib/chat/types.ts';
 import { carryOut, type CommandActions } from '../lib/commands.ts';
-import type { ListedRoom } from '../lib/protocol-activities.ts';
+import type { AccountObject, ListedRoom } from '../lib/protocol-activities.ts';
 import { describeWhois } from '../lib/whois.ts';
 import type ChatService from './chat.ts';
 import type GatewayService from './gateway.ts';
@@ -196,6 +196,33 @@ export default class ActionsService extends Service implements CommandActions {
     const ack = await this.#request(network, (actor) => make.rooms(actor));
     const items = ack.object?.type === 'rooms' ? ack.object.items : undefined;
     return Array.isArray(items) ? items : [];
+  }
+
+  /** Registers the nickname with the network, or confirms that; the answer says how far it is. */
+  async account(
+    network: Network,
+    account: AccountObject,
+  ): Promise<AccountObject> {
+    const ack = await this.#request(network, (actor) =>
+      make.account(actor, account),
+    );
+    return ack.object?.type === 'account' ? ack.object : {};
+  }
+
+  /** Signs in with an account of the network whenever it connects. */
+  async useAccount(
+    { id, wantedNick }: Network,
+    name: string,
+    password: string,
+  ) {
+    const connection = this.chat.connections.find((known) => known.id === id);
+    await this.changeNetwork(id, {
+      password,
+      sasl: true,
+      ...(name === wantedNick ? {} : { nick: name }),
+      // The account is what one signs in as.
+      ...(connection?.['username'] ? { username: name } : {}),
+    });
   }
 
   async addNetwork(settings: NewConnection) {

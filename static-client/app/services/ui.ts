@@ -8,6 +8,7 @@ export type Dialog =
   | { kind: 'join'; networkId: string }
   | { kind: 'invite' }
   | { kind: 'network'; connection?: Connection }
+  | { kind: 'account'; networkId: string }
   | { kind: 'switcher' }
   | { kind: 'topic'; key: string }
   | { kind: 'call'; key: string }

@@ -20,6 +20,9 @@ pub(super) const CAPABILITY: &str = "draft/account-registration";
 /// Whom to talk to where the server does not register accounts itself.
 const SERVICE: &str = "NickServ";
 
+/// How long the network may take for all of it: clients wait for an answer for 20 seconds.
+const PATIENCE: Duration = Duration::from_secs(17);
+
 /// How long services may pause before they are taken to have said all.
 const PAUSE: Duration = Duration::from_secs(3);
 
@@ -100,7 +103,7 @@ impl Session {
             sent: false,
             done: false,
             quiet: None,
-            deadline: self.now.elapsed + self.settings.request_timeout,
+            deadline: self.now.elapsed + PATIENCE,
         });
         self.ask_for_account();
         Ok(())
