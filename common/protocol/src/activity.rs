@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 mod fields;
 mod object;
+mod relations;
 
 pub use self::fields::{
     AccountObject, AccountStatus, AddressObject, AttendanceObject, ConnectionObject,
@@ -12,6 +13,9 @@ pub use self::fields::{
     RelationshipSubject, RoomObject, RoomsObject, Show, TextObject, TopicObject, WhoisObject,
 };
 pub use self::object::ActivityObject;
+pub use self::relations::{
+    ChatState, ChatStateObject, MAX_EMOJI, MAX_MESSAGE_ID, ReactionObject, is_emoji, is_message_id,
+};
 
 /// Base URLs of `@context`.
 pub mod context {

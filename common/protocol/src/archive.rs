@@ -1,9 +1,12 @@
 //! Chat archives in the `chat-messages` format: one document per day and a `meta` document.
 
+mod entry;
+
 use percent::encode;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, Day, Timestamp};
+pub use self::entry::{ArchiveMessage, MessageType};
+use crate::Day;
 
 const CONTEXT: &str = "https://kosmos.org/ns/v1";
 
@@ -12,94 +15,7 @@ const LEFT_OUT: char = '#';
 /// The prefixes that the format keeps, percent-encoded.
 const MARKS: [char; 4] = ['#', '&', '+', '!'];
 
-/// The type of an archive entry.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum MessageType {
-    /// A message.
-    Text,
-    /// `/me`.
-    Action,
-    /// Somebody joined.
-    Join,
-    /// Somebody left: part, quit or kick.
-    Leave,
-    /// A NOTICE. An extension of ours; readers that ignore types show the text.
-    Notice,
-    /// The topic changed. An extension of ours.
-    Topic,
-    /// Somebody changed nickname. An extension of ours.
-    Nick,
-}
-
-/// One entry. It is written with `timestamp`, `from`, `text`, `type` and `id`; the schema's own keys `date` and `user`
-/// are read too.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(from = "AnyMessage")]
-pub struct ArchiveMessage {
-    /// Unique within the channel; a repeat with a known id changes nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Milliseconds since the epoch.
-    pub timestamp: i64,
-    /// The nickname.
-    pub from: String,
-    /// Readable text, never empty: some readers show it for every type.
-    pub text: String,
-    /// What it is.
-    #[serde(rename = "type")]
-    pub kind: MessageType,
-    /// The id that the sender's client generated for it before there was another one. An extension of ours; only in the
-    /// sender's own archive, and only if the client sent one.
-    #[serde(rename = "clientId", skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<ClientId>,
-}
-
-#[derive(Deserialize)]
-struct AnyMessage {
-    id: Option<String>,
-    timestamp: Option<i64>,
-    date: Option<Timestamp>,
-    from: Option<String>,
-    user: Option<String>,
-    #[serde(default)]
-    text: String,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    /// As found: other programs may have put anything here.
-    #[serde(rename = "clientId")]
-    client_id: Option<serde_json::Value>,
-}
-
-impl From<AnyMessage> for ArchiveMessage {
-    fn from(any: AnyMessage) -> Self {
-        let kind = match any.kind.as_deref() {
-            Some("action") => MessageType::Action,
-            Some("join") => MessageType::Join,
-            Some("leave") => MessageType::Leave,
-            Some("notice") => MessageType::Notice,
-            Some("topic") => MessageType::Topic,
-            Some("nick") => MessageType::Nick,
-            _ => MessageType::Text,
-        };
-        Self {
-            id: any.id,
-            timestamp: any
-                .timestamp
-                .or_else(|| any.date.map(Timestamp::millis))
-                .unwrap_or_default(),
-            from: any.from.or(any.user).unwrap_or_default(),
-            text: any.text,
-            kind,
-            client_id: any
-                .client_id
-                .and_then(|id| id.as_str().and_then(ClientId::parse)),
-        }
-    }
-}
-
-/// What is archived: a channel, or direct messages with a person.
+/// Whose archive: a channel's or that of direct messages with somebody.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(tag = "type", content = "name", rename_all = "lowercase")]
 pub enum ArchiveTarget {
@@ -304,14 +220,12 @@ mod tests {
     use super::*;
 
     fn message(id: &str, timestamp: i64) -> ArchiveMessage {
-        let kind = MessageType::Text;
         ArchiveMessage {
             id: Some(id.into()),
             timestamp,
             from: "a".into(),
             text: "x".into(),
-            kind,
-            client_id: None,
+            ..ArchiveMessage::default()
         }
     }
 
@@ -384,20 +298,5 @@ mod tests {
             .filter_map(|m| m.id.as_deref())
             .collect();
         assert_eq!(ids, ["c", "a", "b"]);
-    }
-
-    #[test]
-    fn reads_both_sets_of_keys() {
-        let old = r#"{"date":"2015-06-05T17:35:28.454Z","user":"hal8000","text":"knock knock"}"#;
-        let read: ArchiveMessage = serde_json::from_str(old).unwrap();
-        assert_eq!(
-            (read.timestamp, read.from.as_str()),
-            (1_433_525_728_454, "hal8000")
-        );
-        let new = r#"{"timestamp":5,"from":"x","text":"waves","type":"action"}"#;
-        assert_eq!(
-            serde_json::from_str::<ArchiveMessage>(new).unwrap().kind,
-            MessageType::Action
-        );
     }
 }

@@ -1,8 +1,9 @@
 //! What connectors and functions exchange over `/connector/…`.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::{AccountName, ArchiveMessage, ArchiveTarget, Connection, ConnectionId};
+use crate::{AccountName, ArchiveMessage, ArchiveTarget, Connection, ConnectionId, Timestamp};
 
 /// Body of `POST /connector/events`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -25,7 +26,7 @@ pub struct Event {
     pub body: EventBody,
 }
 
-/// What happened.
+/// What happened, told apart by `event`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum EventBody {
@@ -40,6 +41,9 @@ pub enum EventBody {
         /// It was sent to the account, or mentions it, while no browser of the account was connected.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         missed: bool,
+        /// When the message was sent that the entry is about, if that is known: it is in that day's document.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about_time: Option<Timestamp>,
     },
     /// The account joined a channel.
     Joined {
@@ -56,6 +60,9 @@ pub enum EventBody {
         /// The nickname.
         nick: String,
     },
+    /// Anything else: of a kind that is not known here, or with a field that is not what it should be. It passes as it is.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 /// Response to `POST /connector/events`: every event is stored, except those permanently refused and those that have to
@@ -121,4 +128,32 @@ pub struct Assignment {
     pub account: AccountName,
     /// The connection.
     pub connection: Connection,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_that_nobody_knows_fails_nothing_and_stays_as_it_is() {
+        let known = json!({"id": "1", "account": "alice", "connection": "c", "event": "left", "channel": "#a"});
+        for other in [
+            json!({"id": "2", "account": "alice", "connection": "c", "event": "vote", "for": [1, 2.5, null]}),
+            json!({"id": "3", "account": "alice", "connection": "c", "event": "message", "server": 7}),
+            json!({"id": "4", "account": "alice", "connection": "c"}),
+        ] {
+            let batch = json!({"events": [known, other, known]});
+            let read: EventBatch = serde_json::from_value(batch.clone()).unwrap();
+            assert!(
+                matches!(read.events[1].body, EventBody::Other(_)),
+                "{other}"
+            );
+            assert!(matches!(read.events[2].body, EventBody::Left { .. }));
+            assert_eq!(serde_json::to_value(&read).unwrap(), batch);
+            let text = batch.to_string();
+            assert_eq!(serde_json::from_str::<EventBatch>(&text).unwrap(), read);
+        }
+    }
 }

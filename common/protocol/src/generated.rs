@@ -189,10 +189,13 @@ fn the_client_has_the_activities_that_are_spoken() {
         CredentialsObject,
         AccountStatus,
         AccountObject,
+        ReactionObject,
+        ChatState,
+        ChatStateObject,
         ActivityObject,
         Activity,
     ];
-    let import = "\nimport type { Folding } from './protocol.ts';\n";
+    let import = "\nimport type { Feature, Folding } from './protocol.ts';\n";
     let (head, rest) = declared.split_once('\n').unwrap();
     settle(ACTIVITIES, &format!("{head}\n{import}{rest}"));
 }

@@ -50,9 +50,10 @@ pub use account::{
 };
 pub use activity::{
     AccountObject, AccountStatus, Activity, ActivityObject, AddressObject, AttendanceObject,
-    ClientId, ConnectionObject, ConnectionStatus, Contexts, CredentialsObject, Entity, ListedRoom,
-    PresenceObject, ROLE_MEMBER, RelationshipObject, RelationshipSubject, RoomObject, RoomsObject,
-    Show, TextObject, TopicObject, WhoisObject, context,
+    ChatState, ChatStateObject, ClientId, ConnectionObject, ConnectionStatus, Contexts,
+    CredentialsObject, Entity, ListedRoom, MAX_EMOJI, MAX_MESSAGE_ID, PresenceObject, ROLE_MEMBER,
+    ReactionObject, RelationshipObject, RelationshipSubject, RoomObject, RoomsObject, Show,
+    TextObject, TopicObject, WhoisObject, context, is_emoji, is_message_id,
 };
 pub use api::{
     AuthenticateRequest, AuthenticateResponse, ConnectorAddress, NewAccount, NewGrant, NewSession,

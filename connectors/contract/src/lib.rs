@@ -16,6 +16,7 @@
 mod described;
 pub mod functions;
 pub mod polling;
+mod relations;
 mod stories;
 mod world;
 
@@ -27,6 +28,11 @@ use protocol::Connection;
 use serde_json::Value;
 
 pub use described::it_describes_itself;
+pub use relations::{
+    what_is_about_no_message_is_refused, where_there_are_deletions_the_text_is_gone,
+    where_there_are_edits_they_are_told, where_there_are_reactions_they_come_and_go,
+    where_there_are_replies_they_name_their_message, where_there_is_typing_it_is_told,
+};
 pub use stories::{
     credentials_make_a_connection, it_comes_online, tasks_are_said_once,
     what_cannot_be_done_is_said, what_is_not_supported_is_refused,
@@ -68,6 +74,12 @@ macro_rules! contract {
             tasks_are_said_once,
             what_was_said_outlives_a_restart,
             credentials_make_a_connection,
+            where_there_are_replies_they_name_their_message,
+            where_there_are_reactions_they_come_and_go,
+            where_there_are_edits_they_are_told,
+            where_there_are_deletions_the_text_is_gone,
+            where_there_is_typing_it_is_told,
+            what_is_about_no_message_is_refused,
         );
     };
     ($ground:expr; $($story:ident),* $(,)?) => {$(

@@ -66,8 +66,8 @@ pub async fn what_is_said_has_one_id_everywhere(ground: &dyn Ground) {
         published
     );
     assert_eq!(
-        (server, message.kind),
-        (&world.record.server, MessageType::Text)
+        (server, &message.kind),
+        (&world.record.server, &MessageType::Text)
     );
     assert_eq!(target, &ArchiveTarget::User(somebody.to_owned()));
     assert_eq!(archived[0].connection, "c1");
@@ -190,6 +190,26 @@ pub async fn what_is_not_supported_is_refused(ground: &dyn Ground) {
             json!({"type": "topic", "content": "x"}),
         ),
         (Feature::Roles, "add", json!({"type": "relationship"})),
+        (
+            Feature::Reactions,
+            "add",
+            json!({"type": "reaction", "content": "👍", "inReplyTo": "m1"}),
+        ),
+        (
+            Feature::Edits,
+            "update",
+            json!({"type": "message", "id": "m1", "content": "x"}),
+        ),
+        (
+            Feature::Deletion,
+            "delete",
+            json!({"type": "message", "id": "m1"}),
+        ),
+        (
+            Feature::Typing,
+            "update",
+            json!({"type": "chat-state", "state": "composing"}),
+        ),
     ];
     for (feature, kind, object) in asks {
         if told.supports(feature) {

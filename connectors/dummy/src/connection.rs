@@ -1,10 +1,12 @@
 //! A connection: online from the start, with one person at the other end and in each room.
 
+mod relations;
+
 use gateway::{Attached, Audience, Command, Output, RequestId, SayTask, Seen, TaskOutcome};
 use protocol::{
     Activity, ActivityObject, ArchiveMessage, ArchiveTarget, Assignment, Connection,
-    ConnectionObject, ConnectionStatus, Entity, EventBody, MessageType, PlatformDescriptor,
-    TextObject, Timestamp,
+    ConnectionObject, ConnectionStatus, Entity, EventBody, PlatformDescriptor, TextObject,
+    Timestamp,
 };
 use tokio::sync::mpsc;
 
@@ -130,8 +132,13 @@ impl Dummy {
                 }
                 let line = self.line(&self.connection.nick, &to, &text);
                 let mut said = self.said(&line);
+                let answered = activity
+                    .object
+                    .as_ref()
+                    .and_then(ActivityObject::in_reply_to);
                 said.object = Some(ActivityObject::Message(TextObject {
                     client_id: activity.client_id(),
+                    in_reply_to: answered.map(str::to_owned),
                     ..TextObject::new(&line.text)
                 }));
                 activity.id.clone_from(&said.id);
@@ -142,7 +149,15 @@ impl Dummy {
                 self.answer(&to, &text).await
             }
             "join" | "leave" => self.move_between_rooms(request, socket, activity).await,
-            "update" => self.set_topic(request, socket, activity).await,
+            "update" if activity.object_type() == Some("topic") => {
+                self.set_topic(request, socket, activity).await
+            }
+            "update" if activity.object_type() == Some("chat-state") => {
+                self.tell(activity.clone(), Audience::Except(socket.socket))
+                    .await?;
+                self.done(request, Ok(activity)).await
+            }
+            "add" | "remove" | "update" | "delete" => self.relate(request, socket, activity).await,
             "echo" | "greet" => {
                 let to = To::Person(SOMEBODY.to_owned());
                 self.done(request, Ok(activity.clone())).await?;
@@ -327,6 +342,7 @@ impl Dummy {
             content: Some("Everything comes back.".to_owned()),
             nick: Some(nick.clone()),
             casemapping: Some(self.descriptor.names.compare),
+            supports: None,
             rest: serde_json::Map::new(),
         }));
         activity
@@ -338,21 +354,41 @@ impl Dummy {
     }
 
     async fn record(&self, said: Activity, to: Audience, line: &Line) -> Result<(), Gone> {
+        let answered = said.object.as_ref().and_then(ActivityObject::in_reply_to);
+        let entry = ArchiveMessage {
+            client_id: said.client_id(),
+            reply_to: answered.map(str::to_owned),
+            ..self.entry(line)
+        };
+        self.put_record(said, to, line, entry).await
+    }
+
+    fn entry(&self, line: &Line) -> ArchiveMessage {
+        ArchiveMessage {
+            id: Some(line.id.clone()),
+            timestamp: line.time.millis(),
+            from: line.from.clone(),
+            text: line.text.clone(),
+            ..ArchiveMessage::default()
+        }
+    }
+
+    async fn put_record(
+        &self,
+        said: Activity,
+        to: Audience,
+        line: &Line,
+        message: ArchiveMessage,
+    ) -> Result<(), Gone> {
         let body = EventBody::Message {
             server: self.connection.server.clone(),
             target: match &line.to {
                 To::Person(_) => ArchiveTarget::User(SOMEBODY.to_owned()),
                 To::Room(name) => ArchiveTarget::Channel(name.clone()),
             },
-            message: ArchiveMessage {
-                id: Some(line.id.clone()),
-                timestamp: line.time.millis(),
-                from: line.from.clone(),
-                text: line.text.clone(),
-                kind: MessageType::Text,
-                client_id: said.client_id(),
-            },
+            message,
             missed: false,
+            about_time: None,
         };
         let event = self.event(line);
         self.put(Output::Activity {

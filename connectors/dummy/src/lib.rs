@@ -36,7 +36,9 @@ impl Platform for Dummy {
     }
 
     fn types(&self) -> &'static [&'static str] {
-        &["send", "echo", "greet", "fail", "throw"]
+        &[
+            "send", "add", "remove", "update", "delete", "echo", "greet", "fail", "throw",
+        ]
     }
 
     fn credentials(&self, actor: &PersonId, object: &Value) -> Result<Connection, String> {
@@ -76,7 +78,7 @@ impl Platform for Rooms {
     }
 
     fn types(&self) -> &'static [&'static str] {
-        &["send", "join", "leave", "update"]
+        &["send", "join", "leave", "update", "add", "remove", "delete"]
     }
 
     fn credentials(&self, actor: &PersonId, _: &Value) -> Result<Connection, String> {

@@ -48,9 +48,10 @@ fn event_of(account: &str, number: usize) -> Event {
                 from: "bob".to_owned(),
                 text: "x".repeat(number % 300 + 1),
                 kind: MessageType::Text,
-                client_id: None,
+                ..ArchiveMessage::default()
             },
             missed: false,
+            about_time: None,
         },
     }
 }

@@ -78,6 +78,7 @@ impl Platform for Irc {
             "invite",
             "add",
             "remove",
+            "delete",
             "disconnect",
         ]
     }

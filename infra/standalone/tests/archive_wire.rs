@@ -56,9 +56,10 @@ fn event(number: usize) -> Event {
                 from: "bob".to_owned(),
                 text: "hello everybody, how are you?".to_owned(),
                 kind: MessageType::Text,
-                client_id: None,
+                ..ArchiveMessage::default()
             },
             missed: false,
+            about_time: None,
         },
     }
 }

@@ -1,6 +1,6 @@
 // Written by `cargo xtask generate` from common/protocol; not to be edited.
 
-import type { Folding } from './protocol.ts';
+import type { Feature, Folding } from './protocol.ts';
 
 /** An actor, a target, or a part of an object with an id. */
 export type Entity = {
@@ -18,7 +18,11 @@ export type TextObject = {
   content?: string;
   /** The id that the sender's client generated for the message. */
   clientId?: string;
-  /** In a `leave`: the nickname of the member who kicked the actor. */
+  /** In an `update` and a `delete`: the id of the message that is changed or deleted. */
+  id?: string;
+  /** The id of the message that it answers. */
+  inReplyTo?: string;
+  /** In a `leave`: the nickname of whoever kicked the actor. */
   by?: string;
   /** In a `leave`: whether the actor quit the network. */
   quit?: boolean;
@@ -67,6 +71,11 @@ export type ConnectionObject = {
   nick?: string;
   /** How the network compares names; absent until it is online. */
   casemapping?: Folding;
+  /**
+   * What can be done there just now of what the platform supports but not every network has: `deletion`, `edits`,
+   * `reactions`, `replies` and `typing`. Absent: whatever the platform supports.
+   */
+  supports?: Array<Feature>;
 };
 
 /** The subject of a `relationship`. */
@@ -145,23 +154,21 @@ export type CredentialsObject = {
   password?: string;
 };
 
-/** How far the registration of an account with the network is. */
-export type AccountStatus = "registered" | "unconfirmed" | "unclear";
-
-/** `account`: an account with the network, which an `update` registers or, with a code, confirms. */
-export type AccountObject = {
-  /** What it is called: the nickname; in an answer, and to confirm it. */
-  name?: string;
-  /** Where the network sends its code. */
-  email?: string;
-  /** The password that it is to have; never in an answer. */
-  password?: string;
-  /** The code that the network has sent. */
-  code?: string;
-  /** In an answer: how far it is. */
-  status?: AccountStatus;
-  /** In an answer: what the network said. */
+/** `reaction`: somebody reacts to a message, or takes that back. */
+export type ReactionObject = {
+  /** The emoji, or a short text. */
   content?: string;
+  /** The id of the message. */
+  inReplyTo?: string;
+};
+
+/** What somebody does in a conversation, as in XEP-0085. */
+export type ChatState = "composing" | "paused" | "active";
+
+/** `chat-state`: somebody is typing, or no longer. */
+export type ChatStateObject = {
+  /** What the actor does. */
+  state: ChatState;
 };
 
 /**
@@ -173,6 +180,8 @@ export type AccountObject = {
 export type ActivityObject = { "type": "message" } & TextObject
   | { "type": "me" } & TextObject
   | { "type": "notice" } & TextObject
+  | { "type": "reaction" } & ReactionObject
+  | { "type": "chat-state" } & ChatStateObject
   | { "type": "topic" } & TopicObject
   | { "type": "presence" } & PresenceObject
   | { "type": "address" } & AddressObject

@@ -980,5 +980,5 @@ export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
       "expected": "a channel begins with # (or &, + or !) and has no spaces or commas"
     }
   ],
-  "supports": ["calls", "channels", "history", "roles", "services", "topics"]
+  "supports": ["calls", "channels", "deletion", "history", "reactions", "replies", "roles", "services", "topics", "typing"]
 };

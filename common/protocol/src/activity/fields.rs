@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{ClientId, Entity};
-use crate::Folding;
+use crate::{Feature, Folding};
 
 type Rest = Map<String, Value>;
 
@@ -19,7 +19,13 @@ pub struct TextObject {
     #[serde(rename = "clientId", default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(as = "Option<String>", optional))]
     pub client_id: Option<ClientId>,
-    /// In a `leave`: the nickname of the member who kicked the actor.
+    /// In an `update` and a `delete`: the id of the message that is changed or deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The id of the message that it answers.
+    #[serde(rename = "inReplyTo", default, skip_serializing_if = "Option::is_none")]
+    pub in_reply_to: Option<String>,
+    /// In a `leave`: the nickname of whoever kicked the actor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// In a `leave`: whether the actor quit the network.
@@ -143,6 +149,10 @@ pub struct ConnectionObject {
     /// How the network compares names; absent until it is online.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub casemapping: Option<Folding>,
+    /// What can be done there just now of what the platform supports but not every network has: `deletion`, `edits`,
+    /// `reactions`, `replies` and `typing`. Absent: whatever the platform supports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supports: Option<Vec<Feature>>,
     /// Other fields.
     #[serde(flatten)]
     #[cfg_attr(test, ts(skip))]

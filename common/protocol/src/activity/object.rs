@@ -9,6 +9,7 @@ use super::fields::{
     PresenceObject, RelationshipObject, RoomObject, RoomsObject, TextObject, TopicObject,
     WhoisObject,
 };
+use super::relations::{ChatState, ChatStateObject, ReactionObject};
 
 /// The object of an activity, distinguished by `type`.
 ///
@@ -24,6 +25,11 @@ pub enum ActivityObject {
     Me(TextObject),
     /// A notice.
     Notice(TextObject),
+    /// What somebody reacts with to a message.
+    Reaction(ReactionObject),
+    /// Whether somebody is typing.
+    #[serde(rename = "chat-state")]
+    ChatState(ChatStateObject),
     /// The topic of a room.
     Topic(TopicObject),
     /// Role and presence of a person.
@@ -84,7 +90,35 @@ impl ActivityObject {
         })
     }
 
-    /// Creates an `address`.
+    /// Makes a `reaction` to the message with that id.
+    #[must_use]
+    pub fn reaction(emoji: impl Into<String>, about: impl Into<String>) -> Self {
+        Self::Reaction(ReactionObject {
+            content: Some(emoji.into()),
+            in_reply_to: Some(about.into()),
+            ..Default::default()
+        })
+    }
+
+    /// Makes a `chat-state`.
+    #[must_use]
+    pub fn chat_state(state: ChatState) -> Self {
+        Self::ChatState(ChatStateObject {
+            state,
+            rest: serde_json::Map::new(),
+        })
+    }
+
+    /// Makes a `message` that stands for the one with that id.
+    #[must_use]
+    pub fn reference(id: impl Into<String>) -> Self {
+        Self::Message(TextObject {
+            id: Some(id.into()),
+            ..Default::default()
+        })
+    }
+
+    /// Makes an `address`.
     #[must_use]
     pub fn address() -> Self {
         Self::Address(AddressObject::default())
@@ -97,6 +131,8 @@ impl ActivityObject {
             Self::Message(_) => "message",
             Self::Me(_) => "me",
             Self::Notice(_) => "notice",
+            Self::Reaction(_) => "reaction",
+            Self::ChatState(_) => "chat-state",
             Self::Topic(_) => "topic",
             Self::Presence(_) => "presence",
             Self::Address(_) => "address",
@@ -119,6 +155,7 @@ impl ActivityObject {
             Self::Message(text) | Self::Me(text) | Self::Notice(text) => {
                 return text.content.as_deref();
             }
+            Self::Reaction(reaction) => return reaction.content.as_deref(),
             Self::Topic(topic) => return topic.content.as_deref(),
             Self::Presence(presence) => return presence.content.as_deref(),
             Self::Connection(connection) => return connection.content.as_deref(),
@@ -126,6 +163,7 @@ impl ActivityObject {
             Self::Account(account) => return account.content.as_deref(),
             Self::Address(AddressObject { rest })
             | Self::Attendance(AttendanceObject { rest, .. })
+            | Self::ChatState(ChatStateObject { rest, .. })
             | Self::Relationship(RelationshipObject { rest, .. })
             | Self::Rooms(RoomsObject { rest, .. })
             | Self::Credentials(CredentialsObject { rest, .. }) => rest,
@@ -145,8 +183,30 @@ impl ActivityObject {
         }
     }
 
-    /// Returns a field, whatever the type: for requests, whose fields clients may send with another type or without
-    /// one.
+    /// Returns the id of the message that it answers, or reacts to, if it says so.
+    #[must_use]
+    pub fn in_reply_to(&self) -> Option<&str> {
+        match self {
+            Self::Message(text) | Self::Me(text) | Self::Notice(text) => {
+                text.in_reply_to.as_deref()
+            }
+            Self::Reaction(reaction) => reaction.in_reply_to.as_deref(),
+            Self::Other(value) => value.get("inReplyTo")?.as_str(),
+            _ => None,
+        }
+    }
+
+    /// Returns the id of the message that it stands for, if it says so.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Message(text) | Self::Me(text) | Self::Notice(text) => text.id.as_deref(),
+            Self::Other(value) => value.get("id")?.as_str(),
+            _ => None,
+        }
+    }
+
+    /// Returns a field, whatever the type is: for requests, whose fields clients may give with another type or without one.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<Value> {
         self.to_value().get_mut(field).map(Value::take)
@@ -162,6 +222,10 @@ impl ActivityObject {
 
 impl From<Value> for ActivityObject {
     fn from(value: Value) -> Self {
+        // Serde takes a number for the place of a type in the list.
+        if !value.get("type").is_some_and(Value::is_string) {
+            return Self::Other(value);
+        }
         Self::deserialize(&value).unwrap_or(Self::Other(value))
     }
 }
@@ -175,7 +239,10 @@ mod tests {
     /// Every type with all its fields, as documented in `SOCKETHUB.md`.
     fn all() -> Vec<Value> {
         vec![
-            json!({"type": "message", "content": "hi", "clientId": "local:1", "by": "bob", "quit": true}),
+            json!({"type": "message", "content": "hi", "clientId": "local:1", "id": "m1", "inReplyTo": "m0", "by": "bob",
+                "quit": true}),
+            json!({"type": "reaction", "content": "👍", "inReplyTo": "m1"}),
+            json!({"type": "chat-state", "state": "composing"}),
             json!({"type": "me", "content": "waves"}),
             json!({"type": "notice", "content": "hi"}),
             json!({"type": "topic", "content": "plans", "topic": "plans"}),
@@ -183,7 +250,8 @@ mod tests {
             json!({"type": "presence", "show": "online"}),
             json!({"type": "address"}),
             json!({"type": "attendance", "members": ["alice", "bob"]}),
-            json!({"type": "connection", "status": "online", "content": "It is.", "nick": "alice", "casemapping": "rfc1459-strict"}),
+            json!({"type": "connection", "status": "online", "content": "It is.", "nick": "alice", "casemapping": "rfc1459-strict",
+                "supports": ["replies", "typing"]}),
             json!({"type": "connection", "status": "connecting"}),
             json!({"type": "relationship", "relationship": "role", "subject": {"type": "presence", "role": "admin"},
                 "object": {"type": "room", "id": "#c@h", "name": "#c"}}),
@@ -205,6 +273,8 @@ mod tests {
             ActivityObject::Message(text)
             | ActivityObject::Me(text)
             | ActivityObject::Notice(text) => &text.rest,
+            ActivityObject::Reaction(reaction) => &reaction.rest,
+            ActivityObject::ChatState(state) => &state.rest,
             ActivityObject::Topic(topic) => &topic.rest,
             ActivityObject::Presence(presence) => &presence.rest,
             ActivityObject::Address(address) => &address.rest,
@@ -258,10 +328,12 @@ mod tests {
             json!({"type": "poll", "content": "which?", "options": [1, 2]}),
             json!({"id": "#c@h", "content": "no type"}),
             json!({"type": 7, "content": "hi"}),
+            json!({"type": 0, "content": "hi"}),
             json!({"type": "message", "content": "hi", "clientId": "not an id"}),
             json!({"type": "presence", "show": "asleep", "content": "hi"}),
             json!({"type": "attendance", "members": "alice"}),
             json!({"type": "connection", "content": "hi"}),
+            json!({"type": "chat-state", "state": "dreaming"}),
             json!({}),
             json!("text"),
             json!(7),

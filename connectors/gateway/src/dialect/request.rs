@@ -10,7 +10,7 @@ use protocol::{
 use serde_json::{Map, Value, json};
 
 use super::render::ACCOUNT;
-use super::{Dialect, error_ack};
+use super::{Dialect, error_ack, relations};
 use crate::platform::PlatformInfo;
 use crate::work::look;
 
@@ -171,8 +171,10 @@ fn parse(
     }
     if which == Which::Message {
         offered(&activity, room.is_some(), &platform.descriptor)?;
+        relations::keep_reply(&mut activity, &platform.descriptor);
     }
     complete(&activity, room.is_some())?;
+    relations::check(&activity)?;
     Ok(Request {
         activity,
         actor: person,
@@ -314,7 +316,7 @@ fn object(value: Option<&Value>, kind: &str) -> Result<Option<Value>, String> {
         return Err("activity stream property object.content must be a string.".to_owned());
     }
     let default = match kind {
-        "send" => Some("message"),
+        "send" | "delete" => Some("message"),
         "query" => Some("attendance"),
         _ => None,
     };
@@ -343,8 +345,11 @@ fn resolve(
     let is_room = match target.kind.as_str() {
         "room" => true,
         "person" => false,
-        // Otherwise the message would go to someone else.
-        _ if kind == "send" && channels && names.channels.is_empty() => {
+        // What is said would go to somebody else.
+        _ if (kind == "send" || kind == "delete" || relations::needed(kind, object).is_some())
+            && channels
+            && names.channels.is_empty() =>
+        {
             return Err(format!(
                 "target {} must have the type room or person: on {}, names do not reveal which.",
                 short(&target.id),
@@ -405,7 +410,13 @@ fn resolve(
 
 /// Returns whether the platform supports the requested operation.
 fn offered(activity: &Activity, room: bool, platform: &PlatformDescriptor) -> Result<(), String> {
-    let needed = match (activity.kind.as_str(), activity.object_type()) {
+    let (kind, object) = (activity.kind.as_str(), activity.object_type());
+    let needed = match (kind, object) {
+        _ if relations::needed(kind, object)
+            .is_some_and(|(feature, _)| !platform.supports(feature)) =>
+        {
+            relations::needed(kind, object)
+        }
         ("update", Some("topic")) => Some((Feature::Topics, "topics")),
         ("update", Some(ACCOUNT)) => Some((Feature::Services, "services")),
         ("add" | "remove", Some("relationship")) => Some((Feature::Roles, "roles")),
@@ -428,14 +439,14 @@ fn complete(activity: &Activity, room: bool) -> Result<(), String> {
     let kind = activity.kind.as_str();
     let object = activity.object_type();
     let needs_target = match kind {
-        "send" | "join" | "leave" | "invite" | "add" | "remove" => true,
-        "update" => matches!(object, Some("topic" | "address")),
+        "send" | "join" | "leave" | "invite" | "add" | "remove" | "delete" => true,
+        "update" => matches!(object, Some("topic" | "address" | "message" | "chat-state")),
         "query" => matches!(object, None | Some("attendance" | "whois")),
         _ => false,
     };
     let needs_object = matches!(
         kind,
-        "send" | "update" | "invite" | "add" | "remove" | "credentials"
+        "send" | "update" | "invite" | "add" | "remove" | "delete" | "credentials"
     );
     if kind == "query" && matches!(object, None | Some("attendance")) && !room {
         return Err("cannot query attendance without a valid channel name".to_owned());

@@ -44,10 +44,10 @@ impl Task {
                 viewer.show(&activity, platform, &server, &own);
             }
         }
-        // Only messages are replayed: joins and leaves are already in the snapshot, and replaying the account's own
-        // departure would undo it.
+        // Only what was said, and what is about that, is told again: who came and went since is in the snapshot, and an own departure told after
+        // it would undo it.
         let recorded = |(_, body): &(String, EventBody)| matches!(body, EventBody::Message { .. });
-        if activity.kind == "send" && records.iter().any(recorded) {
+        if is_said(&activity) && records.iter().any(recorded) {
             self.ring.push(activity);
         }
     }
@@ -288,6 +288,7 @@ impl Task {
             content: Some(text.to_owned()),
             nick: Some(nick),
             casemapping: None,
+            supports: None,
             rest: serde_json::Map::new(),
         }));
         activity
@@ -301,5 +302,14 @@ impl Task {
                 .client
                 .message(&viewer.render(&activity, &self.platform.info, &own));
         }
+    }
+}
+
+/// Whether something was said, or done to what was said.
+pub(super) fn is_said(activity: &Activity) -> bool {
+    match activity.kind.as_str() {
+        "send" | "delete" => true,
+        "update" => activity.object_type() == Some("message"),
+        _ => activity.object_type() == Some("reaction"),
     }
 }

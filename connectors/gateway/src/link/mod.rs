@@ -3,6 +3,7 @@
 mod deliver;
 mod delivery;
 mod missed;
+mod readable;
 mod requests;
 mod ring;
 mod roster;
@@ -143,7 +144,7 @@ impl Link {
         let folding = self.folding();
         let name = |channel: &str| folding.fold(channel.split(' ').next().unwrap_or_default());
         match body {
-            EventBody::Message { .. } => return,
+            EventBody::Message { .. } | EventBody::Other(_) => return,
             EventBody::Joined { channel } => {
                 record.channels.retain(|known| name(known) != name(channel));
                 record.channels.push(channel.clone());

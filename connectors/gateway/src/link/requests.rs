@@ -7,6 +7,7 @@ use protocol::Activity;
 use tokio::time::Instant;
 
 use super::ToLink;
+use super::deliver::is_said;
 use super::run::Task;
 use super::unanswered::{Request, RequestKind, attached};
 use super::viewer::Viewer;
@@ -127,7 +128,7 @@ impl Task {
             Some("the connection is being restarted; try again in a moment".to_owned())
         } else if self.to_send.len() + self.requests.len() >= self.delivery.limits().requests {
             Some(TOO_MANY.to_owned())
-        } else if activity.kind == "send" {
+        } else if is_said(&activity) {
             let room = self.delivery.spool().room_for(&self.assignment.account);
             room.err()
                 .map(|error| format!("{error}, so nothing was sent; try again later"))

@@ -3,15 +3,19 @@
 use std::collections::VecDeque;
 
 use protocol::{
-    Activity, ActivityObject, ArchiveTarget, Entity, Event, EventBody, MessageType, TextObject,
-    Timestamp,
+    Activity, ActivityObject, ArchiveMessage, ArchiveTarget, Bounded, Entity, Event, EventBody,
+    MessageType, TextObject, Timestamp,
 };
+
+/// Deleted messages whose ids are remembered: what comes of them later stays empty.
+const MOST_DELETED: usize = 256;
 
 /// Activities that have an entry in the archive, oldest first.
 #[derive(Debug)]
 pub(crate) struct Ring {
     recent: VecDeque<(Timestamp, Activity)>,
     most: usize,
+    deleted: Bounded<String, ()>,
 }
 
 impl Ring {
@@ -19,10 +23,12 @@ impl Ring {
         Self {
             recent: VecDeque::new(),
             most,
+            deleted: Bounded::new(MOST_DELETED),
         }
     }
 
-    pub(crate) fn push(&mut self, activity: Activity) {
+    /// Adds what happened. A deletion takes the text of its message, and all that says it again.
+    pub(crate) fn push(&mut self, mut activity: Activity) {
         let time = activity
             .published
             .as_deref()
@@ -30,13 +36,41 @@ impl Ring {
         let Some(time) = time else {
             return;
         };
+        if activity.kind == "delete"
+            && let Some(id) = activity.object.as_ref().and_then(ActivityObject::id)
+        {
+            let id = id.to_owned();
+            self.forget(&id);
+            self.deleted.insert(id, ());
+        } else if about(&activity).is_some_and(|id| self.deleted.contains_key(id)) {
+            empty(&mut activity);
+        }
         if self.recent.len() >= self.most {
             self.recent.pop_front();
         }
         self.recent.push_back((time, activity));
     }
 
-    /// Returns the activities published after `since`, in chronological order.
+    /// Returns the message with an id, and when it was said.
+    pub(crate) fn find(&self, id: &str) -> Option<&(Timestamp, Activity)> {
+        let said = |(_, activity): &&(Timestamp, Activity)| {
+            activity.kind == "send" && activity.id.as_deref() == Some(id)
+        };
+        self.recent.iter().rev().find(said)
+    }
+
+    /// Takes the text of a message that was deleted. Reactions to it and edits of it go with it.
+    fn forget(&mut self, id: &str) {
+        self.recent.retain_mut(|(_, activity)| {
+            if activity.kind == "delete" || about(activity) != Some(id) {
+                return true;
+            }
+            empty(activity);
+            activity.kind == "send"
+        });
+    }
+
+    /// Returns what was published after `since`, in order of time.
     pub(crate) fn since(&self, since: Timestamp) -> Vec<&Activity> {
         let mut missed: Vec<&(Timestamp, Activity)> = self
             .recent
@@ -48,7 +82,26 @@ impl Ring {
     }
 }
 
-/// Recreates the activity for which a spool event was recorded; only for messages.
+/// The id of the message that an activity says, or is about.
+fn about(activity: &Activity) -> Option<&str> {
+    match activity.kind.as_str() {
+        "send" => activity.id.as_deref(),
+        "update" => activity.object.as_ref()?.id(),
+        _ => activity.object.as_ref()?.in_reply_to(),
+    }
+}
+
+/// Leaves nothing of what was said.
+fn empty(activity: &mut Activity) {
+    if let Some(
+        ActivityObject::Message(text) | ActivityObject::Me(text) | ActivityObject::Notice(text),
+    ) = &mut activity.object
+    {
+        text.content = Some(String::new());
+    }
+}
+
+/// Makes the activity again that an event of the spool was recorded for; only what was said, and what is about that.
 pub(crate) fn activity_of(event: &Event, platform: &str, own: &str) -> Option<Activity> {
     let EventBody::Message {
         server,
@@ -59,33 +112,54 @@ pub(crate) fn activity_of(event: &Event, platform: &str, own: &str) -> Option<Ac
     else {
         return None;
     };
-    let kind = match message.kind {
-        MessageType::Text => ActivityObject::Message,
-        MessageType::Action => ActivityObject::Me,
-        MessageType::Notice => ActivityObject::Notice,
-        MessageType::Join | MessageType::Leave | MessageType::Topic | MessageType::Nick => {
-            return None;
-        }
-    };
-    let mut activity = Activity::new(platform, "send", Entity::person(&message.from, server));
+    let (verb, object) = said(message)?;
+    let mut activity = Activity::new(platform, verb, Entity::person(&message.from, server));
     activity.target = Some(match target {
         ArchiveTarget::Channel(channel) => Entity::room(channel, server),
         ArchiveTarget::User(nick) if *nick == message.from => Entity::person(own, server),
         ArchiveTarget::User(nick) => Entity::person(nick, server),
     });
-    activity.object = Some(kind(TextObject {
-        client_id: message.client_id.clone(),
-        ..TextObject::new(&message.text)
-    }));
+    activity.object = Some(object);
     activity.id.clone_from(&message.id);
     activity.published = Some(Timestamp::from_millis(message.timestamp).to_string());
     Some(activity)
 }
 
+/// What an entry says, as the type and object of an activity.
+fn said(message: &ArchiveMessage) -> Option<(&'static str, ActivityObject)> {
+    let text = || TextObject {
+        client_id: message.client_id.clone(),
+        in_reply_to: message.reply_to.clone(),
+        ..TextObject::new(&message.text)
+    };
+    let about = message.about.clone();
+    Some(match message.kind {
+        MessageType::Text => ("send", ActivityObject::Message(text())),
+        MessageType::Action => ("send", ActivityObject::Me(text())),
+        MessageType::Notice => ("send", ActivityObject::Notice(text())),
+        MessageType::Reaction => {
+            let verb = if message.removed { "remove" } else { "add" };
+            (
+                verb,
+                ActivityObject::reaction(message.emoji.clone()?, about?),
+            )
+        }
+        MessageType::Edit => {
+            let id = Some(about?);
+            let changed = TextObject { id, ..text() };
+            ("update", ActivityObject::Message(changed))
+        }
+        MessageType::Deletion => ("delete", ActivityObject::reference(about?)),
+        MessageType::Join
+        | MessageType::Leave
+        | MessageType::Topic
+        | MessageType::Nick
+        | MessageType::Other(_) => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use protocol::ArchiveMessage;
-
     use super::*;
 
     fn event(target: ArchiveTarget, from: &str, time: i64) -> Event {
@@ -102,9 +176,10 @@ mod tests {
                     from: from.into(),
                     text: "hi".into(),
                     kind: MessageType::Text,
-                    client_id: None,
+                    ..ArchiveMessage::default()
                 },
                 missed: false,
+                about_time: None,
             },
         }
     }
@@ -152,5 +227,84 @@ mod tests {
             .map(|a| a.id.clone().unwrap())
             .collect();
         assert_eq!(ids, ["m2000", "m3000"]);
+    }
+
+    #[test]
+    fn relations_come_back_from_the_spool_as_what_they_were() {
+        let told = |message: ArchiveMessage| {
+            let mut event = event(ArchiveTarget::Channel("#c".into()), "bob", 1);
+            if let EventBody::Message { message: said, .. } = &mut event.body {
+                *said = ArchiveMessage {
+                    id: Some("r".into()),
+                    ..message
+                };
+            }
+            activity_of(&event, "irc", "alice").map(|told| (told.kind, told.object.unwrap()))
+        };
+        let about = |kind| ArchiveMessage {
+            kind,
+            about: Some("m".into()),
+            emoji: Some("👍".into()),
+            text: "new".into(),
+            ..ArchiveMessage::default()
+        };
+        assert_eq!(
+            told(about(MessageType::Reaction)),
+            Some(("add".into(), ActivityObject::reaction("👍", "m")))
+        );
+        let removed = ArchiveMessage {
+            removed: true,
+            ..about(MessageType::Reaction)
+        };
+        assert_eq!(told(removed).unwrap().0, "remove");
+        assert_eq!(
+            told(about(MessageType::Deletion)),
+            Some(("delete".into(), ActivityObject::reference("m")))
+        );
+        let (kind, object) = told(about(MessageType::Edit)).unwrap();
+        assert_eq!(
+            (kind.as_str(), object.id(), object.content()),
+            ("update", Some("m"), Some("new"))
+        );
+        assert_eq!(told(about(MessageType::Other("poll".into()))), None);
+        let reply = ArchiveMessage {
+            reply_to: Some("m".into()),
+            ..about(MessageType::Text)
+        };
+        assert_eq!(told(reply).unwrap().1.in_reply_to(), Some("m"));
+    }
+
+    #[test]
+    fn what_was_deleted_is_told_to_nobody_who_returns() {
+        let mut ring = Ring::new(9);
+        let say = |ring: &mut Ring, kind: &str, id: &str, object: ActivityObject| {
+            let mut activity = Activity::new("irc", kind, Entity::person("bob", "h"));
+            activity.id = Some(id.to_owned());
+            activity.object = Some(object);
+            activity.published = Some(Timestamp::from_millis(5).to_string());
+            ring.push(activity);
+        };
+        let edit = TextObject {
+            id: Some("m1".into()),
+            ..TextObject::new("secret, corrected")
+        };
+        say(&mut ring, "send", "m1", ActivityObject::message("secret"));
+        say(&mut ring, "send", "m2", ActivityObject::message("fine"));
+        say(&mut ring, "update", "e", ActivityObject::Message(edit));
+        say(&mut ring, "add", "r", ActivityObject::reaction("👍", "m1"));
+        say(&mut ring, "delete", "d", ActivityObject::reference("m1"));
+        let shown = |ring: &Ring| {
+            let shown = ring.since(Timestamp::from_millis(1));
+            let shown = shown
+                .iter()
+                .map(|a| (a.id.clone().unwrap(), a.content().unwrap_or("-").to_owned()));
+            shown.collect::<Vec<_>>()
+        };
+        let line = |id: &str, text: &str| (id.to_owned(), text.to_owned());
+        let expected = [line("m1", ""), line("m2", "fine"), line("d", "-")];
+        assert_eq!(shown(&ring), expected);
+        // A history may say it again.
+        say(&mut ring, "send", "m1", ActivityObject::message("secret"));
+        assert_eq!(shown(&ring)[3], line("m1", ""));
     }
 }

@@ -15,7 +15,7 @@ use super::ring::Ring;
 use super::roster::Roster;
 use super::unanswered::{Request, RequestKind, attached};
 use super::viewer::Viewer;
-use super::{Link, ToLink, missed};
+use super::{Link, ToLink, missed, readable};
 use crate::platform::{
     Attached, Command, ConnectionHandle, Offered, Output, RequestId, SocketId, TaskOutcome,
 };
@@ -228,6 +228,7 @@ impl Task {
                     if let EventBody::Message { missed, .. } = &mut body {
                         *missed = calls;
                     }
+                    readable::complete(&mut body, &self.ring);
                     Event {
                         id: id.clone(),
                         account: self.assignment.account.clone(),

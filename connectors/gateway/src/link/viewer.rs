@@ -59,7 +59,7 @@ pub(super) fn pass(activity: &Activity, own: &str, joined: &FoldedMap<()>) -> Pa
         ("update", Some("presence")) => channel(target).is_some_and(in_room),
         ("update", Some("topic")) => channel(target).is_none_or(in_room),
         ("update", Some("address")) => !is_own(actor) && !is_own(target),
-        ("update" | "invite" | "error", _) => false,
+        ("update" | "invite" | "error" | "delete", _) => false,
         ("query", Some("attendance")) => channel(actor).is_some_and(in_room),
         ("add" | "remove", _) => {
             let room = match &activity.object {

@@ -29,9 +29,10 @@ pub(super) fn event(number: u64) -> Event {
                 from: "bob".to_owned(),
                 text: "x".repeat(number as usize % 40),
                 kind: MessageType::Text,
-                client_id: None,
+                ..ArchiveMessage::default()
             },
             missed: false,
+            about_time: None,
         },
     }
 }

@@ -440,13 +440,14 @@ impl Member {
             from: line.from.clone(),
             text: line.text.clone(),
             kind,
-            client_id: None,
+            ..ArchiveMessage::default()
         };
         let body = EventBody::Message {
             server: SERVER.to_owned(),
             target,
             message,
             missed: false,
+            about_time: None,
         };
         vec![(format!("{}-{}", self.account, line.id), body)]
     }

@@ -123,8 +123,25 @@ impl Isupport {
             .and_then(|(_, limit)| limit.parse().ok())
     }
 
-    /// Member ranks from the highest: mode letter and prefix (PREFIX; `(ov)@+` if not announced or invalid; an empty
-    /// value means that there are none).
+    /// Returns whether the server relays a client-only tag, given without its `+` (CLIENTTAGDENY,
+    /// <https://ircv3.net/specs/extensions/message-tags>).
+    #[must_use]
+    pub fn relays_tag(&self, name: &str) -> bool {
+        let told = self.get("CLIENTTAGDENY").unwrap_or_default();
+        work::look(told.len());
+        let mut denied = false;
+        for item in told.split(',') {
+            match item.strip_prefix('-') {
+                Some(exempt) if exempt == name => return true,
+                Some(_) => {}
+                None => denied |= item == "*" || item == name,
+            }
+        }
+        !denied
+    }
+
+    /// The ranks of members from the highest: mode letter and prefix (PREFIX, `(ov)@+` if not said or not readable; an empty
+    /// one says that there are none).
     #[must_use]
     pub fn ranks(&self) -> Vec<(char, char)> {
         let told = self.get("PREFIX").unwrap_or(PREFIX);
@@ -317,5 +334,24 @@ mod tests {
         isupport.apply(["TARGMAX=JOIN:0,:,,JOIN", "LINELEN=99999999999999999999"]);
         assert_eq!(isupport.targets("JOIN"), Some(0));
         assert_eq!(isupport.line_length(), crate::MAX_BODY);
+    }
+
+    #[test]
+    fn client_tags_are_denied_by_name_or_all_but_some() {
+        let relays = |token: Option<&str>, name: &str| {
+            let mut isupport = Isupport::default();
+            isupport.apply(token);
+            isupport.relays_tag(name)
+        };
+        assert!(relays(None, "typing"));
+        assert!(relays(Some("CLIENTTAGDENY="), "typing"));
+        assert!(!relays(Some("CLIENTTAGDENY=draft/react,typing"), "typing"));
+        assert!(relays(Some("CLIENTTAGDENY=draft/react,typing"), "reply"));
+        assert!(!relays(Some("CLIENTTAGDENY=*"), "reply"));
+        assert!(relays(Some("CLIENTTAGDENY=*,-reply,-typing"), "typing"));
+        assert!(!relays(
+            Some("CLIENTTAGDENY=*,-reply,-typing"),
+            "draft/react"
+        ));
     }
 }

@@ -110,26 +110,35 @@ impl Session {
         target: ArchiveTarget,
         event: &ArchivedEvent<'_>,
     ) -> (String, EventBody) {
-        let name = target.name().to_owned();
         let text = if event.text.trim().is_empty() {
             "(nothing)".to_owned()
         } else {
             event.text.clone()
         };
+        let message = ArchiveMessage {
+            text,
+            kind: event.kind.clone(),
+            ..entry(event.from, &event.id, event.at)
+        };
+        self.record_of(target, message)
+    }
+
+    /// The record of an archive entry.
+    pub(super) fn record_of(
+        &self,
+        target: ArchiveTarget,
+        message: ArchiveMessage,
+    ) -> (String, EventBody) {
+        let id = message.id.as_deref().unwrap_or_default();
+        let id = self.record_id(target.name(), id);
         let body = EventBody::Message {
             server: self.server().to_owned(),
             target,
-            message: ArchiveMessage {
-                id: Some(event.id.clone()),
-                timestamp: event.at.millis(),
-                from: event.from.to_owned(),
-                text,
-                kind: event.kind,
-                client_id: None,
-            },
+            message,
             missed: false,
+            about_time: None,
         };
-        (self.record_id(&name, &event.id), body)
+        (id, body)
     }
 
     /// Sends full-mode sockets an error that is not the answer to a request.
@@ -167,6 +176,7 @@ impl Session {
             nick: me.name.clone(),
             // Before that, the server has not announced its case mapping.
             casemapping: self.is_online().then_some(self.link.case),
+            supports: self.is_online().then(|| self.carries()),
             rest: serde_json::Map::new(),
         });
         self.activity("update", self.service(), Some(me), Some(object))
@@ -180,7 +190,17 @@ impl Session {
     }
 }
 
-/// Adds the id and time of the event to an activity.
+/// An archive entry of somebody, still without a text.
+pub(super) fn entry(from: &str, id: &str, at: Timestamp) -> ArchiveMessage {
+    ArchiveMessage {
+        id: Some(id.to_owned()),
+        timestamp: at.millis(),
+        from: from.to_owned(),
+        ..ArchiveMessage::default()
+    }
+}
+
+/// Stamps an activity with the id and time of what it tells.
 pub(super) fn stamp(mut activity: Activity, id: &str, at: Timestamp) -> Activity {
     activity.id = Some(id.to_owned());
     activity.published = Some(at.to_string());

@@ -23,6 +23,8 @@ const WANTED: &[&str] = &[
     "chghost",
     new_account::CAPABILITY,
     "draft/chathistory",
+    "draft/event-playback",
+    "draft/message-redaction",
     "draft/relaymsg",
     "echo-message",
     "extended-join",
@@ -147,6 +149,12 @@ impl Capabilities {
 
 impl Session {
     pub(super) fn capability(&mut self, message: &Message) {
+        let before = self.carries();
+        self.negotiate(message);
+        self.tell_what_is_carried(&before);
+    }
+
+    fn negotiate(&mut self, message: &Message) {
         let more = message.param(2) == "*" && message.params.len() > 3;
         let list = message.params.last().cloned().unwrap_or_default();
         match message.param(1).to_ascii_uppercase().as_str() {

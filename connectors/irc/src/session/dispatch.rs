@@ -1,16 +1,13 @@
 //! Dispatches each line to its handler.
 
 use irc_codec::{Message, Numeric};
-use protocol::Timestamp;
+use protocol::{MAX_MESSAGE_ID, Timestamp};
 
 use super::Session;
 use super::numerics::ErrorReply;
 
 /// Maximum time, in milliseconds, that the server's time may be ahead before ours is used instead.
 const MAX_AHEAD: i64 = 3_600_000;
-
-/// Maximum length of a message id accepted from a server, in bytes: thousands are remembered.
-const MAX_ID: usize = 256;
 
 impl Session {
     pub(super) fn dispatch(&mut self, message: &Message) {
@@ -44,11 +41,18 @@ impl Session {
             }
             "REGISTER" | "VERIFY" => self.account_reply(message),
             "FAIL" | "WARN" | "NOTE" => self.standard_reply(command, message),
-            // History may be replayed with other commands, which must not change the current state.
-            _ if self.in_history(message).is_some()
-                && !matches!(command, "PRIVMSG" | "NOTICE" | "CHATHISTORY") => {}
+            // History may be replayed with what is no message: it must not change what is now.
+            _ if !matches!(
+                command,
+                "PRIVMSG" | "NOTICE" | "TAGMSG" | "REDACT" | "CHATHISTORY"
+            ) && self.in_history(message).is_some() =>
+            {
+                self.history_line(message);
+            }
             "CHATHISTORY" => self.history_target(message),
             "PRIVMSG" | "NOTICE" => self.message(message, &from),
+            "TAGMSG" => self.tag_message(message, &from),
+            "REDACT" => self.redacted(message),
             "JOIN" => self.join_seen(message, &from),
             "PART" => self.part_seen(message, &from),
             "KICK" => self.kick_seen(message, &from),
@@ -97,7 +101,7 @@ impl Session {
 
     /// The id of a message: the server's, otherwise one derived from the message, otherwise a new one.
     pub(super) fn id_of(&mut self, message: &Message) -> String {
-        let fits = |id: &&str| (1..=MAX_ID).contains(&id.len());
+        let fits = |id: &&str| (1..=MAX_MESSAGE_ID).contains(&id.len());
         match message.tags.get("msgid").filter(fits) {
             Some(id) => id.to_owned(),
             None if message.tags.get("time").is_some() => self.derived_id(message),

@@ -268,7 +268,15 @@ impl Session {
         }
     }
 
-    /// The end of a history batch: there may be more, or the gap is filled.
+    /// A line of a batch of history that is no message: it counts for the page all the same.
+    pub(super) fn history_line(&mut self, message: &Message) {
+        if let Some(batch) = self.in_history(message) {
+            let at = self.time_of(message);
+            self.history_message(&batch, at);
+        }
+    }
+
+    /// The end of a batch of history: there may be more, or the gap is filled.
     pub(super) fn history_page(&mut self, batch: &Batch) {
         let Some(mut fill) = self.history.filling.remove(&key(&batch.target)) else {
             // Unrequested; its messages are not older than what we knew.

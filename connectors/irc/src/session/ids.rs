@@ -132,7 +132,16 @@ impl Session {
         format!("{:016x}-{:x}", self.random.seed, self.counter)
     }
 
-    /// The id of a record, the same if the same event is seen again.
+    /// Whether an id was made here, since the server gives none: it means nothing to anybody else.
+    pub(super) fn is_made_here(&self, id: &str) -> bool {
+        let is_hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let (first, number) = id.split_once('-').unwrap_or((id, "0"));
+        let derived = first.strip_prefix('h').filter(|hash| hash.len() == 32);
+        let made = derived.is_some_and(is_hex) || first.len() == 16 && id != first && is_hex(first);
+        made && is_hex(number)
+    }
+
+    /// The id of a record, the same if the same thing is seen again.
     pub(super) fn record_id(&self, target: &str, id: &str) -> String {
         let Self { assignment, .. } = self;
         format!(

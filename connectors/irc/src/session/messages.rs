@@ -3,12 +3,14 @@
 use gateway::Audience;
 use irc_codec::{Ctcp, Message, Source};
 use protocol::{
-    Activity, ActivityObject, ArchiveTarget, EventBody, MessageType, TextObject, Timestamp,
+    Activity, ActivityObject, ArchiveTarget, Entity, EventBody, MessageType, TextObject, Timestamp,
 };
 
 use super::Session;
 use super::activities::{ArchivedEvent, stamp};
+use super::client_tags::answered;
 use super::people::source_of;
+use super::relations::mark_reply;
 use super::secrets::name_of;
 
 /// The type of a message.
@@ -115,7 +117,11 @@ impl Session {
             self.server_notice(&text, &id, at);
             return;
         }
-        let (activity, records) = self.message_from(&source, &target, manner, &text, &id, at);
+        let (mut activity, mut records) =
+            self.message_from(&source, &target, manner, &text, &id, at);
+        if let Some(answered) = answered(&message.tags) {
+            mark_reply(&mut activity, &mut records, answered);
+        }
         if history.is_none() {
             let other = if mine || self.is_conversation(&target) {
                 target
@@ -160,6 +166,30 @@ impl Session {
         id: &str,
         at: Timestamp,
     ) -> (Activity, Vec<(String, EventBody)>) {
+        let (from, entity, archive) = self.conversation(source, target);
+        let object = manner.object(text);
+        let activity = self.activity("send", self.sender(source), Some(entity), Some(object));
+        let event = ArchivedEvent {
+            id: id.to_owned(),
+            at,
+            kind: manner.record_type(),
+            from: &from,
+            text: self.keepable(source, text),
+        };
+        let records = if self.is_me(&from) && self.is_secret(target, text) {
+            Vec::new()
+        } else {
+            vec![self.record(archive, &event)]
+        };
+        (stamp(activity, id, at), records)
+    }
+
+    /// Who sent something, where, and whose archive that belongs to.
+    pub(super) fn conversation(
+        &self,
+        source: &Source,
+        target: &str,
+    ) -> (String, Entity, ArchiveTarget) {
         let from = if source.nick.is_empty() {
             self.server()
         } else {
@@ -174,21 +204,7 @@ impl Session {
         } else {
             (self.person(target), ArchiveTarget::User(from.to_owned()))
         };
-        let object = manner.object(text);
-        let activity = self.activity("send", self.sender(source), Some(entity), Some(object));
-        let event = ArchivedEvent {
-            id: id.to_owned(),
-            at,
-            kind: manner.record_type(),
-            from,
-            text: self.keepable(source, text),
-        };
-        let records = if self.is_me(from) && self.is_secret(target, text) {
-            Vec::new()
-        } else {
-            vec![self.record(archive, &event)]
-        };
-        (stamp(activity, id, at), records)
+        (from.to_owned(), entity, archive)
     }
 
     /// A notice from the server itself: shown, not archived.

@@ -12,6 +12,7 @@ mod away;
 mod batches;
 mod capabilities;
 mod channels;
+mod client_tags;
 mod connection;
 mod ctcp;
 mod dispatch;
@@ -33,6 +34,7 @@ mod people;
 mod perform;
 mod queries;
 mod registration;
+mod relations;
 mod requests;
 mod sasl;
 mod secrets;
@@ -41,6 +43,7 @@ mod sent;
 mod tasks;
 mod typed;
 mod wanted;
+mod typing;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
@@ -67,6 +70,7 @@ use secrets::Secrets;
 use sent::Sending;
 use tasks::TaskState;
 use wanted::Wanted;
+use typing::Typing;
 
 /// Monotonic time and wall-clock time.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -170,6 +174,9 @@ pub struct Session {
     seen: SeenIds,
     /// The last number given to identical messages without ids, by the prefix of their ids.
     repeats: Bounded<String, usize>,
+    /// How many reactions to a message were taken.
+    reactions: Bounded<String, usize>,
+    typing: Typing,
     secrets: Secrets,
     /// The keys that were computed last: a server asks for the same ones each time.
     keys: Option<(Derivation, Keys)>,
@@ -219,6 +226,8 @@ impl Session {
             away: Away::default(),
             seen: SeenIds::default(),
             repeats: Bounded::new(ids::MAX_EQUAL),
+            reactions: Bounded::new(relations::MAX_REACTED),
+            typing: Typing::default(),
             secrets: Secrets::default(),
             keys: None,
             new_account: None,

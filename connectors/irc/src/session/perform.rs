@@ -111,6 +111,9 @@ impl Session {
                     message,
                 );
             }
+            ("add" | "remove", "reaction") => self.perform_reaction(request, socket, activity)?,
+            ("delete", "message") => self.perform_deletion(request, socket, activity)?,
+            ("update", "chat-state") => self.perform_typing(request, activity)?,
             ("add" | "remove", _) => self.perform_role(request, socket, activity)?,
             _ => {
                 return Err(format!(
@@ -172,7 +175,7 @@ impl Session {
     }
 
     /// The channel or nickname that an activity is about.
-    fn name_of(&self, target: Option<&Entity>) -> Result<String, String> {
+    pub(super) fn name_of(&self, target: Option<&Entity>) -> Result<String, String> {
         let target = target.ok_or("The target is missing.")?;
         let is_room = match room_id(&target.id) {
             Some((_, RoomSpelling::PlainAt)) => target.kind == "room",

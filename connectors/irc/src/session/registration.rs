@@ -53,6 +53,7 @@ impl Session {
     pub(super) fn isupport(&mut self, message: &Message) {
         let tokens = message.params.len().saturating_sub(1);
         let tokens = message.params.iter().take(tokens).skip(1);
+        let before = self.carries();
         self.link.isupport.apply(tokens.map(String::as_str));
         let case = self.link.isupport.case_mapping();
         if case != self.link.case && self.link.refolded < MAX_REFOLDED {
@@ -65,6 +66,7 @@ impl Session {
                 self.publish(state, Audience::Full);
             }
         }
+        self.tell_what_is_carried(&before);
         if self.is_online() {
             let paced = !self.link.isupport.has("soju.im/SAFERATE");
             self.outbox.set_paced(paced);

@@ -6,6 +6,7 @@ use gateway::{Attached, Output, RequestId};
 use irc_codec::{Message, ModeKind, numeric};
 use protocol::{Activity, ListedRoom, WhoisObject};
 
+use super::client_tags::Reaction;
 use super::numerics::ErrorReply::{self, Fail, Numeric};
 use super::{Session, Wanted};
 
@@ -47,6 +48,15 @@ pub(super) enum Kind {
     Away {
         away: bool,
     },
+    /// A reaction, or that one is taken back.
+    React {
+        target: String,
+        reaction: Reaction,
+    },
+    Redact {
+        target: String,
+        about: String,
+    },
     Names {
         channel: String,
         members: Vec<String>,
@@ -71,6 +81,8 @@ impl Kind {
             Self::Kick { .. } => "KICK",
             Self::Role { .. } => "MODE",
             Self::Away { .. } => "AWAY",
+            Self::React { .. } => "TAGMSG",
+            Self::Redact { .. } => "REDACT",
             Self::Names { .. } => "NAMES",
             Self::Whois { .. } => "WHOIS",
             Self::List { .. } => "LIST",
@@ -88,6 +100,8 @@ impl Kind {
             Self::Invite { nick, channel }
             | Self::Kick { channel, nick }
             | Self::Role { channel, nick, .. } => [channel, nick],
+            Self::React { target, .. } => [target, target],
+            Self::Redact { target, about } => [target, about],
             Self::Away { .. } | Self::List { .. } => ["", ""],
         }
     }

@@ -40,6 +40,7 @@ impl Session {
         self.counter += 1;
         let group = self.counter;
         let mut request = Some(request);
+        let mut reply_to = self.carried_reply(activity);
         for (manner, text) in lines {
             let label = self.next_label();
             let (command, body) = match manner {
@@ -50,6 +51,10 @@ impl Session {
             let mut message = Message::new(command, [target, &body]);
             if let Some(label) = &label {
                 message.tags.set("label", label);
+            }
+            let reply_to = reply_to.take();
+            if let Some((tag, answered)) = &reply_to {
+                message.tags.set(*tag, answered);
             }
             self.counter += 1;
             let id = self.counter;
@@ -66,6 +71,7 @@ impl Session {
                 failed: false,
                 task: None,
                 client_id: activity.client_id(),
+                reply_to: reply_to.map(|(_, answered)| answered),
             });
             self.outbox.push(message.to_string(), Some(id));
         }
@@ -100,6 +106,7 @@ impl Session {
             failed: false,
             task: Some(part),
             client_id: None,
+            reply_to: None,
         });
         self.outbox.push(message.to_string(), Some(id));
     }

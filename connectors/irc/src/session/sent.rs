@@ -9,6 +9,7 @@ use protocol::{Activity, ActivityObject, ClientId, EventBody, Timestamp};
 use super::Session;
 use super::messages::Manner;
 use super::numerics::ErrorReply::{self, Fail, Numeric};
+use super::relations::mark_reply;
 use super::tasks::TaskPart;
 
 /// A line in flight.
@@ -31,6 +32,8 @@ pub(super) struct Sending {
     pub(super) task: Option<TaskPart>,
     /// The id given by the client that sent it.
     pub(super) client_id: Option<ClientId>,
+    /// The message that it answers, if the network is told so.
+    pub(super) reply_to: Option<String>,
 }
 
 impl Session {
@@ -99,6 +102,9 @@ impl Session {
             self.own_message(from, &sending.target, sending.manner, text, id, at);
         if let Some(client_id) = &sending.client_id {
             mark_own(&mut activity, &mut records, client_id);
+        }
+        if let Some(answered) = &sending.reply_to {
+            mark_reply(&mut activity, &mut records, answered);
         }
         self.history_live(&sending.target, at);
         let audience = if sending.request.is_some() || !sending.socket.full {

@@ -1,4 +1,4 @@
-//! A minimal IRC server for one client that joins, speaks and leaves.
+//! As much of an IRC server as one client needs that joins, speaks, reacts, deletes and leaves.
 
 use std::net::SocketAddr;
 
@@ -9,6 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) const SOMEBODY: &str = "bob";
 
 const NAME: &str = "irc.test";
+
+const CAPS: &str =
+    "batch draft/message-redaction echo-message labeled-response message-tags server-time";
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -38,13 +41,21 @@ impl Server {
 async fn serve(stream: TcpStream) -> Option<()> {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
-    let mut nick = String::new();
+    let (mut nick, mut count) = (String::new(), 0);
     while let Some(line) = lines.next_line().await.ok()? {
-        let (command, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        let (tags, line) = match line.strip_prefix('@') {
+            Some(line) => line.split_once(' ')?,
+            None => ("", line.as_str()),
+        };
+        let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
         let first = rest.split(' ').next().unwrap_or_default();
         let from = format!(":{nick}!{nick}@somewhere");
         let answers = match command {
-            "CAP" if first == "LS" => vec![format!(":{NAME} CAP * LS :")],
+            "CAP" if first == "LS" => vec![format!(":{NAME} CAP * LS :{CAPS}")],
+            "CAP" if first == "REQ" => {
+                let list = rest.trim_start_matches("REQ ").trim_start_matches(':');
+                vec![format!(":{NAME} CAP * ACK :{list}")]
+            }
             "NICK" => {
                 first.clone_into(&mut nick);
                 Vec::new()
@@ -57,13 +68,18 @@ async fn serve(stream: TcpStream) -> Option<()> {
                 format!(":{NAME} 422 {nick} :No MOTD"),
             ],
             "PING" => vec![format!(":{NAME} PONG {NAME} {rest}")],
+            // With the label and the tags of the client, as servers echo.
+            "PRIVMSG" | "NOTICE" | "TAGMSG" | "REDACT" => {
+                count += 1;
+                vec![format!("@msgid=m{count};{tags} {from} {line}")]
+            }
             "JOIN" => vec![
-                format!("{from} JOIN {first}"),
+                labelled(tags, &format!("{from} JOIN {first}")),
                 format!(":{NAME} 353 {nick} = {first} :{nick} {SOMEBODY}"),
                 format!(":{NAME} 366 {nick} {first} :End of /NAMES list"),
             ],
-            "PART" => vec![format!("{from} PART {first}")],
-            "TOPIC" => vec![format!("{from} TOPIC {rest}")],
+            "PART" => vec![labelled(tags, &format!("{from} PART {first}"))],
+            "TOPIC" => vec![labelled(tags, &format!("{from} TOPIC {rest}"))],
             "WHO" => vec![format!(":{NAME} 315 {nick} {first} :End of /WHO list")],
             "MODE" => vec![format!(":{NAME} 324 {nick} {first} +nt")],
             "QUIT" => return None,
@@ -77,4 +93,11 @@ async fn serve(stream: TcpStream) -> Option<()> {
         }
     }
     None
+}
+
+fn labelled(tags: &str, line: &str) -> String {
+    match tags {
+        "" => line.to_owned(),
+        tags => format!("@{tags} {line}"),
+    }
 }

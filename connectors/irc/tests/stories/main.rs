@@ -18,6 +18,7 @@ mod reconnect;
 mod registration;
 mod sasl;
 mod scram;
+mod relations;
 mod services;
 mod sign_in;
 mod sources;

@@ -40,6 +40,7 @@ fn a_message_is_acknowledged_by_its_echo_after_its_record() {
                 target,
                 message,
                 missed: false,
+                about_time: None,
             },
         ),
     ] = records
@@ -262,7 +263,7 @@ fn actions_are_told_in_three_ways_and_seen_in_one() {
         panic!()
     };
     assert_eq!(
-        (message.kind, message.text.as_str()),
+        (message.kind.clone(), message.text.as_str()),
         (MessageType::Action, "waves back")
     );
 }

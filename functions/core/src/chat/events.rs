@@ -7,8 +7,8 @@ use crate::kernel::records::ArchivePlace;
 use bytes::Bytes;
 use http::StatusCode;
 use protocol::{
-    AccountName, Connection, Event, EventBatch, EventBody, EventReceipt, RefusedEvent, Timestamp,
-    WaitingAccount,
+    AccountName, Connection, Event, EventBatch, EventBody, EventReceipt, MessageType, RefusedEvent,
+    Timestamp, WaitingAccount,
 };
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -209,10 +209,14 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         events: Vec<Event>,
         progress: &mut Progress,
     ) -> Result<(), Failure> {
+        let (events, unknown) = known(events);
+        progress.receipt.refused.extend(unknown);
         let mut stored = events.len();
         let mut refused = Vec::new();
         let mut messages = Vec::new();
         let missed: Vec<Missed> = events.iter().filter_map(missed).collect();
+        let deleted: Vec<String> = events.iter().filter_map(deleted).collect();
+        let deleted: Vec<&str> = deleted.iter().map(String::as_str).collect();
         let mut changes: BTreeMap<String, Vec<(String, EventBody)>> = BTreeMap::new();
         for event in events {
             match event.body {
@@ -238,9 +242,11 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             }
             Place::Unknown(failure) => Err(failure.into()),
         };
-        // Repeats are recognised, so this need not wait for an unreachable external archive.
-        let noted = match self.notify.note_missed(account, &missed).await {
-            // No mail is sent about it; it is archived anyway.
+        // Repeats are recognised, so this need not wait for an archive that is away.
+        let noted = self.notify.note_missed(account, &missed).await;
+        let withdrawn = self.notify.withdraw_missed(account, &deleted).await;
+        let noted = match noted.and(withdrawn) {
+            // Nobody is mailed of it; it is archived anyway.
             Ok(()) | Err(StoreError::Damaged(_)) => Ok(()),
             Err(error) => Err(Trouble::from(error)),
         };
@@ -320,7 +326,34 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     }
 }
 
-/// What the account's owner may have to be notified about.
+/// Parts events from those of a kind that is not known here, which are refused one by one: whoever sent them keeps them.
+fn known(events: Vec<Event>) -> (Vec<Event>, Vec<RefusedEvent>) {
+    let (mut known, mut refused) = (Vec::with_capacity(events.len()), Vec::new());
+    for event in events {
+        let EventBody::Other(body) = &event.body else {
+            known.push(event);
+            continue;
+        };
+        let kind = body.get("event").and_then(serde_json::Value::as_str);
+        let kind: String = kind.unwrap_or_default().chars().take(64).collect();
+        let reason = format!("the functions know no event \"{kind}\" with these fields");
+        let id = event.id;
+        refused.push(RefusedEvent { id, reason });
+    }
+    (known, refused)
+}
+
+/// The id of the message that was deleted.
+fn deleted(event: &Event) -> Option<String> {
+    match &event.body {
+        EventBody::Message { message, .. } if message.kind == MessageType::Deletion => {
+            message.about.clone()
+        }
+        _ => None,
+    }
+}
+
+/// What somebody may have to be told about.
 fn missed(event: &Event) -> Option<Missed> {
     let EventBody::Message {
         target,
@@ -362,6 +395,6 @@ fn apply(
             connection.nick = nick;
             changed
         }
-        EventBody::Message { .. } => false,
+        EventBody::Message { .. } | EventBody::Other(_) => false,
     })
 }

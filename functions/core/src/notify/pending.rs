@@ -119,6 +119,20 @@ impl Pending {
         sending
     }
 
+    /// Drops messages that were deleted, which are not told either if they are noted again; true if it changed.
+    fn withdraw(&mut self, ids: &[&str]) -> bool {
+        let before = self.items.len();
+        let items = std::mem::take(&mut self.items);
+        let (gone, kept) = items
+            .into_iter()
+            .partition::<Vec<_>, _>(|item| ids.contains(&item.id.as_str()));
+        self.items = kept;
+        self.sent.extend(gone.into_iter().map(|item| item.id));
+        let over = self.sent.len().saturating_sub(MAX_SENT);
+        self.sent.drain(..over);
+        self.items.len() < before
+    }
+
     fn forget(&mut self) {
         self.items.clear();
         self.more = 0;
@@ -161,6 +175,26 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         self.kernel
             .upsert::<Pending, ()>(&key, |pending| {
                 if pending.add(missed, now) {
+                    Edit::Write(())
+                } else {
+                    Edit::Keep(())
+                }
+            })
+            .await
+    }
+
+    /// Nobody is mailed messages that were deleted.
+    pub(crate) async fn withdraw_missed(
+        &self,
+        account: &AccountName,
+        ids: &[&str],
+    ) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.kernel
+            .upsert::<Pending, ()>(&keys::notifications_pending(account), |pending| {
+                if pending.withdraw(ids) {
                     Edit::Write(())
                 } else {
                     Edit::Keep(())

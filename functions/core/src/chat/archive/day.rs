@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use hooks::Unreadable;
-use protocol::{ArchiveMessage, ArchiveTarget, DailyArchive, Day, Timestamp};
+use protocol::{ArchiveMessage, ArchiveTarget, DailyArchive, Day, MessageType, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::kernel::work::look;
@@ -90,6 +90,9 @@ impl DayDocument {
             .filter_map(|message| Some(message.get("id")?.as_str()?.to_owned()))
             .collect();
         look(messages.len() + new.len());
+        let mut deleted: HashSet<String> = messages.iter().filter_map(deleted_by).collect();
+        let deletions = new.iter().filter(|m| m.kind == MessageType::Deletion);
+        deleted.extend(deletions.filter_map(|message| message.about.clone()));
         let before = messages.len();
         for message in new {
             let id = message.id.clone().unwrap_or_default();
@@ -100,6 +103,9 @@ impl DayDocument {
             }
         }
         if messages.len() > before {
+            if !deleted.is_empty() {
+                empty(messages, &deleted);
+            }
             messages.sort_by_cached_key(|message| {
                 look(1);
                 time_of(message)
@@ -108,7 +114,31 @@ impl DayDocument {
         messages.len() - before
     }
 
-    /// Sets the link to the previous or next day; returns whether that changed anything.
+    /// Empties the entries with these ids, and what says them again; returns whether that changed anything, and takes the
+    /// ids out that were found.
+    pub(crate) fn withdraw(&mut self, ids: &mut HashSet<String>) -> bool {
+        let messages = self.today().and_then(|today| today.get_mut("messages"));
+        let Some(messages) = messages.and_then(Value::as_array_mut) else {
+            return false;
+        };
+        look(messages.len());
+        let changed = empty(messages, ids);
+        for id in messages
+            .iter()
+            .filter_map(|message| message.get("id")?.as_str())
+        {
+            ids.remove(id);
+        }
+        changed
+    }
+
+    /// The day before that has messages.
+    pub(crate) fn previous(&self) -> Option<Day> {
+        let previous = self.root.get("today")?.get("previous")?;
+        previous.as_str()?.parse().ok()
+    }
+
+    /// Sets the day before or after; returns whether that changed anything.
     pub(crate) fn link(&mut self, key: &str, day: Day) -> bool {
         let value = Value::String(day.to_string());
         match self.today() {
@@ -121,7 +151,40 @@ impl DayDocument {
     }
 }
 
-/// Both sets of keys are read: ours, and the `date` of the schema.
+/// The id of the message that an entry says was deleted.
+fn deleted_by(entry: &Value) -> Option<String> {
+    let is_deletion = entry.get("type")?.as_str()? == MessageType::Deletion.name();
+    let about = is_deletion.then(|| entry.get("ref")?.as_str());
+    about.flatten().map(str::to_owned)
+}
+
+/// Takes the text of messages that were deleted, and of what says them again: edits of them, and quotes in reactions to them.
+/// Returns whether there was any.
+fn empty(messages: &mut [Value], deleted: &HashSet<String>) -> bool {
+    let mut changed = false;
+    for entry in messages.iter_mut().filter_map(Value::as_object_mut) {
+        let text = |key: &str| entry.get(key).and_then(Value::as_str);
+        let names = |key: &str| text(key).is_some_and(|id| deleted.contains(id));
+        let kind = text("type").unwrap_or_default();
+        let left = if names("id") {
+            String::new()
+        } else if names("ref") && kind == MessageType::Reaction.name() {
+            format!("reacted with {}", text("emoji").unwrap_or("something"))
+        } else if names("ref") && kind != MessageType::Deletion.name() {
+            String::new()
+        } else {
+            continue;
+        };
+        if text("text") != Some(&left) {
+            entry.insert("text".to_owned(), left.into());
+            changed = true;
+        }
+        changed |= entry.remove("attachments").is_some();
+    }
+    changed
+}
+
+/// Both sets of keys are read: ours, and `date` of the schema.
 fn time_of(message: &Value) -> i64 {
     let timestamp = message.get("timestamp").and_then(Value::as_i64);
     let date = || message.get("date")?.as_str()?.parse::<Timestamp>().ok();
@@ -132,8 +195,6 @@ fn time_of(message: &Value) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use protocol::MessageType;
-
     use super::*;
 
     fn message(id: &str, timestamp: i64) -> ArchiveMessage {
@@ -142,8 +203,7 @@ mod tests {
             timestamp,
             from: "a".into(),
             text: "x".into(),
-            kind: MessageType::Text,
-            client_id: None,
+            ..ArchiveMessage::default()
         }
     }
 
@@ -167,12 +227,89 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_of_a_type_that_nobody_knows_outlives_a_rewrite() {
+        let poll = serde_json::json!({"id": "p", "timestamp": 3, "from": "x", "text": "which?", "type": "poll",
+            "options": ["a", {"b": [1.5, null]}]});
+        let foreign = serde_json::json!({"today": {"messages": [poll, {"type": 7, "ref": {}}]}});
+        let mut day = DayDocument::parse(foreign.to_string().as_bytes()).unwrap();
+        // One that came in an event.
+        let other = serde_json::json!({"id": "q", "timestamp": 4, "from": "x", "text": "y", "type": "dice", "eyes": 6});
+        let new: ArchiveMessage = serde_json::from_value(other.clone()).unwrap();
+        assert_eq!(day.merge(&[message("a", 1), new]), 2);
+        let value: Value = serde_json::from_slice(&day.to_bytes()).unwrap();
+        let messages = &value["today"]["messages"];
+        assert_eq!((&messages[2], &messages[3]), (&poll, &other));
+        assert_eq!(messages[0], serde_json::json!({"type": 7, "ref": {}}));
+    }
+
+    #[test]
+    fn a_deletion_empties_what_it_is_about_and_what_says_that_again() {
+        let entry = |id: &str, kind, about: Option<&str>, text: &str| ArchiveMessage {
+            about: about.map(str::to_owned),
+            kind,
+            text: text.into(),
+            emoji: about.map(|_| "👍".to_owned()),
+            ..message(id, 1)
+        };
+        let target = ArchiveTarget::Channel("#a".into());
+        let new = || DayDocument::new("s", &target, "1970/01/01".parse().unwrap(), None);
+        let texts = |day: &DayDocument| {
+            let read: DailyArchive = serde_json::from_slice(&day.to_bytes()).unwrap();
+            let texts = read.today.messages.into_iter();
+            texts.map(|m| (m.id.unwrap(), m.text)).collect::<Vec<_>>()
+        };
+        let pair = |id: &str, text: &str| (id.to_owned(), text.to_owned());
+        let secret = || entry("m", MessageType::Text, None, "the secret");
+        let others = [
+            entry("n", MessageType::Text, None, "fine"),
+            entry(
+                "r",
+                MessageType::Reaction,
+                Some("m"),
+                "reacted with 👍 to “the secret”",
+            ),
+            entry("e", MessageType::Edit, Some("m"), "the secret, corrected"),
+        ];
+        let deletion = || entry("d", MessageType::Deletion, Some("m"), "deleted a message");
+        let expected = [
+            pair("m", ""),
+            pair("n", "fine"),
+            pair("r", "reacted with 👍"),
+            pair("e", ""),
+            pair("d", "deleted a message"),
+        ];
+        let mut day = new();
+        day.merge(&[secret()]);
+        day.merge(&others);
+        assert_eq!(day.merge(&[deletion()]), 1);
+        assert_eq!(texts(&day), expected);
+        assert!(!String::from_utf8_lossy(&day.to_bytes()).contains("secret"));
+        // A history may say it again, and it may come after its deletion.
+        assert_eq!(day.merge(&[secret()]), 0);
+        let mut late = new();
+        late.merge(&[deletion()]);
+        assert_eq!(late.merge(&[secret()]), 1);
+        assert_eq!(texts(&late)[1], pair("m", ""));
+
+        // In another day's document.
+        let mut before = new();
+        before.merge(&[secret()]);
+        before.merge(&others);
+        let mut ids = HashSet::from(["m".to_owned(), "elsewhere".to_owned()]);
+        assert!(before.withdraw(&mut ids));
+        assert_eq!(ids, HashSet::from(["elsewhere".to_owned()]));
+        assert_eq!(texts(&before), &expected[..4]);
+        assert!(!before.withdraw(&mut HashSet::from(["m".to_owned()])));
+    }
+
+    #[test]
     fn twice_the_day_is_twice_the_work() {
         for unit in [
             "{},",
             r#"{"id":"a"},"#,
             r#"{"date":"1970-01-01T00:00:00.005Z"},"#,
             r#"{"timestamp":1},"#,
+            r#"{"type":"deletion","ref":"a"},"#,
             "[],",
             "x",
             "{\"a\":",

@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 use storage_adapter::{Change, DocumentPath, ObjectStore, StoreError, TreeError, WriteCondition};
 
 use self::day_store::Home;
-use self::plan::{Plan, plan};
+use self::plan::{Deletion, Plan, plan};
 use crate::chat::Chat;
 use crate::chat::events::Trouble;
 
@@ -43,6 +43,7 @@ pub(super) struct Group {
     pub(super) connection: String,
     pub(super) days: BTreeMap<Day, Vec<ArchiveMessage>>,
     pub(super) events: Vec<String>,
+    deletions: Vec<Deletion>,
 }
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
@@ -222,6 +223,7 @@ pub(super) fn group(events: Vec<Event>, refused: &mut Vec<RefusedEvent>) -> Vec<
             target,
             mut message,
             missed: _,
+            about_time,
         } = event.body
         else {
             continue;
@@ -248,7 +250,11 @@ pub(super) fn group(events: Vec<Event>, refused: &mut Vec<RefusedEvent>) -> Vec<
             connection: event.connection.clone(),
             days: BTreeMap::new(),
             events: Vec::new(),
+            deletions: Vec::new(),
         });
+        group
+            .deletions
+            .extend(Deletion::of(&message, day, about_time));
         group.days.entry(day).or_default().push(message);
         group.events.push(event.id);
     }

@@ -1,5 +1,7 @@
 //! Plans what has to be written so that messages are in their days' documents, wherever the archive is.
 
+mod deletions;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -7,6 +9,7 @@ use protocol::{ArchiveMeta, Day};
 use serde_json::Value;
 use storage_adapter::{Change, DocumentPath, TreeError, Version, WriteCondition};
 
+pub(super) use self::deletions::Deletion;
 use super::day::{self, DayDocument, NoDay};
 use super::day_store::{DayStore, Found};
 use super::links::{Doubt, Side, neighbour};
@@ -43,6 +46,9 @@ pub(crate) async fn plan<P: DayStore>(
     for (&day, messages) in &group.days {
         let mut draft = open_day(place, group, day, plan).await?;
         if draft.document.merge(messages) == 0 {
+            if !group.deletions.is_empty() {
+                drafts.insert(day, draft);
+            }
             continue;
         }
         draft.changed = true;
@@ -53,6 +59,9 @@ pub(crate) async fn plan<P: DayStore>(
     }
     if !new_days.is_empty() {
         link_days(place, group, &new_days, &mut drafts, plan).await?;
+    }
+    if !group.deletions.is_empty() {
+        deletions::apply(place, group, &mut drafts, plan).await?;
     }
     plan.changes.extend(
         drafts
@@ -156,7 +165,7 @@ async fn link_days<P: DayStore>(
     plan_meta(place, group, new_days, (path, meta), plan).await
 }
 
-/// Opens an existing day to link it; other documents are left alone.
+/// Opens a day that is there, to link it or to empty an entry; others are left alone.
 async fn existing_day<P: DayStore>(
     place: &P,
     group: &Group,

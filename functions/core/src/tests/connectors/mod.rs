@@ -8,6 +8,7 @@ mod described;
 mod faults;
 mod kinds;
 mod platforms;
+mod relations;
 mod sessions;
 mod signed;
 

@@ -1,0 +1,50 @@
+//! Reactions, edits and deletions.
+
+use gateway::{Attached, Audience, RequestId};
+use protocol::{Activity, ActivityObject, MessageType};
+
+use super::{Dummy, Gone, To};
+
+impl Dummy {
+    /// Does something to a message that was said: the person at the other end has nothing against it.
+    pub(super) async fn relate(
+        &self,
+        request: RequestId,
+        socket: Attached,
+        mut activity: Activity,
+    ) -> Result<(), Gone> {
+        let to = To::of(activity.target.as_ref());
+        if let Err(error) = self.reaches(&to) {
+            return self.done(request, Err(format!("{error}."))).await;
+        }
+        let line = self.line(&self.connection.nick, &to, "");
+        let mut entry = self.entry(&line);
+        match &activity.object {
+            Some(ActivityObject::Reaction(reaction)) => {
+                entry.kind = MessageType::Reaction;
+                entry.about.clone_from(&reaction.in_reply_to);
+                entry.emoji.clone_from(&reaction.content);
+                entry.removed = activity.kind == "remove";
+            }
+            Some(ActivityObject::Message(text)) if activity.kind == "update" => {
+                entry.kind = MessageType::Edit;
+                entry.about.clone_from(&text.id);
+                entry.text = text.content.clone().unwrap_or_default();
+            }
+            Some(ActivityObject::Message(text)) if activity.kind == "delete" => {
+                entry.kind = MessageType::Deletion;
+                entry.about.clone_from(&text.id);
+            }
+            _ => {
+                let error = format!("platform {} cannot do that.", self.descriptor.id);
+                return self.done(request, Err(error)).await;
+            }
+        }
+        activity.id = Some(line.id.clone());
+        activity.published = Some(line.time.to_string());
+        let others = Audience::Except(socket.socket);
+        self.put_record(activity.clone(), others, &line, entry)
+            .await?;
+        self.done(request, Ok(activity)).await
+    }
+}
