@@ -66,7 +66,7 @@ pub struct Stored {
     /// Account of the sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
-    /// PRIVMSG, NOTICE, TAGMSG or TOPIC.
+    /// PRIVMSG, NOTICE, TAGMSG, TOPIC or REDACT.
     pub command: String,
     /// The first parameter, as the sender spelled it.
     pub to: String,
@@ -79,6 +79,9 @@ pub struct Stored {
     /// Nickname of the relaying user, if the source is a relayed name (RELAYMSG).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relayed_by: Option<String>,
+    /// The id of the message that was deleted; its text is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<i64>,
 }
 
 impl Stored {

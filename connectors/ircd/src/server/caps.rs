@@ -27,6 +27,7 @@ capabilities! {
     CAP_NOTIFY = 4, "cap-notify";
     CHATHISTORY = 5, "draft/chathistory";
     EVENT_PLAYBACK = 6, "draft/event-playback";
+    MESSAGE_REDACTION = 22, "draft/message-redaction";
     NO_IMPLICIT_NAMES = 7, "draft/no-implicit-names";
     PRE_AWAY = 8, "draft/pre-away";
     RELAYMSG = 21, "draft/relaymsg";
@@ -64,7 +65,16 @@ impl Caps {
             .map(|&(_, cap)| cap)
     }
 
-    /// Reduces the set to the capabilities that affect the tags of a relayed message, as an index below 16.
+    /// What a client needs to be sent a command of others.
+    pub(super) fn to_read(command: &str) -> Self {
+        match command {
+            "TAGMSG" => Self::MESSAGE_TAGS,
+            "REDACT" => Self::MESSAGE_REDACTION,
+            _ => Self::default(),
+        }
+    }
+
+    /// Keeps what decides the tags of a relayed message, for use as an index below 16.
     pub(super) fn tag_variant(self) -> usize {
         usize::from(self.has(Self::SERVER_TIME))
             | usize::from(self.has(Self::MESSAGE_TAGS)) << 1
@@ -102,7 +112,7 @@ impl Server {
                         _ => name,
                     })
                     .collect();
-                // 22 short names: one line is enough, which a test checks.
+                // 23 short names: one line is enough, as a test checks.
                 self.reply_message(id, cap_reply("LS", &list.join(" ")));
             }
             "LIST" => {

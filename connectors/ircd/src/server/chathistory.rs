@@ -10,7 +10,7 @@ use crate::record::{Query, Range, conversation};
 
 /// What of a request is wrong.
 #[derive(Clone, Copy)]
-enum Wrong {
+pub(super) enum Wrong {
     Parameters,
     Reference,
     Target,
@@ -28,7 +28,7 @@ impl Wrong {
 }
 
 /// Why a request cannot be answered: what is wrong, and a sentence.
-type Refusal = (Wrong, String);
+pub(super) type Refusal = (Wrong, String);
 
 impl Server {
     pub(super) fn on_chathistory(&mut self, id: ClientId, user_id: UserId, message: &Message) {
@@ -159,7 +159,11 @@ impl Server {
     }
 
     /// Finds the conversation that a client may read, and since when the current one exists under that name.
-    fn resolve_target(&self, user_id: UserId, target: &str) -> Result<(String, i64), Refusal> {
+    pub(super) fn resolve_target(
+        &self,
+        user_id: UserId,
+        target: &str,
+    ) -> Result<(String, i64), Refusal> {
         let refused = |text: &str| Err((Wrong::Target, text.to_owned()));
         let Some(user) = self.users.get(&user_id) else {
             return refused("You are not connected");

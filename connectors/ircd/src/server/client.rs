@@ -39,6 +39,8 @@ pub(super) enum Busy {
     },
     /// Missed messages are being read from the log.
     Missed(Missed),
+    /// The message of a REDACT is being read from the log.
+    Redact(Redaction),
     /// CHATHISTORY is being read from the log.
     History {
         label: Option<String>,
@@ -49,7 +51,19 @@ pub(super) enum Busy {
     },
 }
 
-/// What to do once it is known whether a name is a member's.
+/// A message that is to be deleted, while it is looked up.
+#[derive(Debug, PartialEq)]
+pub(super) struct Redaction {
+    pub label: Option<String>,
+    /// The conversation as the client spelled it, and its key in the history.
+    pub target: String,
+    pub key: String,
+    /// The message.
+    pub about: i64,
+    pub reason: String,
+}
+
+/// What is done once it is known whether a name is a member's.
 #[derive(Debug, PartialEq)]
 pub(super) enum NextStep {
     /// The client takes it as its nickname.

@@ -106,6 +106,8 @@ static TABLE: &[Command] = &[
         "Shows information about people who have left."),
     command("LIST", 0, Registered(Server::on_list), "[<mask>|!<mask>|><users>|<<users>[,…]]",
         "Lists channels."),
+    command("REDACT", 2, Registered(Server::on_redact), "<target> <msgid> [<reason>]",
+        "Deletes a message: one of yours, or as an operator any of the channel."),
     command("RELAYMSG", 3, Registered(Server::on_relaymsg), "<channel> <name/relay> <text>",
         "Sends a message under a name that nobody can have."),
     command("CHATHISTORY", 1, Registered(Server::on_chathistory),

@@ -204,7 +204,7 @@ impl Server {
         None
     }
 
-    fn store(&mut self, event: &Event, stored: Option<Stored>) -> When {
+    pub(super) fn store(&mut self, event: &Event, stored: Option<Stored>) -> When {
         self.statistics.messages += 1;
         match stored {
             Some(stored) => {
@@ -235,9 +235,7 @@ impl Server {
             audience.retain(|&client| client != id);
             self.note_shown(id, event);
         }
-        if event.message.command == "TAGMSG" {
-            audience = self.with_cap(audience, Caps::MESSAGE_TAGS);
-        }
+        let audience = self.with_cap(audience, Caps::to_read(&event.message.command));
         self.relay(audience, event, when);
     }
 }
@@ -294,6 +292,7 @@ pub(super) fn stored(event: &Event, target: String, to: &str, new: NewMessage<'_
         text: new.text.map(str::to_owned),
         tags: new.tags.to_owned(),
         relayed_by: event.relayed_by.clone(),
+        about: None,
     }
 }
 

@@ -38,6 +38,7 @@ mod pass;
 mod persist;
 mod playback;
 mod quit;
+mod redact;
 mod registration;
 mod relaymsg;
 mod replay;

@@ -8,7 +8,7 @@ use super::client::Busy;
 use super::deliver::{Event, Response};
 use super::outbox::When;
 use super::reply::wire;
-use super::{ClientId, Now, Server, names};
+use super::{ClientId, Now, Server, message_id, names};
 use crate::record::{Answer, Stored, other_side};
 
 impl Server {
@@ -25,6 +25,10 @@ impl Server {
                 target,
             }) => (label, command, target),
             Some(Busy::Missed(asked)) => return self.show_missed(id, &asked, answer),
+            Some(Busy::Redact(asked)) => {
+                self.redact_found(id, asked, answer);
+                return self.show_next_missed(id);
+            }
             other => {
                 client.busy = other;
                 return;
@@ -56,9 +60,10 @@ impl Server {
             return;
         };
         for (at, stored) in messages {
+            let about = stored.about.map(message_id);
             let mut message = Message::new(
                 &stored.command,
-                [Some(&stored.to), stored.text.as_ref()]
+                [Some(&stored.to), about.as_ref(), stored.text.as_ref()]
                     .into_iter()
                     .flatten(),
             );
@@ -71,7 +76,7 @@ impl Server {
                 relayed_by: stored.relayed_by.clone(),
                 message,
             };
-            if stored.command == "TAGMSG" && !caps.has(Caps::MESSAGE_TAGS) {
+            if !caps.has(Caps::to_read(&stored.command)) {
                 continue;
             }
             let line = event.tags_for(caps, batch.as_deref()) + &wire(&event.message);

@@ -58,6 +58,7 @@ impl Server {
             text: Some(text.clone()),
             tags: String::new(),
             relayed_by: None,
+            about: None,
         };
         let topic = Topic {
             text,

@@ -46,6 +46,17 @@ impl Index {
         slots.push_back(slot);
     }
 
+    /// Forgets a message that was deleted.
+    pub(super) fn withdraw(&mut self, target: &str, id: i64) {
+        let Some(slots) = self.targets.get_mut(target) else {
+            return;
+        };
+        let place = slots.partition_point(|slot| slot.id < id);
+        if slots.get(place).is_some_and(|slot| slot.id == id) {
+            slots.remove(place);
+        }
+    }
+
     /// Forgets the messages up to an id.
     pub(super) fn forget(&mut self, last: i64) {
         self.targets.retain(|_, slots| {
@@ -323,6 +334,21 @@ mod tests {
         assert_eq!(work(10_000, 50), work(20_000, 50));
         assert_eq!(work(10_000, 50), 100);
         assert_eq!(work(10_000, 100), 200);
+    }
+
+    #[test]
+    fn what_was_deleted_is_not_found() {
+        let mut index = index();
+        for (target, id) in [("#a", 9), ("#a", 99), ("#b", 8), ("#a", 9)] {
+            index.withdraw(target, id);
+        }
+        let newest = Range::Newest {
+            before: i64::MAX,
+            after: i64::MIN,
+        };
+        let found = index.find("#a", newest, 3, true, 1_000);
+        let found: Vec<i64> = found.iter().map(|slot| slot.id).collect();
+        assert_eq!(found, [6, 8, 10]);
     }
 
     #[test]

@@ -194,6 +194,9 @@ impl History {
     }
 
     fn note(&mut self, stored: &Stored, id: i64, segment: u32, offset: usize, length: usize) {
+        if let Some(about) = stored.about {
+            self.index.withdraw(&stored.target, about);
+        }
         let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
             return;
         };

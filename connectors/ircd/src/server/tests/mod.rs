@@ -11,6 +11,7 @@ mod limits;
 mod missed;
 mod proxies;
 mod random;
+mod redact;
 mod relay;
 mod sasl;
 mod wire;
@@ -289,11 +290,17 @@ pub(super) fn check_line(line: &str) {
 /// A history without files, implemented in the simplest way.
 fn answer(log: &[Record], query: &Query) -> Answer {
     use crate::record::Range;
+    let deleted = |id: i64| {
+        let deletes = |record: &Record| matches!(&record.body, Body::Message(stored) if stored.about == Some(id));
+        log.iter().any(deletes)
+    };
     let all = |wanted: &str, text_only: bool| -> Vec<(i64, Stored)> {
         log.iter()
             .filter_map(|record| match &record.body {
                 Body::Message(stored)
-                    if stored.target == wanted && (stored.is_text() || !text_only) =>
+                    if stored.target == wanted
+                        && (stored.is_text() || !text_only)
+                        && !deleted(record.id) =>
                 {
                     Some((record.id, stored.clone()))
                 }
