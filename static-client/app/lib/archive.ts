@@ -63,6 +63,9 @@ const KINDS: Record<MessageType, EntryKind> = {
   leave: 'leave',
   topic: 'topic',
   nick: 'nick',
+  reaction: 'message',
+  edit: 'message',
+  deletion: 'message',
 };
 
 /** Parses the last day from a `meta` document. */

@@ -7,6 +7,7 @@ use crate::{ClientId, Timestamp};
 
 /// What an entry of an archive is.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename_all = "lowercase"))]
 #[serde(from = "String", into = "String")]
 pub enum MessageType {
     /// Something that was said.
@@ -31,6 +32,7 @@ pub enum MessageType {
     /// The message `ref` was deleted. An addition of ours.
     Deletion,
     /// A type that is not known here: the entry is kept as it is.
+    #[cfg_attr(test, ts(skip))]
     Other(String),
 }
 

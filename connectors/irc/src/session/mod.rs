@@ -42,8 +42,8 @@ mod sending;
 mod sent;
 mod tasks;
 mod typed;
-mod wanted;
 mod typing;
+mod wanted;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
@@ -69,8 +69,8 @@ use requests::Pending;
 use secrets::Secrets;
 use sent::Sending;
 use tasks::TaskState;
-use wanted::Wanted;
 use typing::Typing;
+use wanted::Wanted;
 
 /// Monotonic time and wall-clock time.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -9,7 +9,7 @@ use super::{ClientId, Server, names, parse_message_id};
 use crate::record::{Query, Range, conversation};
 
 /// What of a request is wrong.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Wrong {
     Parameters,
     Reference,
