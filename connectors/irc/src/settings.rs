@@ -25,7 +25,7 @@ pub struct Settings {
     pub refused_wait: Duration,
     /// How long the server may take to answer a line of the sign-in (SASL).
     pub sign_in_timeout: Duration,
-    /// How often a server that offers no sign-in is looked at while channels wait for it.
+    /// How often a server that offers no sign-in is checked while channels wait for it.
     pub sign_in_wait: Duration,
     /// How long the server may take to respond to a request.
     pub request_timeout: Duration,

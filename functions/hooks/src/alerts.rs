@@ -182,7 +182,7 @@ const IN_KUBERNETES: [&str; 9] = [
     "labels.container",
 ];
 
-/// Returns what an alert is called, where it burns, and what the rule says about it.
+/// Returns the alert's name, its location and the rule's description.
 fn tell(names: &[&str], alert: &Value) -> String {
     let place = match text(alert, "labels.namespace") {
         "" => first(

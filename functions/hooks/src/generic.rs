@@ -19,7 +19,7 @@ pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event
         ),
         None => (
             of_services(&body).unwrap_or_else(|| plain::lines(&body)),
-            "there is no text, number or truth value in it",
+            "it contains no text, number or boolean",
         ),
     };
     if lines.is_empty() {

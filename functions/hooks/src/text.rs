@@ -96,8 +96,8 @@ pub(crate) fn without_comments(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Returns the [`summary`] of a comment as people see it: [`without_comments`], and beginning after what is quoted and after
-/// lines of nothing but signs, unless that is all there is.
+/// Returns the [`summary`] of a comment as people see it: without hidden HTML comments, and beginning after quotations
+/// and lines without words, unless there is nothing else.
 pub(crate) fn remark(text: &str, most: usize) -> String {
     let text = without_comments(text);
     let (mut rest, mut least) = (text.trim(), "");

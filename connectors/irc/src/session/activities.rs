@@ -14,7 +14,7 @@ use crate::descriptor::PLATFORM;
 /// How often it is told, at most, that a line of the server was too long.
 const TOO_LONG_AGAIN: Duration = Duration::from_secs(600);
 
-/// Something that goes into the archive and to sockets under one id.
+/// An event that goes into the archive and to sockets with the same id.
 pub(super) struct ArchivedEvent<'a> {
     pub(super) id: String,
     pub(super) at: Timestamp,

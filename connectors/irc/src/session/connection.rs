@@ -327,10 +327,10 @@ impl Session {
             };
             let sentence = if self.link.held {
                 format!(
-                    "{why}: you are connected without your account there, and your channels are joined once it signs you in. Join one yourself to go on without it."
+                    "{why}: you're connected without your account there. Your channels are joined once you're signed in. Join one yourself to continue without signing in."
                 )
             } else {
-                format!("{why}: you are connected without your account there.")
+                format!("{why}: you're connected without your account there.")
             };
             self.trouble(None, &sentence);
         }

@@ -276,7 +276,7 @@ impl Session {
         self.flush();
     }
 
-    /// The connection is made in about that time: other accounts connect to the same host.
+    /// The connection will be made in about that time: other accounts are connecting to the same host.
     pub fn handle_queued(&mut self, wait: Duration) {
         self.queued(wait);
     }

@@ -110,7 +110,7 @@ fn services_that_come_back_and_do_not_answer_are_waited_for() {
     let (status, sentence) = story.state();
     assert_eq!(status, "online");
     assert!(
-        sentence.contains(UNANSWERED) && sentence.contains("Your channels wait"),
+        sentence.contains(UNANSWERED) && sentence.contains("Your channels are joined once"),
         "{sentence}"
     );
     // An answer that comes all the same counts.

@@ -180,10 +180,10 @@ impl Server {
     }
 }
 
-/// Reads `authzid NUL authcid NUL password`.
+/// Parses `authzid NUL authcid NUL password`.
 ///
 /// # Errors
-/// It is none, or the authzid is that of another account.
+/// It is malformed, or the authzid is that of another account.
 fn parse_plain(payload: &str) -> Result<(String, String), &'static str> {
     let bytes = STANDARD.decode(payload).map_err(|_| NOT_PLAIN)?;
     let text = String::from_utf8(bytes).map_err(|_| NOT_PLAIN)?;

@@ -66,7 +66,7 @@ impl Body {
         }
     }
 
-    /// The plain text, unless it is empty or only stands for the page; then the page, or whatever else says something.
+    /// The plain text, unless it is empty or only a placeholder for the HTML; otherwise the HTML, or any part with text.
     fn alternative(&mut self, tree: &Tree<'_>, children: &[usize]) -> bool {
         let is_plain = |child: &usize| is_leaf(tree, *child, "text/plain");
         let plain: Vec<usize> = children.iter().copied().filter(is_plain).collect();
@@ -150,7 +150,7 @@ fn page(tree: &Tree<'_>, mut index: usize) -> Option<usize> {
     is_leaf(tree, index, "text/html").then_some(index)
 }
 
-/// Whether a part is text to be read at once: no attachment, and no file unless it comes first.
+/// Returns whether a part is text to be shown inline: not an attachment, and not a file unless it comes first.
 fn is_text(tree: &Tree<'_>, index: usize, part: &Part) -> bool {
     let first = part
         .parent

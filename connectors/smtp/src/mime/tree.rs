@@ -131,7 +131,7 @@ impl<'a> Tree<'a> {
         true
     }
 
-    /// The parts that lie directly in another.
+    /// The direct children of a part.
     pub(crate) fn children(&self, of: usize) -> impl Iterator<Item = usize> {
         let parts = self.parts.iter().enumerate();
         parts

@@ -33,7 +33,7 @@ pub(super) fn lines(mail: &MailArrival, link: &str) -> Vec<String> {
     };
     let mut lines = vec![format!("Mail from {from}{mark}: {subject}")];
     let said = beginning(&mail.text, TEXT_LINES, MAX_LINE);
-    // The mark keeps a line from being a command to a bot.
+    // The mark prevents a line from being a command to a bot.
     lines.extend(said.iter().map(|line| format!("> {line}")));
     let files = match mail.attachments.len() {
         0 => String::new(),

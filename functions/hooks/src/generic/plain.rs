@@ -294,7 +294,7 @@ mod tests {
         }
     }
 
-    /// As Sentry, PagerDuty, Docker Hub and Discord's write it, from their documentation.
+    /// From the documentation of Sentry, PagerDuty, Docker Hub and Discord's senders.
     #[test]
     fn what_is_nested_is_found() {
         for (body, said) in [

@@ -68,7 +68,7 @@ const BLOCKS: &[&str] = &[
 
 /// Most quotations in each other.
 const MAX_QUOTES: usize = 20;
-/// Most elements in each other that change whether their letters have a size.
+/// Maximum nesting of elements that change whether letters have a size.
 const MAX_SIZES: usize = 100;
 
 /// Converts a page; if everything in it is hidden, it is shown nevertheless.
@@ -264,7 +264,7 @@ impl<'a> Reader<'a> {
         self.out.quote(depth);
     }
 
-    /// Shows where a link leads, unless its text says so.
+    /// Shows a link's URL, unless its text contains it.
     fn link_ends(&mut self) {
         if let Some((address, start)) = self.link.take() {
             self.out.address(&address, start);

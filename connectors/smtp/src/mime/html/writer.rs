@@ -11,7 +11,7 @@ pub(super) struct Writer {
     bullet: bool,
     /// How many quotations what comes is in.
     quoted: usize,
-    /// Whether the lines that are to come end a row.
+    /// Whether the pending line ends finish a row.
     row: bool,
     /// Whether nothing has been written in a cell yet.
     fresh: bool,
