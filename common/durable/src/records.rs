@@ -263,13 +263,6 @@ impl Record {
             Self::Damaged => None,
         }
     }
-
-    const fn size(&self) -> usize {
-        match self {
-            Self::Whole(record) => record.len(),
-            Self::Damaged => 0,
-        }
-    }
 }
 
 /// Reads records in order, from files that another thread appends to.
@@ -278,16 +271,19 @@ pub struct Reader {
     open: Option<(u64, File)>,
     /// Number of the record at the current position in the file.
     next: u64,
+    /// Damaged parts that were set aside, and not asked for yet.
+    set_aside: u64,
 }
 
 impl Reader {
-    /// Reads records from number `from` on, with their numbers: at most `count`, at most `bytes` bytes but at least
-    /// one.
+    /// Reads records from number `from` on, with their numbers: at most `count` whole ones, at most `bytes` bytes but at
+    /// least one.
     ///
-    /// One that was damaged since the folder was opened is set aside ([`Record::Damaged`]): those behind it go on.
+    /// Those that were damaged since the folder was opened are set aside ([`Record::Damaged`]) and keep their numbers;
+    /// reading continues after them.
     ///
     /// # Errors
-    /// If a file cannot be read, or contains no more recognisable records.
+    /// If a file cannot be read.
     pub fn read(
         &mut self,
         dir: &Path,
@@ -304,28 +300,45 @@ impl Reader {
             let Some((_, file)) = &mut self.open else {
                 break;
             };
+            while at < self.next.min(segment.end) {
+                records.push((at, Record::Damaged));
+                at += 1;
+            }
             while at < segment.end && records.len() < count {
                 let position = file.stream_position()?;
-                let record = match read_frame(file)? {
-                    Frame::Whole(record) => Record::Whole(record),
-                    Frame::Damaged(bytes) => {
-                        set_aside(dir, segment.first, position, &bytes)?;
-                        Record::Damaged
+                match read_frame(file, segment, at)? {
+                    Frame::Whole(record) => {
+                        if !records.is_empty() && size + record.len() > bytes {
+                            file.seek(SeekFrom::Start(position))?;
+                            return Ok(records);
+                        }
+                        size += record.len();
+                        records.push((at, Record::Whole(record)));
+                        at += 1;
                     }
-                };
-                if !records.is_empty() && size + record.size() > bytes {
-                    file.seek(SeekFrom::Start(position))?;
-                    return Ok(records);
+                    Frame::Damaged {
+                        bytes,
+                        records: lost,
+                    } => {
+                        if set_aside(dir, segment.first, position, &bytes)? {
+                            self.set_aside += 1;
+                        }
+                        records.extend((at..at + lost).map(|number| (number, Record::Damaged)));
+                        at += lost;
+                    }
                 }
-                size += record.size();
-                records.push((at, record));
-                at += 1;
                 self.next = at;
             }
         }
         Ok(records)
     }
 
+    /// Returns how many damaged records, or sequences of them, were set aside since the last call.
+    pub fn take_set_aside(&mut self) -> u64 {
+        std::mem::take(&mut self.set_aside)
+    }
+
+    /// Goes to a record, or, if it is one of several damaged ones, after those.
     fn seek(&mut self, dir: &Path, segment: &Segment, to: u64) -> io::Result<()> {
         let there = |(first, _): &(u64, File)| *first == segment.first;
         if !self.open.as_ref().is_some_and(there) || self.next > to {
@@ -334,10 +347,13 @@ impl Reader {
             self.next = segment.first;
         }
         while self.next < to {
-            if let Some((_, file)) = &mut self.open {
-                read_frame(file)?;
-            }
-            self.next += 1;
+            let Some((_, file)) = &mut self.open else {
+                break;
+            };
+            self.next += match read_frame(file, segment, self.next)? {
+                Frame::Whole(_) => 1,
+                Frame::Damaged { records, .. } => records,
+            };
         }
         Ok(())
     }
@@ -346,49 +362,82 @@ impl Reader {
 /// The content of a file at the position of a record.
 enum Frame {
     Whole(Vec<u8>),
-    /// Not a record, but it is followed by one, or it is the last.
-    Damaged(Vec<u8>),
+    /// Bytes up to the next record, or to the end of the file.
+    Damaged {
+        bytes: Vec<u8>,
+        /// How many records they were, at least one.
+        records: u64,
+    },
 }
 
-/// Continues after the frame at the current position, complete or not.
-fn read_frame(file: &mut File) -> io::Result<Frame> {
+/// Reads the frame of record `number` at the current position, and continues after it, whether it is whole or damaged.
+fn read_frame(file: &mut File, segment: &Segment, number: u64) -> io::Result<Frame> {
     let start = file.stream_position()?;
-    let mut bytes = vec![0; frame::HEADER];
-    file.read_exact(&mut bytes)?;
-    let size = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
-    let mut complete = false;
-    if size <= frame::MAX_RECORD {
-        bytes.resize(frame::HEADER + size, 0);
-        complete = match file.read_exact(&mut bytes[frame::HEADER..]) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
-            Err(error) => return Err(error),
-        };
-        if let Some(record) = frame::read(&bytes).filter(|_| complete) {
-            return Ok(Frame::Whole(record.to_vec()));
-        }
+    if let Some(record) = whole_frame(file)? {
+        return Ok(Frame::Whole(record));
     }
     file.seek(SeekFrom::Start(start))?;
     let mut rest = Vec::new();
-    file.read_to_end(&mut rest)?;
-    let end = frame::next(&rest).or_else(|| complete.then_some(frame::HEADER + size));
-    let end =
-        end.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a record is damaged"))?;
+    // Others may be appending after the records that the segment has now.
+    let length = segment.bytes.saturating_sub(start);
+    file.by_ref().take(length).read_to_end(&mut rest)?;
+    let end = frame::next(&rest).unwrap_or(rest.len());
+    // A damaged length does not reveal how many records were here, but those after it can be counted.
+    let behind = count(&rest[end..]);
+    let records = (segment.end - number).saturating_sub(behind).max(1);
     file.seek(SeekFrom::Start(start + end as u64))?;
     rest.truncate(end);
-    Ok(Frame::Damaged(rest))
+    Ok(Frame::Damaged {
+        bytes: rest,
+        records,
+    })
 }
 
-/// Stores the bytes of a damaged record of the segment that starts with number `first`.
-fn set_aside(dir: &Path, first: u64, position: u64, bytes: &[u8]) -> io::Result<()> {
+fn whole_frame(file: &mut File) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![0; frame::HEADER];
+    let mut fill = |bytes: &mut [u8]| match file.read_exact(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    };
+    if !fill(&mut bytes)? {
+        return Ok(None);
+    }
+    let size = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
+    if size > frame::MAX_RECORD {
+        return Ok(None);
+    }
+    bytes.resize(frame::HEADER + size, 0);
+    if !fill(&mut bytes[frame::HEADER..])? {
+        return Ok(None);
+    }
+    Ok(frame::read(&bytes).map(<[u8]>::to_vec))
+}
+
+/// Counts the records in the rest of a file. A further damaged part counts as one record.
+fn count(rest: &[u8]) -> u64 {
+    let (mut at, mut records) = (0, 0);
+    while at < rest.len() {
+        records += 1;
+        at += match frame::read(&rest[at..]) {
+            Some(record) => frame::HEADER + record.len(),
+            None => frame::next(&rest[at..]).unwrap_or(rest.len() - at),
+        };
+    }
+    records
+}
+
+/// Stores the bytes of a damaged record of the segment that starts with number `first`; returns false if they were
+/// stored before.
+fn set_aside(dir: &Path, first: u64, position: u64, bytes: &[u8]) -> io::Result<bool> {
     let aside = format!("{first:016x}-{position}.damaged");
     if dir.join(&aside).exists() {
-        // It was set aside before.
-        return Ok(());
+        return Ok(false);
     }
     tracing::error!(folder = %dir.display(), bytes = bytes.len(), aside,
         "a record was damaged while the program was running, and is set aside; continuing with those after it");
-    Disk::default().replace(dir, &aside, bytes)
+    Disk::default().replace(dir, &aside, bytes)?;
+    Ok(true)
 }
 
 #[cfg(test)]

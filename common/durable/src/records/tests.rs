@@ -108,35 +108,57 @@ fn a_damaged_record_stops_only_itself() {
     assert_eq!(damaged.count(), 2);
 }
 
-#[test]
-fn a_record_that_is_damaged_while_others_read_stops_none_of_them() {
-    // Within it, in its length, and at the end of the file.
-    for (number, within) in [(1, frame::HEADER + 3), (1, 0), (4, frame::HEADER + 3)] {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Records::open(Disk::default(), dir.path(), 1_000_000, |_, _| {}).unwrap();
-        store.append(&frames(0..5), 5).unwrap();
-        let path = Records::path(dir.path(), 0);
-        let mut bytes = fs::read(&path).unwrap();
-        let at = frames(0..number).len() + within;
-        bytes[at] ^= 0x5a;
-        fs::write(&path, &bytes).unwrap();
-        let mut reader = Reader::default();
-        for _ in 0..2 {
-            let read = reader.read(dir.path(), &store.segments(), 0, 9, 999_999);
-            let expected: Vec<(u64, Record)> = (0..5)
-                .map(|n| match n == number {
-                    true => (n, Record::Damaged),
-                    false => (n, Record::Whole(record(n))),
-                })
-                .collect();
-            assert_eq!(read.unwrap(), expected, "{number}, {within}");
-        }
-        let aside = fs::read_dir(dir.path()).unwrap().filter(|entry| {
-            let name = entry.as_ref().unwrap().file_name();
-            name.to_str().unwrap().ends_with(".damaged")
-        });
-        assert_eq!(aside.count(), 1);
+/// Flips bits at these places, each within a record, of a file with five records.
+fn read_damaged(places: &[(u64, usize)], lost: &[u64]) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Records::open(Disk::default(), dir.path(), 1_000_000, |_, _| {}).unwrap();
+    store.append(&frames(0..5), 5).unwrap();
+    let path = Records::path(dir.path(), 0);
+    let mut bytes = fs::read(&path).unwrap();
+    for (number, within) in places {
+        bytes[frames(0..*number).len() + within] ^= 0x5a;
     }
+    fs::write(&path, &bytes).unwrap();
+    let expected = |from: u64| -> Vec<(u64, Record)> {
+        (from..7)
+            .map(|n| match lost.contains(&n) {
+                true => (n, Record::Damaged),
+                false => (n, Record::Whole(record(n))),
+            })
+            .collect()
+    };
+    let mut reader = Reader::default();
+    let read = reader.read(dir.path(), &store.segments(), 0, 9, 999_999);
+    assert_eq!(read.unwrap(), expected(0)[..5], "{places:?}");
+    assert!(reader.take_set_aside() > 0);
+    // What is appended later has the numbers that it was given, from wherever one starts.
+    store.append(&frames(5..7), 2).unwrap();
+    for from in 0..7 {
+        let read = reader.read(dir.path(), &store.segments(), from, 9, 999_999);
+        assert_eq!(read.unwrap(), expected(from), "{places:?}, from {from}");
+        let mut fresh = Reader::default();
+        let read = fresh.read(dir.path(), &store.segments(), from, 9, 999_999);
+        assert_eq!(read.unwrap(), expected(from), "{places:?}, from {from}");
+    }
+    let aside = fs::read_dir(dir.path()).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_str().unwrap().ends_with(".damaged")
+    });
+    assert!((1..=2).contains(&aside.count()), "{places:?}");
+}
+
+#[test]
+fn records_that_are_damaged_while_others_read_stop_none_of_them() {
+    let (text, length) = (frame::HEADER + 3, 0);
+    read_damaged(&[(1, text)], &[1]);
+    read_damaged(&[(1, length)], &[1]);
+    read_damaged(&[(4, text)], &[4]);
+    read_damaged(&[(4, length)], &[4]);
+    // Neighbours look like one damaged part.
+    read_damaged(&[(1, text), (2, text)], &[1, 2]);
+    read_damaged(&[(1, length), (2, length), (3, text)], &[1, 2, 3]);
+    read_damaged(&[(3, length), (4, length)], &[3, 4]);
+    read_damaged(&[(0, length), (3, text)], &[0, 3]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) struct Deferred {
     /// Bytes by account, separate so that callers of `append` do not wait for the disk.
     sizes: Mutex<HashMap<AccountName, u64>>,
     retry: watch::Sender<()>,
-    /// Records and folders that could not be read when opened.
+    /// Damaged records, and folders that could not be opened.
     damaged: AtomicU64,
 }
 
@@ -111,7 +111,7 @@ impl Deferred {
         Ok(deferred)
     }
 
-    /// Records and folders that could not be read when opened.
+    /// Damaged records, and folders that could not be opened.
     pub(super) fn damaged(&self) -> u64 {
         self.damaged.load(Relaxed)
     }
@@ -199,6 +199,8 @@ impl Deferred {
         let records = folder
             .reader
             .read(&dir, &segments, folder.cursor, count, bytes);
+        let set_aside = folder.reader.take_set_aside();
+        self.damaged.fetch_add(set_aside, Relaxed);
         let records = match records {
             Ok(records) => records,
             Err(error) => {

@@ -12,6 +12,7 @@ mod seen;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -91,8 +92,8 @@ struct Inner {
     trouble: watch::Sender<Option<Refusal>>,
     deferred: Deferred,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// Records that could not be read when it was opened.
-    damaged: u64,
+    /// Damaged records, except those of deferred messages.
+    damaged: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -160,7 +161,7 @@ impl Spool {
             Deferred::open(&disk, dir, &config, |record| found(0, record)).map_err(failed)?;
         let store = Records::open(disk.clone(), dir, config.segment_bytes, &mut found);
         let mut store = store.map_err(failed)?;
-        damaged += deferred.damaged() + store.damaged() as u64;
+        damaged += store.damaged() as u64;
         let failing = match store.prepare() {
             Ok(()) => None,
             // Everything else continues: channels are read, and new events are refused until there is room.
@@ -192,7 +193,7 @@ impl Spool {
             disk,
             state: Mutex::new(state),
             thread: Mutex::new(None),
-            damaged,
+            damaged: AtomicU64::new(damaged),
         });
         let writer = Arc::clone(&inner);
         let thread = std::thread::Builder::new()
@@ -325,7 +326,9 @@ impl Spool {
             let state = self.0.state();
             (from.max(state.cursor), state.segments.clone())
         };
-        reader.read(&self.0.dir, &segments, from, count, bytes)
+        let records = reader.read(&self.0.dir, &segments, from, count, bytes);
+        self.0.damaged.fetch_add(reader.take_set_aside(), Relaxed);
+        records
     }
 
     /// Notes that all changes to connections before number `next` are published.
@@ -378,7 +381,7 @@ impl Spool {
     /// Returns the number of records that could not be read when it was opened.
     #[must_use]
     pub fn damaged(&self) -> u64 {
-        self.0.damaged
+        self.0.damaged.load(Relaxed) + self.0.deferred.damaged()
     }
 
     /// Returns the maximum number of bytes it may use.
