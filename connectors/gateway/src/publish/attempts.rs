@@ -6,12 +6,13 @@
 //! then each alone, and one that still gets no response is set aside.
 //!
 //! If the disk does not accept the note, events that were never suspected are published anyway, since that frees
-//! space; suspected events wait until their attempt can be noted.
+//! space; suspected events wait until their attempt can be noted. For the same reason an event that the functions refused
+//! permanently holds up nothing if it cannot be set aside: it is kept in memory and written when the disk accepts it.
 
 mod aside;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ const ASIDE: &str = "aside";
 pub(crate) const MAX_TRIES: u32 = 5;
 /// Suspected events that are retried together.
 const SMALL: usize = 20;
+/// Refused events that are kept in memory while they cannot be set aside, in bytes.
+const MAX_UNKEPT: usize = 8 << 20;
 /// Maximum number of suspected events.
 const MAX_SUSPECTS: usize = 10_000;
 
@@ -45,6 +48,8 @@ static NOT_NOTED: Seldom = Seldom::new();
 static GIVEN_UP: Seldom = Seldom::new();
 static REMOVED: Seldom = Seldom::new();
 static TOO_MUCH: Seldom = Seldom::new();
+static NOT_KEPT: Seldom = Seldom::new();
+static LOST: Seldom = Seldom::new();
 
 /// The circuit breaker.
 #[derive(Debug)]
@@ -53,7 +58,15 @@ pub(crate) struct Attempts {
     dir: PathBuf,
     aside: Aside,
     note: Mutex<Note>,
+    unkept: Mutex<Unkept>,
     keys: ChannelKeys,
+}
+
+/// Refused events that could not be set aside yet, with their ids.
+#[derive(Debug, Default)]
+struct Unkept {
+    events: VecDeque<(String, Vec<u8>)>,
+    bytes: usize,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -84,6 +97,7 @@ impl Attempts {
             dir: dir.to_owned(),
             aside: Aside::new(disk, dir),
             note: Mutex::new(note),
+            unkept: Mutex::default(),
             keys,
         };
         if let Err(error) = attempts.write(&lock(&attempts.note)) {
@@ -96,14 +110,15 @@ impl Attempts {
     /// of removed accounts, which are in none of the lists.
     ///
     /// # Errors
-    /// The error of the first request that fails, or of the disk if a suspected event's attempt cannot be noted or an
-    /// event cannot be set aside. Everything must then be sent again, which the ids make harmless.
+    /// The error of the first request that fails, or of the disk if a suspected event's attempt cannot be noted or it
+    /// cannot be set aside. Everything must then be sent again, which the ids make harmless.
     pub(super) async fn publish(
         self: &Arc<Self>,
         client: &FunctionsClient,
         records: &[Vec<u8>],
     ) -> Result<EventReceipt, Trouble> {
         let mut all = EventReceipt::default();
+        self.keep(Vec::new()).await;
         for part in self.parts(records) {
             if part.tries >= MAX_TRIES {
                 let tries = part.tries;
@@ -138,7 +153,7 @@ impl Attempts {
             };
             self.note_or_tell(&part, over).await;
             let mut answer = answer?;
-            self.keep_refused(&part, &mut answer).await?;
+            self.keep_refused(&part, &mut answer).await;
             all.stored += answer.stored;
             all.refused.extend(answer.refused);
             all.elsewhere.extend(answer.elsewhere);
@@ -157,13 +172,9 @@ impl Attempts {
 
     /// Sets aside the events that the functions refused permanently. Events of removed accounts are dropped and taken
     /// out of the response: their owners had everything removed, and there may be any number of them.
-    async fn keep_refused(
-        self: &Arc<Self>,
-        part: &Part<'_>,
-        answer: &mut EventReceipt,
-    ) -> io::Result<()> {
+    async fn keep_refused(self: &Arc<Self>, part: &Part<'_>, answer: &mut EventReceipt) {
         if answer.refused.is_empty() {
-            return Ok(());
+            return;
         }
         let refused: HashSet<&str> = answer.refused.iter().map(|event| &*event.id).collect();
         let (mut dropped, mut kept) = (HashSet::new(), Vec::new());
@@ -185,27 +196,49 @@ impl Attempts {
             let events = dropped.len();
             tracing::info!(events, left_out, "dropping events of removed accounts");
         }
-        if kept.is_empty() {
-            return Ok(());
+        self.keep(kept).await;
+    }
+
+    /// Sets refused events aside, after those that could not be before. What the disk does not accept stays in memory.
+    async fn keep(self: &Arc<Self>, events: Vec<(String, Vec<u8>)>) {
+        if events.is_empty() && lock(&self.unkept).events.is_empty() {
+            return;
         }
         let attempts = Arc::clone(self);
-        let keep = move || -> io::Result<()> {
-            for (id, record) in &kept {
-                if !attempts.aside.put_if_room(id, record)?
-                    && let Some(left_out) = TOO_MUCH.say()
-                {
-                    tracing::error!(
-                        id,
-                        left_out,
-                        "the spool's folder {ASIDE}/ is full, so an event that the functions refused permanently is dropped; inspect the files there and remove them"
-                    );
-                }
+        let keep = move || {
+            let mut unkept = lock(&attempts.unkept);
+            for (id, record) in events {
+                unkept.push(id, record);
             }
-            Ok(())
+            while let Some((id, record)) = unkept.events.front() {
+                match attempts.aside.put_if_room(id, record) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        if let Some(left_out) = TOO_MUCH.say() {
+                            tracing::error!(
+                                id,
+                                left_out,
+                                "the spool's folder {ASIDE}/ is full, so an event that the functions refused permanently is dropped; inspect the files there and remove them"
+                            );
+                        }
+                    }
+                    Err(error) => {
+                        if let Some(left_out) = NOT_KEPT.say() {
+                            tracing::error!(
+                                id,
+                                %error,
+                                left_out,
+                                "the spool's folder {ASIDE}/ cannot be written: events that the functions refused permanently wait in memory, and are lost if the process ends"
+                            );
+                        }
+                        return;
+                    }
+                }
+                unkept.pop();
+            }
         };
-        tokio::task::spawn_blocking(keep)
-            .await
-            .map_err(io::Error::other)?
+        // Fails only if it panics.
+        let _ = tokio::task::spawn_blocking(keep).await;
     }
 
     /// Groups records by degree of suspicion, keeping their order within each group.
@@ -280,6 +313,31 @@ impl Attempts {
     fn write(&self, note: &Note) -> io::Result<()> {
         let json = serde_json::to_vec(note).map_err(io::Error::other)?;
         self.disk.replace(&self.dir, FILE, &json)
+    }
+}
+
+impl Unkept {
+    /// Adds an event. If there are too many, the oldest is dropped.
+    fn push(&mut self, id: String, record: Vec<u8>) {
+        self.bytes += record.len();
+        self.events.push_back((id, record));
+        while self.bytes > MAX_UNKEPT
+            && let Some(id) = self.pop()
+        {
+            if let Some(left_out) = LOST.say() {
+                tracing::error!(
+                    id,
+                    left_out,
+                    "too many events that the functions refused permanently wait to be set aside, so one is dropped"
+                );
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<String> {
+        let (id, record) = self.events.pop_front()?;
+        self.bytes -= record.len();
+        Some(id)
     }
 }
 

@@ -59,17 +59,7 @@ impl Aside {
     /// It cannot be written; then it is not set aside.
     pub(super) fn put(&self, id: &str, record: &[u8]) -> io::Result<()> {
         let dir = self.dir.join(ASIDE);
-        let mut name: String = id
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .take(100)
-            .collect();
-        if name.is_empty() {
-            // An invalid event has no id; the next one must not overwrite it.
-            let mut hash = DefaultHasher::new();
-            record.hash(&mut hash);
-            name = format!("without-id-{:016x}", hash.finish());
-        }
+        let name = file_name(id, record);
         self.disk.make_folder(&dir)?;
         self.disk.sync_folder(&self.dir)?;
         self.disk.replace(&dir, &format!("{name}.json"), record)
@@ -125,6 +115,26 @@ impl Aside {
     }
 }
 
+/// Names an event's file by its id. No event may overwrite the file of another: where the name cannot be the whole id, it
+/// ends in a hash.
+fn file_name(id: &str, record: &[u8]) -> String {
+    let hash = |what: &[u8]| {
+        let mut hash = DefaultHasher::new();
+        what.hash(&mut hash);
+        hash.finish()
+    };
+    if id.is_empty() {
+        // An invalid event.
+        return format!("without-id-{:016x}", hash(record));
+    }
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = id.chars().map(plain).take(100).collect();
+    match name == id {
+        true => name,
+        false => format!("{name}-{:016x}", hash(id.as_bytes())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,5 +168,27 @@ mod tests {
         assert!(aside.put_if_room("h", &[b'x'; 10]).unwrap());
         assert!(!aside.put_if_room("i", b"x").unwrap());
         assert_eq!(files(), 5);
+    }
+
+    #[test]
+    fn events_with_long_or_similar_ids_have_a_file_each() {
+        let dir = tempfile::tempdir().unwrap();
+        let aside = within(dir.path(), 100, 10_000);
+        let long = "a/c/#channel/".repeat(20);
+        let ids = [
+            "a-b",
+            "a/b",
+            "a b",
+            &format!("{long}1"),
+            &format!("{long}2"),
+        ];
+        for id in ids {
+            assert!(aside.put_if_room(id, id.as_bytes()).unwrap());
+        }
+        let files = fs::read_dir(dir.path().join(ASIDE)).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().len());
+        let names: Vec<usize> = names.collect();
+        assert_eq!(names.len(), ids.len());
+        assert!(names.iter().all(|length| *length < 200), "{names:?}");
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 
-/// How the functions respond to a batch.
+/// How the functions respond to a batch: a status, or the body after 200.
 type Answer = fn(&str) -> Option<&'static str>;
 
 /// Functions that record the batches they receive and that, where they have no response, end the process (simulated).
@@ -38,7 +38,10 @@ impl World {
                     tokio::spawn(async move { (std::future::pending::<()>().await, stream) });
                     continue;
                 };
-                let receipt = r#"{"stored":0}"#;
+                let (status, receipt) = match status.starts_with('{') {
+                    true => (STORED, status),
+                    false => (status, r#"{"stored":0}"#),
+                };
                 let length = receipt.len();
                 let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\n");
                 let rest =
@@ -259,4 +262,25 @@ fn a_note_that_cannot_be_read_suspects_nobody() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(FILE), b"{\"now\":[").unwrap();
     assert_eq!(suspected(dir.path()), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_refused_event_that_cannot_be_set_aside_holds_up_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let refuses = |_: &str| -> Option<&'static str> {
+        Some(r#"{"stored":9,"refused":[{"id":"e3","reason":"it is a test"}]}"#)
+    };
+    let world = World::new(refuses).await;
+    let (plan, all) = (Plan::default(), records(0..10));
+    let keys = ChannelKeys::new(&world.client);
+    let attempts = Arc::new(Attempts::open(&plan.disk(), dir.path(), keys));
+    plan.set(Fault::after(0, usize::MAX, io::ErrorKind::StorageFull));
+    let receipt = attempts.publish(&world.client, &all).await.unwrap();
+    assert_eq!((receipt.stored, receipt.refused.len()), (9, 1));
+    assert!(!dir.path().join("aside/e3.json").exists());
+    plan.clear();
+    // It is written as soon as the disk accepts it.
+    attempts.publish(&world.client, &[]).await.unwrap();
+    let aside = fs::read(dir.path().join("aside/e3.json")).unwrap();
+    assert_eq!(aside, all[3]);
 }
