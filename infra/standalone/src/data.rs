@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use storage_fs::FsStore;
 
 /// The version that this program writes.
 const VERSION: u32 = 1;
@@ -19,6 +20,7 @@ const VERSION: u32 = 1;
 /// master.key    32 bytes in hexadecimal; every other key is derived from it
 /// setup-token   until the first account is made
 /// store/        accounts and their documents
+/// store-made    once there is such a store: a missing one is not created again
 /// spool/        what connectors have not published yet
 /// smtp/         mail that the functions do not have yet, and mail that was not sent yet
 /// ircd/         channels and history of the IRC server
@@ -148,6 +150,20 @@ impl DataFolder {
             .read_or_create("setup-token", random_hex::<16>)?
             .trim()
             .to_owned())
+    }
+
+    /// Opens the store, which is created once: if it is missing later, it was moved away or its disk is not mounted.
+    ///
+    /// # Errors
+    /// One sentence if it cannot be used or is missing.
+    pub(crate) fn store(&self) -> anyhow::Result<FsStore> {
+        let (path, made) = (self.folder("store"), "store-made");
+        if self.path.join(made).exists() {
+            return Ok(FsStore::existing(path)?);
+        }
+        let store = FsStore::open(path)?;
+        self.read_or_create(made, || Ok("1\n".to_owned()))?;
+        Ok(store)
     }
 
     /// Returns the path of a folder inside it.

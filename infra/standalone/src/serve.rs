@@ -129,7 +129,7 @@ pub(crate) async fn functions(
     });
     let store = match &settings.bucket {
         Some(bucket) => NativeStore::bucket(bucket).await?,
-        None => NativeStore::Folder(FsStore::open(folder.folder("store"))?),
+        None => NativeStore::Folder(folder.store()?),
     };
     let mut keeping = storage_adapter::Options::default();
     keeping.keep_millis = i64::from(options.functions.retention_days) * DAY;

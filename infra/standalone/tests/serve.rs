@@ -57,6 +57,46 @@ fn commands_work_while_the_server_runs_and_it_stops_cleanly() {
 }
 
 #[test]
+fn a_store_that_was_moved_away_is_not_replaced_by_an_empty_one() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    let server = Server::start(&data, &[]);
+    assert!(add(&data, "alice", "correct horse").status.success());
+    let (store, away) = (data.join("store"), data.join("away"));
+    let sign_in = || {
+        let body = r#"{"name":"alice","password":"correct horse"}"#;
+        server.request("POST /api/session", body).0
+    };
+    assert_eq!(sign_in(), 201);
+    std::fs::rename(&store, &away).unwrap();
+    let added = add(&data, "bob", "correct horse");
+    let said = String::from_utf8_lossy(&added.stderr).into_owned();
+    assert!(
+        !added.status.success() && said.contains("there is no store in"),
+        "{said}"
+    );
+    assert!(!store.exists());
+    assert_eq!(sign_in(), 503);
+    std::fs::rename(&away, &store).unwrap();
+    assert_eq!(sign_in(), 201);
+    assert!(server.stop());
+
+    std::fs::rename(&store, &away).unwrap();
+    let text = refused(subspace(&data).arg("serve").arg("--data").arg(&data).args([
+        "--listen",
+        "127.0.0.1:0",
+        "--ircd-listen",
+        "off",
+        "--mail-listen",
+        "off",
+        "--turn-listen",
+        "off",
+    ]));
+    assert!(text.contains("there is no store in"), "{text}");
+    assert!(!store.exists());
+}
+
+#[test]
 fn bad_commands_are_refused_in_one_sentence() {
     let temp = tempfile::tempdir().unwrap();
     let data = temp.path().join("data");

@@ -31,6 +31,10 @@ pub(crate) struct Files {
     own: PathBuf,
     /// Exists as long as the folder does.
     marker: PathBuf,
+    /// What it says: another store's says something else.
+    marked: String,
+    /// The marker's inode the last time that it was read.
+    inode: AtomicU64,
     sync: FolderSync,
     /// Threads hold the mutex, and processes the lock on the file.
     locks: Vec<Mutex<Option<File>>>,
@@ -49,7 +53,7 @@ pub(crate) fn make_folders(path: &Path) -> io::Result<()> {
 }
 
 impl Files {
-    pub(crate) fn new(root: PathBuf, own: PathBuf, reserve: u64) -> Self {
+    pub(crate) fn new(root: PathBuf, own: PathBuf, marked: String, reserve: u64) -> Self {
         let ballast = Ballast::open(Disk::default(), &own.join("ballast"));
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -57,6 +61,8 @@ impl Files {
         Self {
             root,
             marker: own.join(MARKER),
+            marked,
+            inode: AtomicU64::new(0),
             own,
             sync: FolderSync::default(),
             locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
@@ -69,19 +75,32 @@ impl Files {
     }
 
     /// Distinguishes a missing object from a missing folder (its disk was unmounted, or somebody moved it), which must
-    /// never look like a store without objects.
+    /// never look like a store without objects. The same holds for a folder with another store.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the folder is missing.
     pub(crate) fn must_be_there(&self) -> Result<(), StoreError> {
-        match rustix::fs::lstat(&self.marker) {
-            Ok(_) => Ok(()),
-            Err(Errno::NOENT | Errno::NOTDIR) => Err(self.gone()),
-            Err(error) => Err(StoreError::Unavailable(format!(
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => self.gone(),
+            _ => StoreError::Unavailable(format!(
                 "the storage folder {} cannot be looked at: {error}",
                 self.root.display()
-            ))),
+            )),
+        };
+        let found = rustix::fs::lstat(&self.marker).map_err(|error| failed(error.into()))?;
+        if found.st_ino == self.inode.load(Ordering::Relaxed) {
+            return Ok(());
         }
+        let text = fs::read_to_string(&self.marker).map_err(failed)?;
+        if text != self.marked {
+            return Err(StoreError::Unavailable(format!(
+                "the storage folder {} is another store than the one that was opened; put that back and nothing is lost, \
+                 or restart to use this one",
+                self.root.display()
+            )));
+        }
+        self.inode.store(found.st_ino, Ordering::Relaxed);
+        Ok(())
     }
 
     fn gone(&self) -> StoreError {

@@ -8,7 +8,8 @@
 //! threads of tokio, in whose runtime the store has to be used.
 //!
 //! A folder that disappears while in use is not treated as an empty store: for every missing object the file that marks
-//! the folder is checked as well, and without that everything is unavailable until the folder is back.
+//! the folder is checked as well, and without that, or with that of another store, everything is unavailable until the
+//! folder is back.
 
 mod errors;
 mod file;
@@ -20,6 +21,7 @@ mod temporary;
 mod version;
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,7 @@ use std::time::{Duration, SystemTime};
 use file::{Files, make_folders};
 use names::{OWN, Spelling};
 use rustix::fs::{Timespec, Timestamps};
+use rustix::io::Errno;
 
 /// The folder format that this version writes, which is also the newest one that it can read.
 const FORMAT: u32 = 1;
@@ -50,6 +53,15 @@ pub enum FsError {
         path: PathBuf,
         /// The cause.
         source: io::Error,
+    },
+    /// There is no store in the folder, and none may be created there.
+    #[error(
+        "there is no store in \"{path}\", where there was one; if it was moved away or its disk is not \
+         mounted, put it back: nothing was created in its place"
+    )]
+    Missing {
+        /// The folder.
+        path: PathBuf,
     },
     /// The folder was written by a newer version.
     #[error(
@@ -94,7 +106,26 @@ impl FsStore {
     /// # Errors
     /// Why this folder cannot be a store, in one sentence.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FsError> {
+        Self::open_marked(path.as_ref())
+    }
+
+    /// Opens the store that was created in this folder before; nothing is created if it is missing.
+    ///
+    /// # Errors
+    /// Like [`FsStore::open`], and [`FsError::Missing`].
+    pub fn existing(path: impl AsRef<Path>) -> Result<Self, FsError> {
         let path = path.as_ref();
+        let marker = path.join(OWN).join(MARKER);
+        match rustix::fs::lstat(&marker) {
+            Ok(_) => Self::open_marked(path),
+            Err(Errno::NOENT | Errno::NOTDIR) => Err(FsError::Missing {
+                path: path.to_owned(),
+            }),
+            Err(error) => Err(io_error("look at", &marker, error.into())),
+        }
+    }
+
+    fn open_marked(path: &Path) -> Result<Self, FsError> {
         let own = path.join(OWN);
         for folder in [own.join("tmp"), own.join("locks")] {
             make_folders(&folder).map_err(|source| io_error("make", &folder, source))?;
@@ -120,7 +151,7 @@ impl FsStore {
         let size = stat.f_blocks.saturating_mul(stat.f_frsize);
         let reserve = durable::reserve_of(size);
         Ok(Self {
-            files: Arc::new(Files::new(path, own, reserve)),
+            files: Arc::new(Files::new(path, own, text, reserve)),
             root,
             spelling,
         })
@@ -190,7 +221,11 @@ fn try_mark(path: &Path, own: &Path, marker: &Path, probe: &Path) -> Result<Stri
     }
     let upper = probe.with_file_name(format!("PROBE-{}", std::process::id()));
     let names = if upper.exists() { "folded" } else { "exact" };
-    let text = format!("subspace-fs {FORMAT}\nnames {names}\n");
+    let id = (random(), random());
+    let text = format!(
+        "subspace-fs {FORMAT}\nnames {names}\nid {:016x}{:016x}\n",
+        id.0, id.1
+    );
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(failed)?;
@@ -207,6 +242,11 @@ fn try_mark(path: &Path, own: &Path, marker: &Path, probe: &Path) -> Result<Stri
         synced.map_err(|source| io_error("sync", folder, source))?;
     }
     Ok(text)
+}
+
+/// A number that differs from store to store; it need not be secret.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Best effort: leftovers only take space.

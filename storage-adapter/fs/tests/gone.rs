@@ -81,3 +81,45 @@ async fn a_folder_that_is_moved_away_is_unavailable_until_it_is_back() {
 async fn so_is_one_of_which_only_the_mount_point_is_left() {
     goes_away_and_comes_back(|folder| fs::create_dir(folder).unwrap()).await;
 }
+
+#[tokio::test]
+async fn another_store_in_its_place_is_not_taken_for_it() {
+    let around = tempfile::tempdir().unwrap();
+    let (folder, away) = (around.path().join("data"), around.path().join("away"));
+    let store = FsStore::open(&folder).unwrap();
+    let body = contract::body(&[b"her account"]);
+    store.put(KEY, body, PutMode::IfAbsent).await.unwrap();
+    fs::rename(&folder, &away).unwrap();
+    FsStore::open(&folder).unwrap();
+    let Err(StoreError::Unavailable(words)) = store.get(KEY, GetOptions::default()).await else {
+        panic!("it is taken for the store");
+    };
+    assert!(words.contains("is another store"), "{words}");
+    let put = store.put("new/key", contract::body(&[b"1"]), PutMode::New);
+    assert!(matches!(put.await, Err(StoreError::Unavailable(_))));
+    fs::remove_dir_all(&folder).unwrap();
+    fs::rename(&away, &folder).unwrap();
+    is_as_before(&store).await;
+    // A copy from a backup is the same store.
+    let marker = folder.join(".subspace/format");
+    let text = fs::read(&marker).unwrap();
+    fs::remove_file(&marker).unwrap();
+    is_gone(store.get("other", GetOptions::default()).await.map(|_| ()));
+    fs::write(&marker, text).unwrap();
+    is_as_before(&store).await;
+}
+
+#[test]
+fn a_store_that_has_to_exist_is_not_created() {
+    let around = tempfile::tempdir().unwrap();
+    let folder = around.path().join("data");
+    let refused = |path: &Path| FsStore::existing(path).unwrap_err().to_string();
+    assert!(refused(&folder).contains("there is no store in"));
+    assert!(!folder.exists());
+    // The mount point of a disk that is not mounted.
+    fs::create_dir(&folder).unwrap();
+    assert!(refused(&folder).contains("there is no store in"));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    FsStore::open(&folder).unwrap();
+    FsStore::existing(&folder).unwrap();
+}
