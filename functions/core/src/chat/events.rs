@@ -148,6 +148,10 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 },
                 Ok(None) => match self.identity.missing(&account).await {
                     Ok(Missing::Lost) => Place::Unknown(self.lost(&account)),
+                    // Nothing is refused permanently for an empty store in the place of one that is not mounted.
+                    Ok(Missing::Unknown) if self.identity.needs_setup().await? => {
+                        Place::Unknown(Self::no_accounts())
+                    }
                     Ok(missing) => {
                         progress.refuse(account, events, missing);
                         continue;
@@ -168,6 +172,11 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 .await?;
         }
         Ok(answer(StatusCode::OK, &self.receipt(progress)?))
+    }
+
+    fn no_accounts() -> Failure {
+        let sentence = "there are no accounts in the store; if its disk is not mounted, mount it";
+        StoreError::AccountUnavailable(sentence.to_owned()).into()
     }
 
     /// Logs that the record of an account is missing although its name is registered; its events wait.

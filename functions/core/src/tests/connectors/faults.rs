@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use storage_adapter::memory::Faults;
 
 use super::{message, setup, signed};
-use crate::testing::PASSWORD;
+use crate::testing::{PASSWORD, functions};
 
 #[test]
 fn a_store_that_fails_loses_and_doubles_nothing() {
@@ -108,4 +108,23 @@ fn an_invite_used_over_a_failing_store_makes_exactly_one_account() {
         assert!(matches!(winner, 201 | 409), "{seed}: {last:?}");
         assert_eq!(loser, 403, "{seed}");
     }
+}
+
+#[test]
+fn a_store_without_any_account_refuses_nothing_permanently() {
+    let functions = functions();
+    let events = [message("alice", "1", "#a", "2026-01-10T10:00:00Z", "one")];
+    let answer = signed(
+        &functions,
+        "POST",
+        "/connector/events",
+        &json!({"events": events}),
+    );
+    // Alone in its batch it may be the store that is wrong, and not the account.
+    let receipt = answer.json();
+    assert_eq!(receipt["refused"], Value::Null, "{receipt}");
+    assert!(
+        answer.status == 503 || receipt["waiting"][0]["account"] == "alice",
+        "{receipt}"
+    );
 }
