@@ -29,6 +29,7 @@ pub struct Event {
 /// What happened, told apart by `event`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
+#[allow(clippy::large_enum_variant, reason = "nearly all events are messages")]
 pub enum EventBody {
     /// A message to archive.
     Message {

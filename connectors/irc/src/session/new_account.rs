@@ -292,7 +292,7 @@ impl Session {
         }
         let Some(new) = &self.new_account else { return };
         if new.said.is_empty() && !new.done {
-            let whom = new.dialect.map_or(self.server(), |_| SERVICE);
+            let whom = new.dialect.map_or_else(|| self.server(), |_| SERVICE);
             let sentence = format!("{whom} did not answer in time; try again later.");
             self.account_ends(Err(sentence));
             return;
