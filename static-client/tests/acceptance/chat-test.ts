@@ -13,6 +13,9 @@ import {
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import type Owner from '@ember/owner';
+import { room } from 'subspace-client/lib/activities';
+import type { PlatformDescriptor } from 'subspace-client/lib/protocol';
+import ROOMS from '../../../connectors/dummy/src/rooms.json';
 import { choose, setupApplicationTest } from '../helpers';
 import {
   arrival,
@@ -21,6 +24,7 @@ import {
   connection,
   event,
   said,
+  SERVER,
 } from '../helpers/chat';
 import { shows, texts } from '../helpers/rows';
 import { FakeServer } from '../helpers/server';
@@ -725,5 +729,37 @@ module('Acceptance | chat', function (hooks) {
     await waitFor('[data-test-message]', { timeout: 5000 });
     assert.deepEqual(texts(), ['long ago', 'just now']);
     assert.dom('[data-test-skeleton]').doesNotExist();
+  });
+
+  test('a call is started on the network of its room', async function (assert) {
+    server.answers['POST /api/calls'] = {
+      status: 201,
+      body: { token: 'call.c.t', link: 'https://chat.example/call/call.c.t' },
+    };
+    await arrive();
+    await click('[data-test-start-call]');
+    await click('[data-test-dialog="call"] [data-test-submit]');
+    assert.deepEqual(server.told('POST /api/calls'), [
+      { target: '#general', guests: false, connection: 'net' },
+    ]);
+  });
+
+  test('what is said where channels have no sign goes to the channel', async function (assert) {
+    const descriptor = ROOMS as PlatformDescriptor;
+    server.answers['GET /api/connections'] = {
+      body: {
+        connections: [
+          connection({ platform: descriptor.id, channels: ['lobby'] }),
+        ],
+        platforms: [descriptor],
+      },
+    };
+    server.signIn();
+    await visit('/net/lobby');
+    await server.greet(1, arrival().slice(0, 1));
+    await waitFor('[data-test-connection-state="online"]');
+    await say('hello');
+    const { activity } = await server.socket.taken('send');
+    assert.deepEqual(activity.target, room('lobby', SERVER));
   });
 });

@@ -1,6 +1,7 @@
 import {
   click,
   fillIn,
+  findAll,
   select,
   triggerEvent,
   visit,
@@ -260,6 +261,22 @@ module('Acceptance | the form of a network', function (hooks) {
     await chat.reload();
     await waitFor('[data-test-open-join="Example"]');
     assert.dom('[data-test-open-join="Echo"]').doesNotExist();
+
+    chat.update((draft) => {
+      draft.network('echo')!.status = 'online';
+    });
+    await click('[data-test-open-switcher]');
+    await fillIn('[data-test-switcher-input]', 'zoe');
+    const choices = findAll('[data-test-choice]').map((choice) => [
+      choice.getAttribute('data-test-choice'),
+      choice.textContent.includes('Echo'),
+    ]);
+    assert.deepEqual(choices, [
+      ['Message zoe', false],
+      ['Join #zoe', false],
+      ['Message zoe', true],
+    ]);
+    await click('[data-test-dialog-close]');
 
     chat.openRoom('echo', 'dummy', 'direct');
     await visit('/echo/dummy');

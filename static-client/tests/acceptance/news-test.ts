@@ -180,10 +180,31 @@ module('Acceptance | what is new', function (hooks) {
       said('bob', '#general', 'new', begin + 1),
     );
     await unread('1');
+    let shown = 0;
+    const observer = new MutationObserver(() => {
+      if (find(BAR)) shown += 1;
+    });
+    observer.observe(find('[data-test-shell]')!, {
+      subtree: true,
+      childList: true,
+    });
     await visit('/net/%23general');
     await shows('new');
     await waitUntil(() => within('[data-test-divider]'));
     await settled();
+    observer.disconnect();
+    assert.strictEqual(shown, 0, 'not even for a moment');
     assert.dom(BAR).doesNotExist();
+  });
+
+  test('where few messages are one is at the beginning and at the end', async function (assert) {
+    await visit('/net/%23general');
+    await server.greet();
+    server.socket.say(said('bob', '#general', 'the only one', Date.now()));
+    await shows('the only one');
+    await triggerKeyEvent(TIMELINE, 'keydown', 'Home');
+    await settled();
+    assert.deepEqual(texts(), ['the only one']);
+    assert.dom('[data-test-jump]').doesNotExist();
   });
 });

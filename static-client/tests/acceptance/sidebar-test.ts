@@ -85,7 +85,13 @@ module('Acceptance | sidebar', function (hooks) {
       Reflect.deleteProperty(performance, 'now');
     }
     assert.dom('[data-test-toast]').doesNotExist('one goes on');
-    server.socket.say(said2);
+    server.socket.say(said2, said('bob', '#general', 'by now', Date.now()));
+    await waitUntil(() =>
+      this.owner
+        .lookup('service:chat')
+        .room('net', '#general')!
+        .entries.some(({ text }) => text === 'by now'),
+    );
     await settled();
     assert.dom('[data-test-room-link="#two"]').doesNotExist();
     // A later message means that the person is back.
@@ -95,6 +101,20 @@ module('Acceptance | sidebar', function (hooks) {
     );
     await waitFor('[data-test-room-link="#two"]');
     assert.dom('[data-test-room-link="#two"]').exists();
+  });
+
+  test('what can be undone goes with whoever did it', async function (assert) {
+    server.signIn();
+    await visit('/');
+    await server.greet();
+    await waitFor('[data-test-connection-state="online"]');
+    await type('/part #general');
+    const leave = await server.socket.taken('leave');
+    leave.ack(null, leave.activity);
+    await waitFor('[data-test-toast]');
+    const { ui } = this.owner.lookup('service:life');
+    await this.owner.lookup('service:life').signOut();
+    assert.strictEqual(ui.toast, undefined);
   });
 
   test('a channel that one is not in is closed at once by /part', async function (assert) {

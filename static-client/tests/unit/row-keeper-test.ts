@@ -128,10 +128,13 @@ module('Unit | row keeper', function () {
       line(n, { kind: 'join', from: `p${n}` }),
     );
     const joins = new RowKeeper();
+    const kept = new Set<string | undefined>();
     for (let end = 1; end <= crowd.length; end++) {
       const blocks = atEnd(joins, crowd.slice(0, end));
       assert.true(keys(blocks).length <= 2, 'the day, and who came');
+      if (end <= MOST) kept.add(keys(blocks)[1]);
     }
+    assert.deepEqual([...kept], ['presence:m0'], 'it begins where it did');
   });
 
   test('the divider stands before the first new line, or nowhere', function (assert) {

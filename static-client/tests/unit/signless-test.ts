@@ -67,5 +67,10 @@ module('Unit | channels without a sign', function () {
       [DESCRIPTOR],
     ).state.networks.get('net')!;
     assert.strictEqual(network.casemapping, 'exact');
+    // Nor of what a descriptor does not say.
+    const { supports: _, ...silent } = DESCRIPTOR;
+    const lobby = connection({ platform: DESCRIPTOR.id, channels: ['lobby'] });
+    const said = new World([lobby], [silent as PlatformDescriptor]);
+    assert.deepEqual(said.state.networks.get('net')!.supports, []);
   });
 });
