@@ -14,6 +14,7 @@ export default [
       'harness/shown.mjs',
       'harness/device.mjs',
       'harness/measure.mjs',
+      'tests/phone.test.mjs',
       'tests/pictures.test.mjs',
       'bench-client.mjs',
     ],

@@ -41,7 +41,10 @@ interface Transition {
   method(how: 'replace'): unknown;
 }
 
-/** Tests wait until the history is settled. */
+/** Entries that were made, of whatever service: tests have several. */
+let made = 0;
+
+/** Tests wait until the history is what it will be. */
 const waiter = buildWaiter('subspace:history');
 
 /**
@@ -67,6 +70,8 @@ export default class UiService extends Service {
 
   /** The newest history entry belongs to what is open, or was open a moment ago. */
   #entered = false;
+  /** What is written into that entry, and into the one below it. */
+  #mark = '';
   /** Menus that are open, by what Back does with them. */
   readonly #menus = new Set<() => void>();
   /** The page is changing: an entry that is made now would come below that of the next page. */
@@ -171,7 +176,11 @@ export default class UiService extends Service {
 
   #push() {
     this.#entered = true;
-    history.pushState({ ...(history.state as object | null), layer: true }, '');
+    made += 1;
+    this.#mark = `${performance.timeOrigin} ${made}`;
+    const state = history.state as object | null;
+    history.replaceState({ ...state, below: this.#mark }, '');
+    history.pushState({ layer: this.#mark }, '');
   }
 
   /** Removes the entry, unless the choice leads to another page, which takes it over. */
@@ -216,8 +225,15 @@ export default class UiService extends Service {
       return;
     }
     if (!this.#entered) return;
+    // Browsers tell of every other address in the same way, also of one that the router wrote a moment ago.
+    const state = history.state as { layer?: string; below?: string } | null;
+    if (state?.layer === this.#mark) return;
     this.#entered = false;
     this.#shut();
+    if (state?.below !== this.#mark) {
+      this.#reopenSoon();
+      return;
+    }
     const menus = [...this.#menus];
     this.#menus.clear();
     for (const back of menus) back();
@@ -244,6 +260,10 @@ export default class UiService extends Service {
   #gone = () => {
     if (!this.#changing) return;
     this.#changing = false;
+    this.#reopenSoon();
+  };
+
+  #reopenSoon() {
     if (!this.#isOpen) return;
     const token = waiter.beginAsync();
     // The router writes the address of the new page after it has told of it.
@@ -251,7 +271,7 @@ export default class UiService extends Service {
       this.#reopened();
       waiter.endAsync(token);
     }, 0);
-  };
+  }
 }
 
 declare module '@ember/service' {

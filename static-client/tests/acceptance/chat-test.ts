@@ -530,8 +530,8 @@ module('Acceptance | chat', function (hooks) {
     await click('[data-test-dialog-close]');
     await popped;
     assert.strictEqual(history.length, before + 1);
-    assert.notOk((history.state as { layer?: boolean } | null)?.layer);
-    // Something opened while the browser is still removing the previous entry stays open.
+    assert.notOk((history.state as { layer?: string } | null)?.layer);
+    // What is opened while the browser still takes away the entry of what was closed stays open.
     await click('[data-test-open-switcher]');
     const again = new Promise((done) =>
       window.addEventListener('popstate', done, { once: true }),

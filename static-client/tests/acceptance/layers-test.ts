@@ -52,7 +52,7 @@ module('Acceptance | layers', function (hooks) {
   });
 
   const layer = () =>
-    (history.state as { layer?: boolean } | null)?.layer === true;
+    Boolean((history.state as { layer?: string } | null)?.layer);
 
   /** Does something while the browser is removing an entry, and waits until it has. */
   async function whileGoingBack(work: () => void) {
@@ -202,6 +202,23 @@ module('Acceptance | layers', function (hooks) {
     assert.strictEqual(currentURL(), '/net/%23GENERAL');
     assert.dom(MENU).exists();
     assert.true(layer());
+  });
+
+  test('another address that the browser tells of is not the button Back', async function (assert) {
+    await openMenu(this.owner.lookup('service:ui'));
+    const { length } = places;
+    const before = location.href;
+    // As the router writes it.
+    location.hash = '#/elsewhere';
+    await waitUntil(() => places.length > length, BACK);
+    await settled();
+    assert.dom(MENU).exists();
+    assert.true(layer(), 'above that address');
+    history.back();
+    await waitUntil(() => !find(MENU), BACK);
+    await settled();
+    assert.false(layer());
+    history.replaceState(null, '', before);
   });
 
   test('a menu goes with its room, and so does its entry', async function (assert) {
