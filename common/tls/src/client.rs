@@ -1,5 +1,9 @@
 //! Configurations of clients.
 
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -12,6 +16,34 @@ use crate::provider;
 /// # Errors
 /// [`rustls::Error`] if the provider supports none of the TLS versions; ring supports them.
 pub fn client_config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig, rustls::Error> {
+    with_roots(system_and(extra))
+}
+
+/// Makes what checks certificates as [`client_config`] does; nothing if no certificate is trusted at all.
+#[must_use]
+pub fn verifier(extra: &[CertificateDer<'static>]) -> Option<Arc<WebPkiServerVerifier>> {
+    let roots = Arc::new(system_and(extra));
+    let made = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
+    made.inspect_err(|error| tracing::warn!(%error, "no certificate of a server can be checked"))
+        .ok()
+}
+
+/// Makes a configuration in which `check` decides about certificates. Nothing that was agreed on in one connection is
+/// believed in another: each is checked.
+///
+/// # Errors
+/// As [`client_config`].
+pub fn checked_by(check: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, rustls::Error> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(check)
+        .with_no_client_auth();
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(config)
+}
+
+fn system_and(extra: &[CertificateDer<'static>]) -> RootCertStore {
     let system = rustls_native_certs::load_native_certs();
     for error in &system.errors {
         tracing::warn!(%error, "a certificate of the system cannot be read");
@@ -19,7 +51,7 @@ pub fn client_config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig, 
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(system.certs);
     roots.add_parsable_certificates(extra.iter().cloned());
-    with_roots(roots)
+    roots
 }
 
 /// Creates a configuration that trusts only these certificates; with none it is for connections without TLS, for which

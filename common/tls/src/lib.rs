@@ -7,9 +7,9 @@ mod refused;
 
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 
-pub use client::{client_config, trusting};
+pub use client::{checked_by, client_config, trusting, verifier};
 pub use files::{FilesError, Part, server_config};
 pub use refused::is_self_signed;
 
@@ -17,4 +17,10 @@ pub use refused::is_self_signed;
 /// only be done once and is not up to a library.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// Returns the signatures that are understood, for what checks certificates itself.
+#[must_use]
+pub fn signatures() -> WebPkiSupportedAlgorithms {
+    provider().signature_verification_algorithms
 }

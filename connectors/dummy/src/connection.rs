@@ -343,6 +343,7 @@ impl Dummy {
             nick: Some(nick.clone()),
             casemapping: Some(self.descriptor.names.compare),
             supports: None,
+            certificate: None,
             rest: serde_json::Map::new(),
         }));
         activity

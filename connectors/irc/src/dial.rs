@@ -4,16 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::AddressPolicy;
+use crate::failure::Failure;
 use crate::io_words::words;
 use crate::own_server::OwnServer;
-use crate::{AddressPolicy, tls};
+use crate::tls::{Check, failure};
 
 /// How long all of connecting may take: name, TCP, TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -34,13 +35,13 @@ pub(crate) struct Reach {
     pub(crate) built_in: bool,
 }
 
-/// Resolves, checks, connects to what was checked.
+/// Resolves, checks, connects to what was checked; with TLS if there is something to check certificates with.
 pub(crate) async fn connect(
     host: String,
     port: u16,
-    tls: Option<Result<Arc<ClientConfig>, String>>,
+    tls: Option<Arc<Check>>,
     reach: Reach,
-) -> Result<Box<dyn Stream>, String> {
+) -> Result<Box<dyn Stream>, Failure> {
     let connecting = async {
         let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
             .await
@@ -60,7 +61,7 @@ pub(crate) async fn connect(
             }
         }
         if allowed.is_empty() {
-            return Err(refused);
+            return Err(refused.into());
         }
         let mut trouble = String::new();
         for address in allowed {
@@ -74,15 +75,14 @@ pub(crate) async fn connect(
                 Err(error) => trouble = unreached(&host, port, &error),
             }
         }
-        Err(trouble)
+        Err(trouble.into())
     };
     timeout(CONNECT_TIMEOUT, connecting)
         .await
         .unwrap_or_else(|_| {
-            Err(format!(
-                "{host} did not answer on port {port} within {} seconds.",
-                CONNECT_TIMEOUT.as_secs()
-            ))
+            let seconds = CONNECT_TIMEOUT.as_secs();
+            let reason = format!("{host} did not answer on port {port} within {seconds} seconds.");
+            Err(reason.into())
         })
 }
 
@@ -99,23 +99,24 @@ async fn secured(
     stream: TcpStream,
     host: &str,
     port: u16,
-    tls: Option<Result<Arc<ClientConfig>, String>>,
-) -> Result<Box<dyn Stream>, String> {
+    tls: Option<Arc<Check>>,
+) -> Result<Box<dyn Stream>, Failure> {
     // Without it a line waits for the one after it; a failure only costs time.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
     }
-    let Some(config) = tls else {
+    let Some(check) = tls else {
         return Ok(Box::new(stream));
     };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| format!("{host} is no host name that a certificate could be for."))?;
-    let handshake = TlsConnector::from(config?).connect(name, stream);
+    let handshake = TlsConnector::from(check.config()?).connect(name, stream);
     match timeout(TLS_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => Err(tls::failure(host, port, &error)),
+        Ok(Err(error)) => Err(failure(host, port, &error, &check)),
         Err(_) => Err(format!(
             "{host} does not answer with TLS on port {port}; check port and TLS in the settings."
-        )),
+        )
+        .into()),
     }
 }

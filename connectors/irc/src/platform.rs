@@ -7,7 +7,6 @@ use gateway::{ConnectionHandle, Platform};
 use protocol::{
     Assignment, Connection, PRIVATE_CONNECTION, PersonId, PlatformDescriptor, Timestamp,
 };
-use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;
 
@@ -16,7 +15,8 @@ use crate::descriptor::DESCRIPTOR;
 use crate::dial::Reach;
 use crate::gate::{Gate, Pace};
 use crate::own_server::OwnServer;
-use crate::{AddressPolicy, Settings, credentials, shell, tls};
+use crate::tls::Trust;
+use crate::{AddressPolicy, Settings, credentials, shell};
 
 /// Commands and outputs that may be queued between the gateway and a connection.
 const CHANNEL: usize = 256;
@@ -43,7 +43,7 @@ pub struct IrcConfig {
 #[derive(Debug)]
 pub struct Irc {
     config: IrcConfig,
-    tls: Result<Arc<ClientConfig>, String>,
+    trust: Trust,
     gate: Arc<Gate>,
     own_server: Arc<OwnServer>,
 }
@@ -53,7 +53,7 @@ impl Irc {
     #[must_use]
     pub fn new(config: IrcConfig) -> Self {
         Self {
-            tls: tls::client_config(&config.roots),
+            trust: Trust::new(&config.roots),
             gate: Arc::new(Gate::new(config.pace.clone(), config.own.clone())),
             own_server: Arc::new(OwnServer::new(config.own_server.clone())),
             config,
@@ -109,7 +109,7 @@ impl Platform for Irc {
                 own_server: Arc::clone(&self.own_server),
                 built_in,
             },
-            self.tls.clone(),
+            self.trust.clone(),
             Arc::clone(&self.gate),
             random(),
         );

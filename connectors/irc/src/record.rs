@@ -3,7 +3,24 @@
 use protocol::Connection;
 use serde_json::Value;
 
-/// The default port with TLS (RFC 7194), and without.
+/// The SHA-256 hash of a certificate as it is sent (DER).
+pub type Fingerprint = [u8; 32];
+
+/// Reads a fingerprint in hex; with colons, as most programs show it, too.
+fn fingerprint(text: &str) -> Option<Fingerprint> {
+    let digits: String = text.chars().filter(|c| *c != ':').collect();
+    let mut read = [0; 32];
+    let bytes = digits.as_bytes().chunks(2);
+    if digits.len() != 64 || !digits.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in read.iter_mut().zip(bytes) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(read)
+}
+
+/// The port with TLS (RFC 7194), and without.
 const PORTS: (u16, u16) = (6697, 6667);
 
 /// The fields of a connection as IRC uses them.
@@ -14,7 +31,9 @@ pub(crate) trait Record {
     fn port(&self) -> u16;
     /// TLS.
     fn secure(&self) -> bool;
-    /// The user name; the nickname if none is set.
+    /// The certificate that is accepted besides those that are valid, by its fingerprint.
+    fn certificate(&self) -> Option<Fingerprint>;
+    /// The user name; the nickname if there is none.
     fn username(&self) -> &str;
     /// The real name; the nickname if none is set.
     fn realname(&self) -> &str;
@@ -40,6 +59,10 @@ impl Record for Connection {
         said.unwrap_or(true)
     }
 
+    fn certificate(&self) -> Option<Fingerprint> {
+        fingerprint(self.text("certificate")?)
+    }
+
     fn username(&self) -> &str {
         self.text("username").unwrap_or(&self.nick)
     }
@@ -54,5 +77,26 @@ impl Record for Connection {
 
     fn without_account(&self) -> bool {
         self.flag("without_account")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_read_as_programs_show_them() {
+        let colons = ["AB"; 32].join(":");
+        assert_eq!(fingerprint(&colons), Some([0xab; 32]));
+        assert_eq!(fingerprint(&"0f".repeat(32)), Some([0x0f; 32]));
+        for odd in [
+            "",
+            "ab",
+            &"0g".repeat(32),
+            &"é".repeat(32),
+            &"+1".repeat(31),
+        ] {
+            assert_eq!(fingerprint(odd), None, "{odd}");
+        }
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use gateway::{Command, Output};
 use irc_codec::{LineBuffer, MAX_TAGS};
 use protocol::{Assignment, Timestamp};
-use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -16,9 +15,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::clock::now;
 use crate::deriving::Deriving;
 use crate::dial::{Reach, Stream, connect};
+use crate::failure::Failure;
 use crate::gate::Gate;
 use crate::io_words::words;
 use crate::session::{Action, Clock, Session};
+use crate::tls::Trust;
 use crate::{Derivation, Keys, Settings};
 
 /// How long the server may take to accept what we send.
@@ -30,7 +31,7 @@ const CLOSED: &str = "The server closed the connection.";
 /// Bytes read at once.
 const READ_SIZE: usize = 8192;
 
-type Connecting = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, String>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, Failure>> + Send>>;
 
 /// The socket's state.
 enum Link {
@@ -43,7 +44,7 @@ enum Link {
 pub(crate) struct Shell {
     session: Session,
     reach: Reach,
-    tls: Result<Arc<ClientConfig>, String>,
+    trust: Trust,
     gate: Arc<Gate>,
     seed: u64,
     started: Instant,
@@ -55,7 +56,7 @@ pub(crate) struct Shell {
 /// An event.
 enum Event {
     Command(Option<Box<Command>>),
-    Connected(Result<Box<dyn Stream>, String>),
+    Connected(Result<Box<dyn Stream>, Failure>),
     Read(std::io::Result<usize>),
     Derived(Derivation, Keys),
     Timeout,
@@ -67,7 +68,7 @@ impl Shell {
         last_seen: Vec<(String, Timestamp)>,
         settings: Settings,
         reach: Reach,
-        tls: Result<Arc<ClientConfig>, String>,
+        trust: Trust,
         gate: Arc<Gate>,
         seed: u64,
     ) -> Self {
@@ -78,7 +79,7 @@ impl Shell {
         Self {
             session: Session::new(assignment, last_seen, settings, seed, clock),
             reach,
-            tls,
+            trust,
             gate,
             seed,
             started: Instant::now(),
@@ -131,9 +132,15 @@ impl Shell {
                     self.session.handle_connected(clock);
                     self.expect_lines();
                 }
-                Event::Connected(Err(reason)) => {
+                Event::Connected(Err(Failure {
+                    reason,
+                    certificate,
+                })) => {
                     self.link = Link::Down;
-                    self.session.handle_lost(&reason, clock);
+                    match certificate {
+                        Some(seen) => self.session.handle_certificate(seen, &reason, clock),
+                        None => self.session.handle_lost(&reason, clock),
+                    }
                 }
                 Event::Read(Ok(0)) => {
                     self.link = Link::Down;
@@ -194,8 +201,13 @@ impl Shell {
             }
             match action {
                 None => return std::ops::ControlFlow::Continue(()),
-                Some(Action::Connect { host, port, secure }) => {
-                    let tls = secure.then(|| self.tls.clone());
+                Some(Action::Connect {
+                    host,
+                    port,
+                    secure,
+                    certificate,
+                }) => {
+                    let tls = secure.then(|| self.trust.check(certificate));
                     let reach = self.reach.clone();
                     let gate = (!self.gate.is_own(&host, port)).then(|| Arc::clone(&self.gate));
                     if let Some(gate) = &gate {

@@ -960,6 +960,10 @@ export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
       "hint": "If your nickname is registered there.", "implies": ["sasl"]
     },
     {
+      "name": "certificate", "kind": "word", "label": "Accepted certificate", "limit": 64, "unasked": true,
+      "expected": "it is the SHA-256 fingerprint of a certificate, 64 hexadecimal digits"
+    },
+    {
       "name": "username", "kind": "word", "label": "User name", "limit": 128, "begins_without": ":@", "unasked": true,
       "expected": "it has at most 128 bytes and no spaces, like alice or, for a bouncer, alice/network@client"
     },

@@ -153,6 +153,9 @@ pub struct ConnectionObject {
     /// `reactions`, `replies` and `typing`. Absent: whatever the platform supports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supports: Option<Vec<Feature>>,
+    /// The fingerprint of the certificate for which it is not connected, SHA-256 in hex: the person may accept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
     /// Other fields.
     #[serde(flatten)]
     #[cfg_attr(test, ts(skip))]

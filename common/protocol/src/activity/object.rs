@@ -251,7 +251,7 @@ mod tests {
             json!({"type": "address"}),
             json!({"type": "attendance", "members": ["alice", "bob"]}),
             json!({"type": "connection", "status": "online", "content": "It is.", "nick": "alice", "casemapping": "rfc1459-strict",
-                "supports": ["replies", "typing"]}),
+                "certificate": "00ff", "supports": ["replies", "typing"]}),
             json!({"type": "connection", "status": "connecting"}),
             json!({"type": "relationship", "relationship": "role", "subject": {"type": "presence", "role": "admin"},
                 "object": {"type": "room", "id": "#c@h", "name": "#c"}}),

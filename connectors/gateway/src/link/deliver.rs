@@ -289,6 +289,7 @@ impl Task {
             nick: Some(nick),
             casemapping: None,
             supports: None,
+            certificate: None,
             rest: serde_json::Map::new(),
         }));
         activity

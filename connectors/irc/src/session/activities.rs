@@ -177,6 +177,10 @@ impl Session {
             // Before that, the server has not announced its case mapping.
             casemapping: self.is_online().then_some(self.link.case),
             supports: self.is_online().then(|| self.carries()),
+            certificate: self
+                .refused_certificate
+                .as_ref()
+                .map(|seen| protocol::hex(seen)),
             rest: serde_json::Map::new(),
         });
         self.activity("update", self.service(), Some(me), Some(object))

@@ -112,10 +112,16 @@ impl Session {
         let connection = &self.assignment.connection;
         let (port, secure) = (connection.port(), connection.secure());
         let host = connection.host().to_owned();
+        let certificate = connection.certificate();
         self.phase = Phase::Connecting;
+        self.refused_certificate = None;
         self.set_status(format!("Connecting to {host}, port {port}."));
-        self.actions
-            .push_back(Action::Connect { host, port, secure });
+        self.actions.push_back(Action::Connect {
+            host,
+            port,
+            secure,
+            certificate,
+        });
     }
 
     /// Reports why the attempt does not start immediately.
@@ -252,6 +258,7 @@ impl Session {
                 c.host().to_owned(),
                 c.port(),
                 c.secure(),
+                c.certificate(),
                 c.server.clone(),
                 c.text("username").map(str::to_owned),
                 c.text("realname").map(str::to_owned),

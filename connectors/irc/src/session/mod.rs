@@ -54,7 +54,7 @@ use irc_codec::{Isupport, Message};
 use protocol::{Assignment, Bounded, FoldedMap, FoldedName, Folding, Timestamp};
 
 use crate::dialects::Dialect;
-use crate::{Derivation, Keys, Settings};
+use crate::{Derivation, Fingerprint, Keys, Settings};
 use attach::Attachments;
 use away::Away;
 use batches::Batches;
@@ -92,6 +92,8 @@ pub enum Action {
         port: u16,
         /// With TLS.
         secure: bool,
+        /// The certificate that is accepted besides those that are valid.
+        certificate: Option<Fingerprint>,
     },
     /// Compute the keys of a password, which takes up to a second, and answer with [`Session::handle_derived`].
     Derive(Derivation),
@@ -181,6 +183,8 @@ pub struct Session {
     /// The keys that were computed last: a server asks for the same ones each time.
     keys: Option<(Derivation, Keys)>,
     new_account: Option<NewAccount>,
+    /// The certificate for which there is no connection.
+    refused_certificate: Option<Fingerprint>,
     /// How the services of the network speak, once they have.
     services_dialect: Option<Dialect>,
     outbox: Outbox,
@@ -231,6 +235,7 @@ impl Session {
             secrets: Secrets::default(),
             keys: None,
             new_account: None,
+            refused_certificate: None,
             services_dialect: None,
             actions: VecDeque::new(),
             reported: BTreeSet::new(),
@@ -293,6 +298,12 @@ impl Session {
         self.now = now;
         self.derived(derivation, keys);
         self.flush();
+    }
+
+    /// The connection is not made because of that certificate of the server; `reason` is a sentence for people.
+    pub fn handle_certificate(&mut self, seen: Fingerprint, reason: &str, now: Clock) {
+        self.refused_certificate = Some(seen);
+        self.handle_lost(reason, now);
     }
 
     /// The connection could not be made or was lost; `reason` is a sentence for people.

@@ -1,6 +1,7 @@
 //! Server behaviour outside the specifications, scripted here.
 
 use irc_connector::{Irc, IrcConfig};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -114,5 +115,51 @@ async fn keys_are_computed_while_the_connection_goes_on() {
     );
     writer.write_all(&welcome).await.unwrap();
     assert!(alice.state("online").await.ends_with("as alice."));
+    alice.stop().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_valid_is_shown_and_may_be_accepted() {
+    let folder = TempDir::new().unwrap();
+    let made = rcgen::generate_simple_self_signed(["elsewhere.test".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert"), folder.path().join("key"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let acceptor = TlsAcceptor::from(tls::server_config(&certificate, &key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut record = assignment("alice", port);
+    record.connection.set("secure", true);
+    record.connection.set("host", "localhost");
+    let fingerprint = protocol::hex(&<[u8; 32]>::from(Sha256::digest(made.cert.der())));
+    for (accepted, about) in [
+        (None, "is not accepted"),
+        (Some("00".repeat(32)), "not the one that you accepted"),
+    ] {
+        if let Some(accepted) = accepted {
+            record.connection.set("certificate", accepted);
+        }
+        let mut alice = Client::start(record.clone()).await;
+        let (stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+        assert!(acceptor.accept(stream).await.is_err());
+        let state = alice.activity("why not", |a| {
+            let object = a.object.as_ref().map(protocol::ActivityObject::to_value);
+            object.is_some_and(|object| object["status"] == "offline")
+        });
+        let object = state.await.object.unwrap().to_value();
+        assert_eq!(object["certificate"], fingerprint, "{object}");
+        let sentence = object["content"].as_str().unwrap();
+        assert!(
+            sentence.contains(about) && sentence.contains("Nothing was sent"),
+            "{sentence}"
+        );
+        alice.stop().await;
+    }
+    record.connection.set("certificate", fingerprint);
+    let alice = Client::start(record).await;
+    let (stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let mut stream = BufReader::new(acceptor.accept(stream).await.unwrap());
+    line(&mut stream, "USER ").await;
+    drop(stream);
     alice.stop().await;
 }

@@ -144,8 +144,15 @@ impl Story {
             match action {
                 Action::Send(line) => self.sent.push(line),
                 Action::Emit(output) => self.outputs.push(output),
-                Action::Connect { host, port, secure } => {
-                    self.actions.push(format!("connect {host} {port} {secure}"));
+                Action::Connect {
+                    host,
+                    port,
+                    secure,
+                    certificate,
+                } => {
+                    let accepted = certificate.map_or("", |_| " accepted");
+                    let connect = format!("connect {host} {port} {secure}{accepted}");
+                    self.actions.push(connect);
                 }
                 Action::Derive(derivation) => {
                     let keys = derivation.run();

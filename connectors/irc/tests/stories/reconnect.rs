@@ -199,3 +199,34 @@ fn settings_that_change_are_followed() {
     story.timeout();
     assert_eq!(story.actions.last().unwrap(), "connect irc.test 7000 true");
 }
+
+#[test]
+fn a_certificate_that_is_accepted_is_tried_at_once() {
+    let mut story = Story::new(assignment());
+    story.timeout();
+    assert_eq!(story.actions.last().unwrap(), "connect irc.test 6697 true");
+    let now = story.now();
+    story
+        .session
+        .handle_certificate([0xab; 32], "It is self-signed.", now);
+    story.drain();
+    let shown = |story: &Story| {
+        let told = story.activities();
+        let (state, ..) = told.last().unwrap();
+        state.object.as_ref().unwrap().to_value()["certificate"].clone()
+    };
+    assert_eq!(shown(&story), "ab".repeat(32));
+    assert!(
+        story
+            .state()
+            .1
+            .starts_with("It is self-signed. Next attempt")
+    );
+    let mut record = assignment();
+    record.connection.set("certificate", "ab".repeat(32));
+    story.command(Command::Reassign(Box::new(record)));
+    story.timeout();
+    let last = story.actions.last().unwrap();
+    assert_eq!(last, "connect irc.test 6697 true accepted");
+    assert!(shown(&story).is_null());
+}
