@@ -15,7 +15,8 @@ import {
 } from 'subspace-client/lib/protocol';
 import ECHO from '../../../connectors/dummy/src/dummy.json';
 import { setupApplicationTest } from '../helpers';
-import { connection } from '../helpers/chat';
+import { accessible } from '../helpers/axe';
+import { connection, SERVER, state } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
 const BOX = '[data-test-network-field="without_account"]';
@@ -241,6 +242,41 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.strictEqual(fields().join(' '), 'name nick greeting loud');
     assert.dom(greeting).hasValue('Ahoy');
     assert.dom('[data-test-network-field="loud"]').isChecked();
+  });
+
+  test('a certificate that is not valid is accepted by its fingerprint, and no longer if that is wished', async function (assert) {
+    const seen = 'ab0f'.repeat(16);
+    const far = connection({ server: SERVER, channels: [] });
+    server.answers['PATCH /api/connections/net'] = {
+      body: { ...far, certificate: seen },
+    };
+    await visit('/net/*');
+    server.socket.say(
+      state('offline', 'Its certificate is self-signed.', {
+        certificate: seen,
+      }),
+    );
+    await waitFor('[data-test-show-certificate]');
+    assert
+      .dom('[data-test-network-trouble]')
+      .hasText('Its certificate is self-signed.');
+    assert.dom('[data-test-accept-certificate]').doesNotExist();
+    await click('[data-test-show-certificate]');
+    const shown = Array.from({ length: 16 }, () => 'ab:0f').join(':');
+    assert.dom('[data-test-fingerprint]').hasText(shown);
+    await accessible(assert, 'a certificate');
+    await click('[data-test-accept-certificate]');
+    await waitFor('[data-test-accepted-certificate]');
+    server.socket.say(state('online', 'Connected.'));
+    await waitFor('[data-test-network-card="online"]');
+    assert.dom('[data-test-show-certificate]').doesNotExist();
+    server.answers['PATCH /api/connections/net'] = { body: far };
+    await click('[data-test-reject-certificate]');
+    assert.dom('[data-test-accepted-certificate]').doesNotExist();
+    assert.deepEqual(server.told('PATCH /api/connections/net'), [
+      { certificate: seen },
+      { certificate: null },
+    ]);
   });
 
   test('what a platform cannot do is not offered on it', async function (assert) {

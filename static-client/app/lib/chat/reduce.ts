@@ -162,6 +162,7 @@ function connection(
     changed.status = status;
   }
   changed.sentence = contentOf(activity);
+  changed.certificate = text(object.certificate) || undefined;
   const current = text(object.nick) || nameOf(activity.target);
   if (current) changed.nick = current;
   if (object.casemapping !== undefined) {

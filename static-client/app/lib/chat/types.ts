@@ -87,6 +87,8 @@ export interface Network {
   status: NetworkStatus;
   /** Explains the status in one sentence. */
   sentence: string;
+  /** The fingerprint of the certificate for which it is not connected; the person may accept it. */
+  certificate?: string | undefined;
   enabled: boolean;
   away: boolean;
   casemapping: Casemapping;
@@ -111,6 +113,7 @@ export type Connection = ConnectionView & {
   host?: string;
   port?: number;
   secure?: boolean;
+  certificate?: string;
   [field: string]: unknown;
 };
 
