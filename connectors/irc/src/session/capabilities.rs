@@ -158,6 +158,7 @@ impl Session {
         let more = message.param(2) == "*" && message.params.len() > 3;
         let list = message.params.last().cloned().unwrap_or_default();
         match message.param(1).to_ascii_uppercase().as_str() {
+            "LS" | "NEW" if self.obeys_sts(&list) => {}
             "LS" => {
                 if !std::mem::replace(&mut self.link.capabilities.listing, more) {
                     self.link.capabilities.offered.clear();

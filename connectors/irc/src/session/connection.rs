@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use gateway::Audience;
 use irc_codec::Message;
-use protocol::{ActivityObject, Assignment, Backoff, Connection, ConnectionStatus};
+use protocol::{Assignment, Backoff, Connection, ConnectionStatus};
 
 use super::{Action, Link, Session, Wanted};
 use crate::record::Record as _;
@@ -110,7 +109,7 @@ impl Session {
 
     fn connect(&mut self) {
         let connection = &self.assignment.connection;
-        let (port, secure) = (connection.port(), connection.secure());
+        let (port, secure) = self.way();
         let host = connection.host().to_owned();
         let certificate = connection.certificate();
         self.phase = Phase::Connecting;
@@ -146,6 +145,7 @@ impl Session {
         self.link = Link {
             nick: self.assignment.connection.nick.clone(),
             heard: self.now.elapsed,
+            secure: self.way().1,
             ..Link::default()
         };
         self.reported.clear();
@@ -181,7 +181,13 @@ impl Session {
         self.lost(sentence);
     }
 
-    /// The server refuses us for a reason that will not change soon.
+    /// Closes the connection ourselves, and makes another one at once.
+    pub(super) fn go_elsewhere(&mut self, sentence: &str) {
+        self.actions.push_back(Action::Disconnect);
+        self.go_offline(sentence, Duration::ZERO);
+    }
+
+    /// The server refuses us for a reason that trying again soon will not change.
     pub(super) fn refused(&mut self, sentence: &str) {
         self.actions.push_back(Action::Disconnect);
         let wait = self.refused_wait();
@@ -293,12 +299,12 @@ impl Session {
             self.failures = 0;
             self.refusals = 0;
             self.keys = None;
+            self.sts = None;
             let quiet = matches!(self.phase, Phase::Offline { .. });
             if !quiet && self.is_connected() {
                 self.send_now(&Message::new("QUIT", ["Settings changed"]));
             }
-            self.actions.push_back(Action::Disconnect);
-            self.go_offline("The settings changed", Duration::ZERO);
+            self.go_elsewhere("The settings changed");
         } else if self.is_online() {
             self.join_all(&come);
             if self.link.held && self.assignment.connection.without_account() {
@@ -379,15 +385,6 @@ impl Session {
             ));
         }
         self.set_status(sentence);
-    }
-
-    fn announce_motd(&mut self) {
-        let motd = std::mem::take(&mut self.link.motd);
-        if !motd.is_empty() {
-            let object = ActivityObject::topic(&motd);
-            let activity = self.activity("update", self.service(), None, Some(object));
-            self.publish(activity, Audience::All);
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Dispatches each line to its handler.
 
+use std::borrow::Cow;
+
 use irc_codec::{Message, Numeric};
 use protocol::{MAX_MESSAGE_ID, Timestamp};
 
@@ -108,4 +110,15 @@ impl Session {
             None => self.new_id(),
         }
     }
+}
+
+/// A line as it can be read. What servers let through within a line costs no message: NUL is left out, and where CR stands
+/// in the middle is a blank.
+pub(super) fn readable(line: &[u8]) -> Cow<'_, [u8]> {
+    if !line.iter().any(|byte| matches!(byte, b'\0' | b'\r')) {
+        return Cow::Borrowed(line);
+    }
+    let kept = line.iter().filter(|byte| **byte != b'\0');
+    let blank = |&byte: &u8| if byte == b'\r' { b' ' } else { byte };
+    Cow::Owned(kept.map(blank).collect())
 }

@@ -40,12 +40,12 @@ mod sasl;
 mod secrets;
 mod sending;
 mod sent;
+mod sts;
 mod tasks;
 mod typed;
 mod typing;
 mod wanted;
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -60,6 +60,7 @@ use away::Away;
 use batches::Batches;
 use channels::Channel;
 use connection::Phase;
+use dispatch::readable;
 use history::History;
 use ids::{Random, SeenIds};
 use new_account::NewAccount;
@@ -111,7 +112,9 @@ pub enum Action {
 #[derive(Debug, Default)]
 struct Link {
     nick: String,
-    /// The server's name for itself.
+    /// Whether it is with TLS.
+    secure: bool,
+    /// What the server calls itself.
     server_name: Option<String>,
     /// The account we are signed in to, as reported by the services; empty if they did not say which.
     account: Option<String>,
@@ -183,6 +186,7 @@ pub struct Session {
     /// The keys that were computed last: a server asks for the same ones each time.
     keys: Option<(Derivation, Keys)>,
     new_account: Option<NewAccount>,
+    sts: Option<sts::Sts>,
     /// The certificate for which there is no connection.
     refused_certificate: Option<Fingerprint>,
     /// How the services of the network speak, once they have.
@@ -235,6 +239,7 @@ impl Session {
             secrets: Secrets::default(),
             keys: None,
             new_account: None,
+            sts: None,
             refused_certificate: None,
             services_dialect: None,
             actions: VecDeque::new(),
@@ -408,15 +413,4 @@ impl Session {
     fn can(&self, capability: &str) -> bool {
         self.link.capabilities.enabled(capability)
     }
-}
-
-/// A line in parseable form. Characters that some servers let through must not cost a message: NUL is left out, and a
-/// CR in the middle becomes a space.
-fn readable(line: &[u8]) -> Cow<'_, [u8]> {
-    if !line.iter().any(|byte| matches!(byte, b'\0' | b'\r')) {
-        return Cow::Borrowed(line);
-    }
-    let kept = line.iter().filter(|byte| **byte != b'\0');
-    let blank = |&byte: &u8| if byte == b'\r' { b' ' } else { byte };
-    Cow::Owned(kept.map(blank).collect())
 }

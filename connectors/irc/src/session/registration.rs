@@ -2,7 +2,7 @@
 
 use gateway::Audience;
 use irc_codec::{CAP_VERSION, Message, Numeric, numeric};
-use protocol::Folding;
+use protocol::{ActivityObject, Folding};
 
 use super::Session;
 use super::connection::Phase;
@@ -102,6 +102,16 @@ impl Session {
                 self.link.motd.push(' ');
             }
             self.link.motd.push_str(line);
+        }
+    }
+
+    /// Shows it, once the welcome is complete.
+    pub(super) fn announce_motd(&mut self) {
+        let motd = std::mem::take(&mut self.link.motd);
+        if !motd.is_empty() {
+            let object = ActivityObject::topic(&motd);
+            let activity = self.activity("update", self.service(), None, Some(object));
+            self.publish(activity, Audience::All);
         }
     }
 

@@ -152,7 +152,7 @@ impl Session {
     fn shows_password(&self) -> bool {
         let connection = &self.assignment.connection;
         let scram_is_listed = self.mechanisms().is_some() && self.may_be_offered(Mechanism::Scram);
-        connection.secure()
+        self.link.secure
             || is_loopback(connection.host())
             || !scram_is_listed && self.keys.is_none() && self.link.sign_in.refused.is_empty()
     }

@@ -22,4 +22,5 @@ mod scram;
 mod services;
 mod sign_in;
 mod sources;
+mod sts;
 mod tasks;
