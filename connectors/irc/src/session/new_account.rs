@@ -212,8 +212,7 @@ impl Session {
             return false;
         };
         if new.dialect.is_none() {
-            let known =
-                about.eq_ignore_ascii_case("REGISTER") || about.eq_ignore_ascii_case("VERIFY");
+            let known = matches!(about, "REGISTER" | "VERIFY");
             if known {
                 self.account_refused(sentence);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use protocol::PRIVATE_CONNECTION;
 
 use super::Session;
+use super::sasl::is_loopback;
 use crate::record::Record as _;
 
 /// The capability, which is never asked for.
@@ -71,6 +72,6 @@ impl Session {
         !connection.secure()
             && connection.id != PRIVATE_CONNECTION
             && host.parse::<IpAddr>().is_err()
-            && !host.eq_ignore_ascii_case("localhost")
+            && !is_loopback(host)
     }
 }

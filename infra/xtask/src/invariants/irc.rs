@@ -31,6 +31,7 @@ const FOLDINGS: &[&str] = &[
 const OTHER_TEXTS: &[(&str, &str)] = &[
     ("irc/codec/src/isupport.rs", "commands"),
     ("irc/src/address.rs", "hosts"),
+    ("irc/src/dialects.rs", "sentences of services"),
     ("irc/src/gate.rs", "hosts"),
     ("irc/src/session/batches.rs", "types of batches"),
     ("irc/src/session/dispatch.rs", "commands"),
