@@ -284,7 +284,7 @@ fn typing_is_told_but_not_recorded() {
 fn only_what_the_network_carries_is_offered() {
     let all = json!(["deletion", "reactions", "replies", "typing"]);
     for (caps, isupport, supports) in [
-        (CAPS, "CHANTYPES=#", all.clone()),
+        (CAPS, "CHANTYPES=#", all),
         (
             CAPS,
             "CLIENTTAGDENY=typing",
