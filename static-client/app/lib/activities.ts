@@ -1,7 +1,12 @@
 /** Sockethub's ActivityStreams 2 activities, as used by the connectors. */
 
 import { joinId } from './ids.ts';
-import type { AccountObject, Activity, Entity } from './protocol-activities.ts';
+import type {
+  AccountObject,
+  Activity,
+  ChatState,
+  Entity,
+} from './protocol-activities.ts';
 import type { RoomKind } from './chat/types.ts';
 
 export type {
@@ -71,10 +76,38 @@ export const make = {
     content: string,
     /** Returned with the message, so that the client recognises it. */
     clientId?: string,
+    /** The id of the message that it answers. */
+    inReplyTo?: string,
   ): Activity =>
     activity(actor, 'send', {
       target: addressed(to, actor),
-      object: { type, content, ...(clientId ? { clientId } : {}) },
+      object: {
+        type,
+        content,
+        ...(clientId ? { clientId } : {}),
+        ...(inReplyTo ? { inReplyTo } : {}),
+      },
+    }),
+  react: (
+    actor: Actor,
+    to: Addressee,
+    content: string,
+    inReplyTo: string,
+    removed: boolean,
+  ): Activity =>
+    activity(actor, removed ? 'remove' : 'add', {
+      target: addressed(to, actor),
+      object: { type: 'reaction', content, inReplyTo },
+    }),
+  remove: (actor: Actor, to: Addressee, id: string): Activity =>
+    activity(actor, 'delete', {
+      target: addressed(to, actor),
+      object: { type: 'message', id },
+    }),
+  typing: (actor: Actor, to: Addressee, state: ChatState): Activity =>
+    activity(actor, 'update', {
+      target: addressed(to, actor),
+      object: { type: 'chat-state', state },
     }),
   topic: (actor: Actor, channel: string, content: string): Activity =>
     activity(actor, 'update', {

@@ -3,8 +3,8 @@
 import { same } from './casemapping.ts';
 import type { Entry, EntryKind, Network, RoomKind } from './chat/types.ts';
 import { isArchiveDay } from './days.ts';
+import { isEmoji, type Relation } from './chat/relations.ts';
 import { hostKey } from './lower.ts';
-import type { MessageType } from './protocol.ts';
 import { isMention } from './text/tokens.ts';
 
 function encode(name: string, special: string): string {
@@ -53,20 +53,20 @@ export interface ArchiveDay {
   day: string;
   previous: string | undefined;
   entries: Entry[];
+  /** What is about messages, of this day or an earlier one. */
+  relations: Relation[];
 }
 
-const KINDS: Record<MessageType, EntryKind> = {
-  text: 'message',
-  action: 'action',
-  notice: 'notice',
-  join: 'join',
-  leave: 'leave',
-  topic: 'topic',
-  nick: 'nick',
-  reaction: 'message',
-  edit: 'message',
-  deletion: 'message',
-};
+/** Whatever is of another type is shown as its text. */
+const KINDS: ReadonlyMap<string, EntryKind> = new Map([
+  ['text', 'message'],
+  ['action', 'action'],
+  ['notice', 'notice'],
+  ['join', 'join'],
+  ['leave', 'leave'],
+  ['topic', 'topic'],
+  ['nick', 'nick'],
+]);
 
 /** Parses the last day from a `meta` document. */
 export function parseMeta(value: unknown): string | undefined {
@@ -87,11 +87,16 @@ export function parseDay(
   if (!today) return undefined;
   const messages = Array.isArray(today['messages']) ? today['messages'] : [];
   const entries: Entry[] = [];
+  const relations: Relation[] = [];
   for (const message of messages) {
-    const entry = toEntry(record(message), reader, direct);
+    const read = record(message);
+    const relation = read && toRelation(read);
+    const entry = relation ? undefined : toEntry(read, reader, direct);
+    if (relation) relations.push(relation);
     if (entry) entries.push(entry);
   }
-  return { day: today['@id'], previous: previousDay(value), entries };
+  const previous = previousDay(value);
+  return { day: today['@id'], previous, entries, relations };
 }
 
 /** Parses the previous day from a day's document. */
@@ -111,6 +116,25 @@ function dayOf(
   return today && isArchiveDay(day) ? { ...today, '@id': day } : undefined;
 }
 
+/** What an entry says about another one; nothing if it does not. */
+function toRelation(message: Record<string, unknown>): Relation | undefined {
+  const kind = string(message['type']);
+  const [about, emoji] = [string(message['ref']), string(message['emoji'])];
+  const at = message['timestamp'];
+  if (kind !== 'reaction' && kind !== 'edit' && kind !== 'deletion') return;
+  if (!about || typeof at !== 'number' || !Number.isFinite(at)) return;
+  if (kind === 'reaction' && !isEmoji(emoji)) return;
+  return {
+    kind,
+    about,
+    from: string(message['from']),
+    at,
+    text: string(message['text']),
+    emoji,
+    removed: message['removed'] === true,
+  };
+}
+
 function toEntry(
   message: Record<string, unknown> | undefined,
   { nick, casemapping }: Reader,
@@ -124,10 +148,11 @@ function toEntry(
   if (!Number.isFinite(at)) return undefined;
   const from = string(message['from']) || string(message['user']);
   const archived = string(message['text']);
-  const kind = KINDS[string(message['type']) as MessageType] ?? 'message';
+  const kind = KINDS.get(string(message['type'])) ?? 'message';
   const own = same(from, nick, casemapping);
   const clientId = own && string(message['clientId']);
   const said = kind === 'message' || kind === 'action' || kind === 'notice';
+  const replyTo = said && string(message['replyTo']);
   return {
     id: string(message['id']) || `archive:${at}:${from}:${archived}`,
     at,
@@ -139,6 +164,8 @@ function toEntry(
       : { text: '', sentence: archived }),
     own,
     ...(clientId ? { clientId } : {}),
+    ...(replyTo ? { replyTo } : {}),
+    ...(said && !archived ? { deletedBy: '' } : {}),
     mention:
       said &&
       !own &&

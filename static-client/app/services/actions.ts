@@ -23,7 +23,10 @@ import type PreferencesService from './preferences.ts';
 import type SessionService from './session.ts';
 import type UiService from './ui.ts';
 
-/** A user's actions, whether by command, button or key. */
+/** What other devices are told by a message, and this one by the ack. */
+const TOLD_BY_ACK = ['join', 'leave', 'update', 'add', 'remove', 'delete'];
+
+/** What a user can do, whether by command, button or key. */
 export default class ActionsService extends Service implements CommandActions {
   @service declare chat: ChatService;
   @service declare gateway: GatewayService;
@@ -48,7 +51,36 @@ export default class ActionsService extends Service implements CommandActions {
 
   /** Shows a message at once and sends it. */
   say(room: Room, kind: Outgoing['kind'], text: string) {
-    void this.gateway.deliver(this.outgoing.add(room, kind, text));
+    const replyTo =
+      kind === 'message' ? this.ui.takeReply(room.key) : undefined;
+    void this.gateway.deliver(this.outgoing.add(room, kind, text, replyTo));
+  }
+
+  /** Reacts to a message, or takes that back. */
+  async react(room: Room, id: string, emoji: string, removed = false) {
+    await this.#about(room, (actor) =>
+      make.react(actor, room, emoji, id, removed),
+    );
+  }
+
+  /** Deletes a message for everyone whom that reaches. */
+  async remove(room: Room, id: string) {
+    await this.#about(room, (actor) => make.remove(actor, room, id));
+  }
+
+  async #about(
+    room: Room,
+    activity: (
+      actor: ReturnType<GatewayService['actor']>,
+    ) => ReturnType<typeof make.connect>,
+  ) {
+    const network = this.chat.network(room.networkId);
+    if (!network) return;
+    try {
+      await this.#request(network, activity);
+    } catch (error) {
+      this.chat.tell(room.key, 'error', asSentence(sentenceOf(error)));
+    }
   }
 
   retry(id: string) {
@@ -284,8 +316,8 @@ export default class ActionsService extends Service implements CommandActions {
       network,
       activity(this.gateway.actor(network)),
     );
-    // Other devices receive a message, this one the ack.
-    if (['join', 'leave', 'update'].includes(ack.type)) {
+    // Other devices are told by a message, this one by the ack.
+    if (TOLD_BY_ACK.includes(ack.type)) {
       this.chat.receive([ack]);
     }
     return ack;

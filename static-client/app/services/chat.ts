@@ -2,6 +2,7 @@ import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type { Activity } from '../lib/activities.ts';
 import { sentenceOf } from '../lib/api.ts';
+import type { ArchiveDay } from '../lib/archive.ts';
 import { same } from '../lib/casemapping.ts';
 import type { Happening } from '../lib/chat/context.ts';
 import { Draft, roomKey } from '../lib/chat/draft.ts';
@@ -13,13 +14,13 @@ import {
 } from '../lib/chat/networks.ts';
 import { localId } from '../lib/chat/outbox.ts';
 import { reduce } from '../lib/chat/reduce.ts';
+import { relate } from '../lib/chat/relations.ts';
 import { closedSince } from '../lib/chat/room-keys.ts';
 import {
   EMPTY_STATE,
   SERVER_ROOM,
   type ChatState,
   type Connection,
-  type Entry,
   type Network,
   type Room,
 } from '../lib/chat/types.ts';
@@ -30,6 +31,7 @@ import type LifeService from './life.ts';
 import type OutgoingService from './outgoing.ts';
 import type PreferencesService from './preferences.ts';
 import type SessionService from './session.ts';
+import type TypingService from './typing.ts';
 
 /** Maximum number of entries kept for rooms that are not open; the archives have the others. */
 const ROOM_LIMIT = 3000;
@@ -46,6 +48,7 @@ export default class ChatService extends Service {
   @service declare outgoing: OutgoingService;
   @service declare preferences: PreferencesService;
   @service declare session: SessionService;
+  @service declare typing: TypingService;
 
   @tracked state: ChatState = EMPTY_STATE;
   @tracked connections: readonly Connection[] = [];
@@ -140,6 +143,7 @@ export default class ChatService extends Service {
 
   reset() {
     this.state = EMPTY_STATE;
+    this.typing.reset();
     this.#histories.clear();
     this.connections = [];
     this.platforms = [];
@@ -203,6 +207,11 @@ export default class ChatService extends Service {
     for (const { type, from, room } of happenings) {
       if (type === 'moved' && from) this.#moved(from, room);
     }
+    for (const { type, room, from, lasts, entry } of happenings) {
+      if (type === 'typing' && from) this.typing.note(room, from, lasts ?? 0);
+      else if (type === 'message' && entry)
+        this.typing.note(room, entry.from, 0);
+    }
     this.rememberDirect();
     this.life.happened(happenings);
   }
@@ -239,11 +248,16 @@ export default class ChatService extends Service {
     }
   }
 
-  /** Adds entries from an archive. */
-  mergeArchive(key: string, entries: readonly Entry[]) {
+  /** Adds what an archive has. */
+  mergeArchive(
+    key: string,
+    { entries, relations }: Pick<ArchiveDay, 'entries' | 'relations'>,
+  ) {
     this.update((draft) => {
       const room = draft.roomByKey(key);
-      if (room) mergeEntries(room, entries);
+      if (!room) return;
+      mergeEntries(room, entries);
+      relate(room, relations);
     });
     const room = this.state.rooms.get(key);
     if (room) this.outgoing.settle(room);

@@ -203,7 +203,7 @@ export default class GatewayService extends Service {
     const connector = this.#connectors.get(id);
     if (connector) {
       for (const activity of activities) {
-        if (activity.type === 'send') {
+        if (['send', 'add', 'remove', 'delete'].includes(activity.type)) {
           connector.lastSeen = Math.max(
             connector.lastSeen,
             publishedAt(activity, 0),
@@ -287,7 +287,14 @@ export default class GatewayService extends Service {
     try {
       const ack = await this.request(
         network,
-        make.send(this.actor(network), to, type, item.text, item.localId),
+        make.send(
+          this.actor(network),
+          to,
+          type,
+          item.text,
+          item.localId,
+          item.replyTo,
+        ),
       );
       this.outgoing.confirm(item, ack);
     } catch (error) {

@@ -167,7 +167,7 @@ export default class HistoryService extends Service {
           const day = parseDay(document, network, room.kind === 'direct');
           if (!day) continue;
           found += day.entries.filter(isSpoken).length;
-          this.chat.mergeArchive(key, day.entries);
+          this.chat.mergeArchive(key, day);
         }
       }
       if (!wanted()) return;
@@ -212,7 +212,7 @@ export default class HistoryService extends Service {
     ) {
       for (const document of await walk.step()) {
         const day = parseDay(document, network, room.kind === 'direct');
-        if (day) this.chat.mergeArchive(room.key, day.entries);
+        if (day) this.chat.mergeArchive(room.key, day);
       }
     }
   }

@@ -26,8 +26,13 @@ export default class OutgoingService extends Service {
     return this.#outbox.find(id);
   }
 
-  /** Shows a message at once, unconfirmed. */
-  add(room: Room, kind: Outgoing['kind'], text: string): Outgoing {
+  /** Shows a message at once; it is not confirmed yet. */
+  add(
+    room: Room,
+    kind: Outgoing['kind'],
+    text: string,
+    replyTo?: string,
+  ): Outgoing {
     const item: Outgoing = {
       localId: localId(),
       networkId: room.networkId,
@@ -35,6 +40,7 @@ export default class OutgoingService extends Service {
       roomKind: room.kind,
       kind,
       text,
+      ...(replyTo ? { replyTo } : {}),
       at: Date.now(),
     };
     this.#outbox.add(item);
@@ -56,6 +62,7 @@ export default class OutgoingService extends Service {
         ack.id ?? `live:${item.localId}`,
         Number.isNaN(at) ? Date.now() : at,
         contentOf(ack) || undefined,
+        ack.object !== undefined && 'inReplyTo' in ack.object,
       ),
     );
   }
@@ -111,6 +118,7 @@ export default class OutgoingService extends Service {
       from: this.chat.network(item.networkId)?.nick ?? this.session.account,
       text: item.text,
       own: true,
+      ...(item.replyTo ? { replyTo: item.replyTo } : {}),
       mention: false,
       delivery: 'pending',
     };

@@ -67,6 +67,8 @@ export default class UiService extends Service {
   /** Announced to screen readers. */
   @tracked announcement = '';
   @tracked toast: Toast | undefined;
+  /** The message that is being answered. */
+  @tracked reply: { room: string; id: string } | undefined;
 
   /** The newest history entry belongs to what is open, or was open a moment ago. */
   #entered = false;
@@ -125,6 +127,14 @@ export default class UiService extends Service {
   #shut() {
     this.dialog = undefined;
     this.drawer = undefined;
+  }
+
+  /** The message that is answered in a room by what is sent now. */
+  takeReply(room: string): string | undefined {
+    if (this.reply?.room !== room) return undefined;
+    const { id } = this.reply;
+    this.reply = undefined;
+    return id;
   }
 
   announce(text: string) {

@@ -10,13 +10,15 @@ import type { Entry, EntryKind, Network } from './types.ts';
 
 /** Effects worth reporting, besides the state. */
 export interface Happening {
-  type: 'message' | 'invite' | 'settled' | 'moved';
+  type: 'message' | 'invite' | 'settled' | 'moved' | 'typing';
   networkId: string;
   room: string;
   entry?: Entry;
   localId?: string;
-  /** The room's previous key. */
+  /** The key that a room had before; of `typing`, the nickname. */
   from?: string;
+  /** For how long it holds that somebody is typing, in ms. */
+  lasts?: number;
 }
 
 export interface Context {
@@ -66,6 +68,8 @@ export function entryOf(
   const clientId =
     own && object && 'clientId' in object && text(object.clientId);
   const said = kind === 'message' || kind === 'action' || kind === 'notice';
+  const replyTo =
+    said && object && 'inReplyTo' in object && text(object.inReplyTo);
   return {
     id: activity.id ?? `live:${kind}:${from}:${at}:${content}`,
     at,
@@ -74,6 +78,9 @@ export function entryOf(
     text: content,
     own,
     ...(clientId ? { clientId } : {}),
+    ...(replyTo ? { replyTo } : {}),
+    // Its deletion came before it.
+    ...(said && !content ? { deletedBy: '' } : {}),
     mention:
       said && !own && isMention(content, network.nick, network.casemapping),
   };

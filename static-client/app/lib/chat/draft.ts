@@ -7,6 +7,7 @@ import { fold, type Casemapping } from '../casemapping.ts';
 import { kindByName, signOf } from '../conversations.ts';
 import { FoldedMap } from '../folded.ts';
 import { hostKey } from '../lower.ts';
+import type { Relation } from './relations.ts';
 import {
   SERVER_ROOM,
   type ChatState,
@@ -19,11 +20,12 @@ import {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export interface DraftRoom extends Mutable<
-  Omit<Room, 'members' | 'entries' | 'ids'>
+  Omit<Room, 'members' | 'entries' | 'ids' | 'waiting'>
 > {
   members: FoldedMap<Member>;
   entries: Entry[];
   ids: Set<string>;
+  waiting: Map<string, readonly Relation[]>;
 }
 
 export interface DraftNetwork extends Mutable<Omit<Network, 'rooms'>> {
@@ -36,6 +38,7 @@ class RoomCopy implements DraftRoom {
   #members: FoldedMap<Member> | undefined;
   #entries: Entry[] | undefined;
   #ids: Set<string> | undefined;
+  #waiting: Map<string, readonly Relation[]> | undefined;
   key: string;
   networkId: string;
   casemapping: Casemapping;
@@ -81,7 +84,12 @@ class RoomCopy implements DraftRoom {
     this.#ids = ids;
   }
 
-  /** The room to publish. */
+  get waiting(): Map<string, readonly Relation[]> {
+    // Most messages have nothing that waits for them.
+    return (this.#waiting ??= new Map(this.#base.waiting));
+  }
+
+  /** The room as it is published. */
   finish(): Room {
     const { key, networkId, casemapping, kind } = this;
     const { name, topic, joined, readAt } = this;
@@ -97,6 +105,7 @@ class RoomCopy implements DraftRoom {
       members: this.#members ?? this.#base.members,
       entries: this.#entries ?? this.#base.entries,
       ids: this.#ids ?? this.#base.ids,
+      waiting: this.#waiting ?? this.#base.waiting,
     };
   }
 }
@@ -206,6 +215,7 @@ export class Draft {
       members: new FoldedMap(network.casemapping),
       entries: [],
       ids: new Set(),
+      waiting: new Map(),
       readAt: undefined,
     };
     this.#rooms ??= new Map(this.#base.rooms);
@@ -295,6 +305,9 @@ function mergeRooms(into: DraftRoom, other: DraftRoom) {
     into.entries.push(entry);
   }
   into.entries.sort((a, b) => a.at - b.at);
+  for (const [id, about] of other.waiting) {
+    into.waiting.set(id, [...(into.waiting.get(id) ?? []), ...about]);
+  }
   into.topic ||= other.topic;
   if (other.joined && !into.joined) {
     into.joined = true;

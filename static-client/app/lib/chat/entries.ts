@@ -1,6 +1,7 @@
 /** A room's entries: merged by id, in chronological order. */
 
 import type { DraftRoom } from './draft.ts';
+import { withWaiting } from './relations.ts';
 import { hasTwin, noteTwin } from './twins.ts';
 import { isSpoken, type Entry } from './types.ts';
 
@@ -14,7 +15,7 @@ export function addEntry(room: DraftRoom, entry: Entry): boolean {
   room.ids.add(entry.id);
   let at = room.entries.length;
   while (at > 0 && comesAfter(room.entries[at - 1]!, entry)) at -= 1;
-  room.entries.splice(at, 0, entry);
+  room.entries.splice(at, 0, withWaiting(room, entry));
   noteTwin(room, entry);
   return true;
 }
@@ -43,7 +44,7 @@ export function mergeEntries(
   for (const entry of fresh) {
     if (room.ids.has(entry.id)) continue;
     room.ids.add(entry.id);
-    room.entries.push(entry);
+    room.entries.push(withWaiting(room, entry));
     noteTwin(room, entry);
     added += 1;
   }
@@ -102,12 +103,15 @@ export function confirm(
   id: string,
   at: number,
   text?: string,
+  /** Whether the network was told what it answers. */
+  answers = true,
 ): boolean {
   const index = room.entries.findIndex((entry) => entry.id === localId);
   if (index < 0) return false;
   const [pending] = room.entries.splice(index, 1);
   room.ids.delete(localId);
-  const { delivery: _, reason: __, ...entry } = pending!;
+  const { delivery: _, reason: __, replyTo, ...rest } = pending!;
+  const entry = answers && replyTo ? { ...rest, replyTo } : rest;
   return addEntry(room, { ...entry, id, at, text: text ?? entry.text });
 }
 

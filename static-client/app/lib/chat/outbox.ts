@@ -13,6 +13,8 @@ export interface Outgoing {
   roomKind?: RoomKind;
   kind: 'message' | 'action' | 'notice';
   text: string;
+  /** The id of the message that it answers. */
+  replyTo?: string;
   at: number;
 }
 

@@ -26,6 +26,7 @@ import {
   query,
   role,
 } from './members.ts';
+import { isEmoji, relate, type Relation } from './relations.ts';
 import { SERVER_ROOM } from './types.ts';
 
 /**
@@ -62,8 +63,9 @@ const HANDLERS: Record<string, (context: Context) => void> = {
   leave,
   query,
   invite,
-  add: role,
-  remove: role,
+  add: addOrRemove,
+  remove: addOrRemove,
+  delete: relation,
   error: trouble,
   update(context) {
     const { object } = context.activity;
@@ -71,8 +73,71 @@ const HANDLERS: Record<string, (context: Context) => void> = {
     else if (object?.type === 'presence') presence(context, object);
     else if (object?.type === 'topic') topic(context, object);
     else if (object?.type === 'address') nick(context);
+    else if (object?.type === 'message') relation(context);
+    else if (object?.type === 'chat-state') typing(context, object);
   },
 };
+
+function addOrRemove(context: Context) {
+  if (context.activity.object?.type === 'reaction') relation(context);
+  else role(context);
+}
+
+/** The room that something about a message, or typing, belongs to. */
+function roomOf({ draft, network, activity }: Context) {
+  const to = nameOf(activity.target);
+  const from = nameOf(activity.actor);
+  const name =
+    isRoom(network, activity.target) || isOwn(network, from) ? to : from;
+  return draft.room(network.id, name);
+}
+
+function relation(context: Context) {
+  const { activity, at } = context;
+  const { object } = activity;
+  const from = nameOf(activity.actor);
+  const base = { from, at, text: '', emoji: '', removed: false };
+  let made: Relation | undefined;
+  if (object?.type === 'reaction') {
+    const emoji = text(object.content);
+    const about = text(object.inReplyTo);
+    const removed = activity.type === 'remove';
+    if (isEmoji(emoji) && about) {
+      made = { ...base, kind: 'reaction', about, emoji, removed };
+    }
+  } else if (object?.type === 'message' && text(object.id)) {
+    const about = text(object.id);
+    made =
+      activity.type === 'delete'
+        ? { ...base, kind: 'deletion', about }
+        : { ...base, kind: 'edit', about, text: text(object.content) };
+  }
+  const room = made && roomOf(context);
+  if (made && room) relate(room, [made]);
+}
+
+/** Typing holds for so long if nothing else is said, in ms (IRCv3 typing). */
+const COMPOSING = 6000;
+const PAUSED = 30_000;
+
+function typing(context: Context, object: ObjectOf<'chat-state'>) {
+  const { network, activity, happenings } = context;
+  const from = nameOf(activity.actor);
+  const room = roomOf(context);
+  if (!room || !from || isOwn(network, from)) return;
+  happenings.push({
+    type: 'typing',
+    networkId: network.id,
+    room: room.key,
+    from,
+    lasts:
+      object.state === 'composing'
+        ? COMPOSING
+        : object.state === 'paused'
+          ? PAUSED
+          : 0,
+  });
+}
 
 function send(context: Context) {
   const { draft, network, activity, happenings, closed } = context;
@@ -182,6 +247,7 @@ function connection(
       }
     }
   }
+  if (Array.isArray(object.supports)) changed.carried = object.supports;
   if (changed.status !== 'online') leaveAll(draft, changed);
 }
 

@@ -3,6 +3,7 @@
 import type { Casemapping } from '../casemapping.ts';
 import type { ReadonlyFoldedMap } from '../folded.ts';
 import type { ConnectionView, Conversations, Feature } from '../protocol.ts';
+import type { Waiting } from './relations.ts';
 
 export type EntryKind =
   | 'message'
@@ -16,7 +17,16 @@ export type EntryKind =
   | 'info'
   | 'error';
 
-/** The delivery state of the user's own message. */
+/** What somebody reacted with. */
+export interface Reaction {
+  from: string;
+  emoji: string;
+  at: number;
+  /** It was taken back. */
+  removed: boolean;
+}
+
+/** How far an own message has come. */
 export type Delivery = 'pending' | 'failed';
 
 /** A line in a room. */
@@ -34,7 +44,15 @@ export interface Entry {
   own: boolean;
   /** For the user's own messages: the id created by the sending client. Older servers and archives have none. */
   clientId?: string;
-  /** Whether it mentions the reader. */
+  /** The id of the message that it answers. */
+  replyTo?: string;
+  /** At most one of each person with each emoji. */
+  reactions?: readonly Reaction[];
+  /** When its author changed the text. */
+  editedAt?: number;
+  /** Who deleted it; empty if that is not known. */
+  deletedBy?: string;
+  /** Speaks to the reader. */
   mention: boolean;
   delivery?: Delivery;
   /** Why it failed, one sentence. */
@@ -69,7 +87,9 @@ export interface Room {
   /** In chronological order, without duplicate ids. */
   entries: readonly Entry[];
   ids: ReadonlySet<string>;
-  /** Everything up to then is read; undefined means not known yet. */
+  /** What is about messages that have not come yet, by their ids. */
+  waiting: Waiting;
+  /** Everything up to then is read; nothing means: not known yet. */
   readAt: number | undefined;
 }
 
@@ -96,6 +116,8 @@ export interface Network {
   conversations: Conversations;
   /** What the platform supports: nothing else is offered. */
   supports: readonly Feature[];
+  /** Which relations of messages the network carries just now; nothing: whatever its platform supports. */
+  carried?: readonly Feature[];
   connector: string;
   /** Keys of rooms. */
   rooms: readonly string[];
@@ -126,5 +148,14 @@ export function isSpoken(entry: Entry): boolean {
   );
 }
 
-/** The room for everything that concerns the whole network. */
+/** Whether something about messages can be done on a network. */
+export function carries(network: Network, feature: Feature): boolean {
+  return (
+    network.status === 'online' &&
+    network.supports.includes(feature) &&
+    (network.carried?.includes(feature) ?? true)
+  );
+}
+
+/** The room that holds what concerns the whole network. */
 export const SERVER_ROOM = '*';
