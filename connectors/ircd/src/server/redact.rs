@@ -1,7 +1,7 @@
 //! REDACT: a message is deleted (<https://ircv3.net/specs/extensions/message-redaction>).
 //!
 //! Members delete what they said, operators of a channel and administrators what anybody said there. The history does not
-//! answer the message from then on. In the log its line stays until the file that it is in is removed.
+//! answer the message from then on, and its text leaves the log.
 
 use irc_codec::Message;
 

@@ -46,15 +46,12 @@ impl Index {
         slots.push_back(slot);
     }
 
-    /// Forgets a message that was deleted.
-    pub(super) fn withdraw(&mut self, target: &str, id: i64) {
-        let Some(slots) = self.targets.get_mut(target) else {
-            return;
-        };
+    /// Forgets a message that was deleted; returns where it is.
+    pub(super) fn withdraw(&mut self, target: &str, id: i64) -> Option<Slot> {
+        let slots = self.targets.get_mut(target)?;
         let place = slots.partition_point(|slot| slot.id < id);
-        if slots.get(place).is_some_and(|slot| slot.id == id) {
-            slots.remove(place);
-        }
+        let is_it = slots.get(place).is_some_and(|slot| slot.id == id);
+        is_it.then(|| slots.remove(place)).flatten()
     }
 
     /// Forgets the messages up to an id.

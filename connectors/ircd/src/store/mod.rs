@@ -3,6 +3,7 @@
 //! In the data folder: `state.json`, the snapshot; `log/<id of the first record>.log`, the log; `lock`. The snapshot
 //! and the records after it yield the state; the log alone yields the messages.
 
+mod deleted;
 #[cfg(test)]
 mod faults;
 mod index;
@@ -19,6 +20,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use durable::{Disk, FolderLock, Log, Segment, remove_unfinished};
+use program::Seldom;
 
 use crate::config::Limits;
 use crate::record::{Answer, Body, Query, Record, State, Stored};
@@ -68,7 +70,9 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| StoreError::Io { path, source }
 }
 
-/// The snapshot's file name.
+static NOT_EMPTIED: Seldom = Seldom::new();
+
+/// The file of the snapshot.
 const SNAPSHOT: &str = "state.json";
 
 /// The log and its index. All calls block.
@@ -80,6 +84,8 @@ pub struct History {
     removed: u32,
     disk: Disk,
     index: Index,
+    /// Messages that were deleted, and whose text is still in the log.
+    deleted: Vec<Slot>,
     limits: Limits,
     /// Held while this server runs.
     lock: FolderLock,
@@ -137,12 +143,14 @@ impl History {
             removed: 0,
             disk,
             index: Index::new(limits.history_per_target),
+            deleted: Vec::new(),
             limits: limits.clone(),
             lock,
         };
         for first in files {
             history.load(first, &mut found);
         }
+        history.empty_deleted();
         found.last_id = found.last_id.max(found.state.as_of);
         Ok((history, found))
     }
@@ -195,7 +203,8 @@ impl History {
 
     fn note(&mut self, stored: &Stored, id: i64, segment: u32, offset: usize, length: usize) {
         if let Some(about) = stored.about {
-            self.index.withdraw(&stored.target, about);
+            let slot = self.index.withdraw(&stored.target, about);
+            self.deleted.extend(slot);
         }
         let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
             return;
@@ -245,10 +254,33 @@ impl History {
                 self.note(stored, record.id, number, offset, length);
             }
         }
+        self.empty_deleted();
         Ok(begun)
     }
 
-    /// Writes the snapshot durably, and removes the oldest log files above the limit.
+    /// Takes the text of messages that were deleted out of the log. Where that fails they are not answered all the same, and it
+    /// is tried again at the next start.
+    fn empty_deleted(&mut self) {
+        for slot in std::mem::take(&mut self.deleted) {
+            let emptied = self
+                .path_of(slot)
+                .and_then(|path| deleted::empty(&path, slot));
+            if let Err(error) = emptied
+                && let Some(left_out) = NOT_EMPTIED.say()
+            {
+                tracing::error!(%error, left_out, "the text of a deleted message is still in the log of the IRC server");
+            }
+        }
+    }
+
+    /// The file in which a message is.
+    fn path_of(&self, slot: Slot) -> io::Result<PathBuf> {
+        let place = slot.segment.saturating_sub(self.removed) as usize;
+        let segment = self.log.segments().get(place);
+        Ok(self.log.path(segment.ok_or(io::ErrorKind::NotFound)?.first))
+    }
+
+    /// Writes the snapshot, durably, and removes the oldest files of the log above the limit.
     ///
     /// # Errors
     /// The disk is full or broken; the old snapshot is then still there.
@@ -341,10 +373,9 @@ impl History {
         let file = match open {
             Some((number, file)) if *number == slot.segment => file,
             _ => {
-                let place = slot.segment.saturating_sub(self.removed) as usize;
-                let segment = self.log.segments().get(place);
-                let path = self.log.path(segment.ok_or(io::ErrorKind::NotFound)?.first);
-                &mut open.insert((slot.segment, File::open(path)?)).1
+                &mut open
+                    .insert((slot.segment, File::open(self.path_of(slot)?)?))
+                    .1
             }
         };
         line.resize(slot.length as usize, 0);

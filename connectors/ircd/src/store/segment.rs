@@ -13,7 +13,20 @@ pub(super) fn write_line(
     Ok(line::write(out, &json))
 }
 
-/// Parses a line without its line break; returns `None` if it is damaged.
+/// Appends a record as a line of that length: blanks after JSON mean nothing. A record that is longer is longer.
+pub(super) fn write_padded(
+    record: &Record,
+    length: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), serde_json::Error> {
+    let mut json = serde_json::to_vec(record)?;
+    let (_, written) = line::write(&mut Vec::new(), &json);
+    json.resize(json.len() + length.saturating_sub(written), b' ');
+    line::write(out, &json);
+    Ok(())
+}
+
+/// Reads a line without its line break; none if it is damaged.
 pub(super) fn read_line(line: &[u8]) -> Option<Record> {
     serde_json::from_slice(line::read(line)?).ok()
 }
