@@ -109,7 +109,7 @@ impl Session {
             return None;
         }
         let relayed = |name: &&str| self.link.isupport.relays_tag(name);
-        match REPLY.iter().position(|name| relayed(name))? {
+        match REPLY.iter().position(relayed)? {
             0 => Some("+reply"),
             _ => Some("+draft/reply"),
         }
