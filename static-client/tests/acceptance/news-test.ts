@@ -203,7 +203,7 @@ module('Acceptance | what is new', function (hooks) {
     server.socket.say(said('bob', '#general', 'the only one', Date.now()));
     await shows('the only one');
     await triggerKeyEvent(TIMELINE, 'keydown', 'Home');
-    
+
     assert.deepEqual(texts(), ['the only one']);
     assert.dom('[data-test-jump]').doesNotExist();
   });
