@@ -44,6 +44,7 @@ fn the_private_network_is_managed_by_the_server() {
         json!({"realname": "Alice"}),
         json!({"sasl": false}),
         json!({"without_account": true}),
+        json!({"certificate": "ab"}),
         json!({"password": null}),
         json!({"platform": "irc"}),
     ] {
@@ -166,6 +167,12 @@ fn a_bouncer_is_one_host_with_a_connection_for_each_user_name() {
     assert_eq!(renamed["server"], "al.bnc.example", "ids stay");
     assert_eq!(renamed["without_account"], true);
     assert_eq!(at("a b").status, 422);
+    let certificate = |value: Value| api("PATCH", &last, json!({ "certificate": value }));
+    let fingerprint = Value::from("ab".repeat(32));
+    let accepted = certificate(fingerprint.clone());
+    assert_eq!(accepted.json()["certificate"], fingerprint);
+    assert_eq!(certificate("ab".repeat(33).into()).status, 422);
+    assert!(certificate(Value::Null).json()["certificate"].is_null());
 }
 
 #[test]
