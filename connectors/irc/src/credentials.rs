@@ -55,10 +55,11 @@ pub(crate) fn connection(
         );
     }
     match text("saslMechanism")?.as_deref() {
-        None | Some("PLAIN") => {}
+        // Which of the two is used the server decides.
+        None | Some("PLAIN" | "SCRAM-SHA-256") => {}
         Some(other) => {
             return Err(format!(
-                "credentials: saslMechanism {other} is not supported; use PLAIN."
+                "credentials: saslMechanism {other} is not supported; use PLAIN or SCRAM-SHA-256."
             ));
         }
     }
@@ -184,6 +185,10 @@ mod tests {
         let with_port = read(json!({"server": "localhost:7000"})).unwrap();
         assert_eq!((with_port.host(), with_port.port()), ("localhost", 7000));
         assert_eq!(with_port.server, "localhost:7000");
+        for mechanism in ["PLAIN", "SCRAM-SHA-256"] {
+            let made = read(json!({"password": "x", "saslMechanism": mechanism}));
+            assert!(made.unwrap().sasl(), "{mechanism}");
+        }
     }
 
     #[test]
