@@ -131,7 +131,7 @@ impl Server {
         self.reply_message_when(id, message, When::Always);
     }
 
-    fn reply_message_when(&mut self, id: ClientId, mut message: Message, when: When) {
+    pub(super) fn reply_message_when(&mut self, id: ClientId, mut message: Message, when: When) {
         message.source = Some(irc_codec::Source::parse(&self.config.name));
         let mut line = wire(&message);
         // Replies repeat clients' input; only relayed messages are refused for their length.

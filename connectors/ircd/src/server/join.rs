@@ -9,7 +9,7 @@ use super::client::UserId;
 use super::lookalike::is_hidden;
 use super::outbox::When;
 use super::reply::Reply;
-use super::{ClientId, Server, names};
+use super::{AppendId, ClientId, Server, names};
 
 impl Server {
     pub(super) fn on_join(&mut self, id: ClientId, user_id: UserId, message: &Message) {
@@ -172,7 +172,7 @@ impl Server {
             voice: is(&record.voices),
         };
         channel.members.insert(user_id, member);
-        let mut returning = false;
+        let (mut returning, mut saved) = (false, None);
         if let Some(account) = &account {
             let mut changed = channel.record.members.insert(account.clone());
             returning = !changed;
@@ -180,13 +180,15 @@ impl Server {
                 changed |= channel.record.operators.insert(account.clone());
             }
             if changed {
-                self.save_channel(&key);
+                saved = self.save_channel(&key);
             }
         }
         self.announce_join(user_id, &key);
         for session in self.sessions(user_id) {
             self.send_topic_and_names(session, user_id, &key);
         }
+        let sessions = self.sessions(user_id);
+        self.explain_unsaved(sessions, name, saved);
         if returning {
             self.missed_in_channel(user_id, &key);
         }
@@ -303,25 +305,25 @@ impl Server {
         };
         let name = channel.record.name.clone();
         let params = if text.is_empty() {
-            vec![name]
+            vec![name.clone()]
         } else {
-            vec![name, text.to_owned()]
+            vec![name.clone(), text.to_owned()]
         };
         let event = self.event(user_id, "PART", params);
         let audience = self.audience(key);
-        self.remove_member(user_id, key);
+        let saved = self.remove_member(user_id, key);
         self.relay(audience, &event, When::Always);
+        let sessions = self.sessions(user_id);
+        self.explain_unsaved(sessions, &name, saved);
     }
 
-    /// Removes a user from a channel permanently.
-    pub(super) fn remove_member(&mut self, user_id: UserId, key: &FoldedName) {
+    /// Removes a user from a channel permanently. Returns the append of that, if it is one.
+    pub(super) fn remove_member(&mut self, user_id: UserId, key: &FoldedName) -> Option<AppendId> {
         let account = self.users.get_mut(&user_id).and_then(|user| {
             user.channels.remove(key);
             user.account.clone()
         });
-        let Some(channel) = self.channels.get_mut(key) else {
-            return;
-        };
+        let channel = self.channels.get_mut(key)?;
         channel.members.remove(&user_id);
         // Another user may represent the same account.
         let still = channel.members.keys().any(|other| {
@@ -336,15 +338,13 @@ impl Server {
             && account
                 .as_ref()
                 .is_some_and(|account| channel.record.members.remove(account));
-        if changed {
-            if was_lasting && !channel.is_lasting() {
-                let name = channel.record.name.clone();
-                let id = self.next_id();
-                self.append(id, crate::record::Body::Gone { name });
-            } else {
-                self.save_channel(key);
-            }
-        }
+        let ends = was_lasting && !channel.is_lasting();
+        let saved = match changed {
+            true if ends => Some(self.save_end(key)),
+            true => self.save_channel(key),
+            false => None,
+        };
         self.forget_if_empty(key);
+        saved
     }
 }

@@ -68,8 +68,9 @@ impl Server {
             .unwrap_or_default();
         let event = self.event(user_id, "KICK", [spelled.as_str(), &nick, text]);
         let audience = self.audience(&key);
-        self.remove_member(victim, &key);
+        let saved = self.remove_member(victim, &key);
         self.relay(audience, &event, When::Always);
+        self.explain_unsaved([id], &spelled, saved);
     }
 
     /// Checks whether a user is an operator of a channel, and replies with an error if not.

@@ -49,6 +49,7 @@ mod sign_in;
 mod tasks;
 mod timers;
 mod topic;
+mod unsaved;
 mod webirc;
 mod welcome;
 mod who;
@@ -228,6 +229,8 @@ pub struct Server {
     outbox: Outbox,
     /// Tasks' lines that were sent.
     tasks: tasks::Tasks,
+    /// Changes of channels and accounts that are not on disk.
+    unsaved: unsaved::Unsaved,
     /// The labelled response to the current command, if it has a label.
     response: Option<Response>,
     /// The maximum number of concurrent users since the start.
@@ -262,6 +265,7 @@ impl Server {
             deadlines: BTreeSet::new(),
             outbox: Outbox::default(),
             tasks: tasks::Tasks::default(),
+            unsaved: unsaved::Unsaved::default(),
             response: None,
             most_users: 0,
             statistics: Statistics::default(),

@@ -119,16 +119,20 @@ impl Server {
         if !self.check_operator(id, user_id, name, &key) {
             return;
         }
+        let Some(before) = self.past(&key) else {
+            return;
+        };
         let applied = self.apply_modes(id, user_id, &key, message);
         if applied.letters.is_empty() {
             return;
         }
-        self.save_channel(&key);
-        let mut params = vec![spelled, applied.letters];
+        let when = self.save_change(&key, before);
+        let mut params = vec![spelled.clone(), applied.letters];
         params.extend(applied.params);
         let event = self.event(user_id, "MODE", params);
         let audience = self.audience(&key);
-        self.relay(audience, &event, When::Always);
+        self.relay(audience, &event, when);
+        self.explain_undone(id, &spelled, when);
     }
 
     fn apply_modes(

@@ -1,18 +1,44 @@
 //! What outlives the process: channels, known accounts, and the outcome of appends.
 
-use irc_codec::numeric;
+use irc_codec::{Message, numeric};
 use protocol::{AccountName, FoldedName, outline};
 
 use super::channel::Channel;
 use super::outbox::When;
-use super::{AppendId, NotStored, Now, Server, names};
+use super::reply::Reply;
+use super::unsaved::{Change, Past, Subject};
+use super::{AppendId, ClientId, NotStored, Now, Server, names};
 use crate::record::{Body, ChannelRecord, Record, Seen, State, Topic};
+
+/// What a sender is told about why something is not on disk.
+const REASONS: [(NotStored, &str); 2] = [
+    (
+        NotStored::Full,
+        "the server's disk is full; tell its administrator",
+    ),
+    (
+        NotStored::Failed,
+        "the server could not write it to its disk; try again later",
+    ),
+];
 
 impl Server {
     /// An append was settled; call in order, once for each.
     pub fn handle_stored(&mut self, id: AppendId, result: Result<(), NotStored>, now: Now) {
         self.now = now;
         self.statistics.not_stored += u64::from(result.is_err());
+        for (subject, change) in self.unsaved.settle(id, result.is_ok(), now.ticks) {
+            if let Subject::Channel(key) = subject
+                && let Some(channel) = self.channels.get_mut(&key)
+            {
+                change.undo(channel);
+            }
+        }
+        if result.is_ok() {
+            for subject in self.unsaved.take_all() {
+                self.save_again(subject);
+            }
+        }
         self.outbox.settle(id, result);
         self.tasks.settle(id, result.is_ok());
     }
@@ -37,16 +63,63 @@ impl Server {
         self.outbox.append(Record { id, body })
     }
 
-    /// Appends a channel's state to the log before anyone is told of it.
-    pub(super) fn save_channel(&mut self, key: &FoldedName) {
-        if let Some(channel) = self.channels.get(key) {
-            if !channel.is_lasting() {
-                return;
-            }
-            let body = Body::Channel(channel.record.clone());
-            let id = self.next_id();
-            self.append(id, body);
-        }
+    /// Appends a record to the log that is written again later if that fails.
+    fn save(&mut self, id: i64, subject: Subject, body: Body, change: Option<Change>) -> AppendId {
+        let append = self.append(id, body);
+        self.unsaved.insert(append, subject, change);
+        append
+    }
+
+    /// Writes the present state of what could not be written before.
+    pub(super) fn save_again(&mut self, subject: Subject) {
+        let body = match &subject {
+            Subject::Account(account) => Body::Account {
+                account: account.clone(),
+            },
+            Subject::Channel(key) => match self.channels.get(key) {
+                Some(channel) if channel.is_lasting() => Body::Channel(channel.record.clone()),
+                _ => Body::Gone {
+                    name: key.to_string(),
+                },
+            },
+        };
+        let id = self.next_id();
+        self.save(id, subject, body, None);
+    }
+
+    /// Appends a channel's state to the log before anyone is told of it; if that fails, it stays in effect and is
+    /// written later. Returns the append, unless the channel does not outlive the process.
+    pub(super) fn save_channel(&mut self, key: &FoldedName) -> Option<AppendId> {
+        self.save_if_lasting(key, None)
+    }
+
+    fn save_if_lasting(&mut self, key: &FoldedName, change: Option<Change>) -> Option<AppendId> {
+        let channel = self
+            .channels
+            .get(key)
+            .filter(|channel| channel.is_lasting())?;
+        let body = Body::Channel(channel.record.clone());
+        let id = self.next_id();
+        Some(self.save(id, Subject::Channel(key.clone()), body, change))
+    }
+
+    /// Returns a channel as it is before a change.
+    pub(super) fn past(&self, key: &FoldedName) -> Option<Past> {
+        self.channels.get(key).map(Past::of)
+    }
+
+    /// Like [`Self::save_channel`], for a change that is undone if that fails. Returns when the channel is told of it.
+    pub(super) fn save_change(&mut self, key: &FoldedName, before: Past) -> When {
+        let change = self.past(key).map(|after| Change { before, after });
+        let append = self.save_if_lasting(key, change);
+        append.map_or(When::Always, When::Stored)
+    }
+
+    /// Appends that a channel no longer exists.
+    pub(super) fn save_end(&mut self, key: &FoldedName) -> AppendId {
+        let name = self.spelled(key);
+        let id = self.next_id();
+        self.save(id, Subject::Channel(key.clone()), Body::Gone { name }, None)
     }
 
     /// Appends a new account to the log.
@@ -55,12 +128,10 @@ impl Server {
             self.outlines.insert(outline(account.as_str()));
             let id = self.next_id();
             Seen::first(account, id).note(&mut self.seen);
-            self.append(
-                id,
-                Body::Account {
-                    account: account.clone(),
-                },
-            );
+            let body = Body::Account {
+                account: account.clone(),
+            };
+            self.save(id, Subject::Account(account.clone()), body, None);
         }
     }
 
@@ -99,25 +170,51 @@ impl Server {
     }
 
     /// Tells the sender of a message that it could not be stored and therefore was not sent.
-    pub(super) fn explain_failure(&mut self, id: super::ClientId, target: &str, append: AppendId) {
-        for (reason, text) in [
-            (
-                NotStored::Full,
-                "Your message was not sent: the server's disk is full; tell its administrator",
-            ),
-            (
-                NotStored::Failed,
-                "Your message was not sent: the server could not write it to its disk; try again later",
-            ),
-        ] {
-            // ERR_CANNOTSENDTOCHAN is for channels; for users, InspIRCd has a numeric.
-            let code = if target.starts_with('#') {
-                numeric::ERR_CANNOTSENDTOCHAN
-            } else {
-                numeric::ERR_CANTSENDTOUSER
-            };
-            let reply = super::reply::Reply::new(code, [target, text]);
+    pub(super) fn explain_failure(&mut self, id: ClientId, target: &str, append: AppendId) {
+        // ERR_CANNOTSENDTOCHAN is for channels; for users, InspIRCd has a numeric.
+        let code = if target.starts_with('#') {
+            numeric::ERR_CANNOTSENDTOCHAN
+        } else {
+            numeric::ERR_CANTSENDTOUSER
+        };
+        for (reason, why) in REASONS {
+            let text = format!("Your message was not sent: {why}");
+            let reply = Reply::new(code, [target, &text]);
             self.reply_when(id, reply, When::Failed(append, reason));
         }
+    }
+
+    /// Tells who wanted to change a channel that the change could not be stored and therefore was undone.
+    pub(super) fn explain_undone(&mut self, id: ClientId, channel: &str, when: When) {
+        let When::Stored(append) = when else {
+            return;
+        };
+        for (reason, why) in REASONS {
+            let text = format!("Nothing was changed: {why}");
+            let reply = Reply::new(numeric::ERR_UNAVAILRESOURCE, [channel, &text]);
+            self.reply_when(id, reply, When::Failed(append, reason));
+        }
+    }
+
+    /// Tells who caused something that is in effect but could not be stored yet.
+    pub(super) fn explain_unsaved(
+        &mut self,
+        to: impl IntoIterator<Item = ClientId>,
+        channel: &str,
+        append: Option<AppendId>,
+    ) {
+        let Some(append) = append else {
+            return;
+        };
+        // It is not part of the answer to a command.
+        let response = self.response.take();
+        for id in to {
+            for (reason, why) in REASONS {
+                let text = format!("{channel}: this would be forgotten after a restart: {why}");
+                let notice = Message::new("NOTICE", [self.name_for(id), text]);
+                self.reply_message_when(id, notice, When::Failed(append, reason));
+            }
+        }
+        self.response = response;
     }
 }

@@ -8,7 +8,8 @@ impl Server {
     /// Returns when [`Server::handle_timeout`] should be called, in ticks.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        self.deadlines.first().map(|&(deadline, _)| deadline)
+        let deadline = self.deadlines.first().map(|&(deadline, _)| deadline);
+        deadline.into_iter().chain(self.unsaved.retry_at()).min()
     }
 
     /// Handles the passing of time.
@@ -20,6 +21,10 @@ impl Server {
             }
             self.deadlines.remove(&(deadline, id));
             self.on_deadline(id);
+        }
+        // One is enough to learn whether the disk works; the others follow once it is written.
+        if let Some(subject) = self.unsaved.take_one(now.ticks) {
+            self.save_again(subject);
         }
         if self.addresses.len() > self.clients.len() {
             self.addresses

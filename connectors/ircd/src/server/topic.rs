@@ -54,7 +54,7 @@ impl Server {
             source: user.source().to_string(),
             account: user.account.clone(),
             command: "TOPIC".to_owned(),
-            to: spelled,
+            to: spelled.clone(),
             text: Some(text.clone()),
             tags: String::new(),
             relayed_by: None,
@@ -65,14 +65,17 @@ impl Server {
             by: user.nick.clone(),
             at: self.now.wall,
         };
+        let Some(before) = self.past(&key) else {
+            return;
+        };
         if let Some(channel) = self.channels.get_mut(&key) {
             channel.record.topic = (!topic.text.is_empty()).then_some(topic);
         }
         self.append(event.at, Body::Message(stored));
-        self.save_channel(&key);
-        // It is now in effect in this process even if the disk failed, so members see it in any case.
+        let when = self.save_change(&key, before);
         let audience = self.audience(&key);
-        self.relay(audience, &event, When::Always);
+        self.relay(audience, &event, when);
+        self.explain_undone(id, &spelled, when);
     }
 
     /// Sends the topic; its absence is reported only if requested.

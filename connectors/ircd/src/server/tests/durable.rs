@@ -68,6 +68,107 @@ fn a_full_disk_is_told_to_the_sender_and_shown_to_nobody() {
 }
 
 #[test]
+fn a_change_of_a_channel_that_is_not_on_disk_is_undone_and_shown_to_nobody() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "labeled-response batch message-tags");
+    let bob = world.join_as("bob", true, "");
+    world.say(alice, "JOIN #tea");
+    world.say(bob, "JOIN #tea");
+    world.say(alice, "TOPIC #tea :before");
+    world.say(alice, "MODE #tea +b old");
+    world.clear();
+    world.disk_works = false;
+    world.problem = NotStored::Full;
+    world.say(alice, "@label=t TOPIC #tea :after");
+    world.say(alice, "MODE #tea +kob-b secret bob evil old");
+    assert!(world.take(alice).is_empty() && world.take(bob).is_empty());
+    world.settle(false);
+    assert!(world.take(bob).is_empty(), "nobody is shown it");
+    let told = world.take(alice);
+    let says = |line: &String| {
+        line.ends_with("437 alice #tea :Nothing was changed: the server's disk is full; tell its administrator")
+    };
+    assert!(told.len() == 2 && told.iter().all(says), "{told:?}");
+    assert!(told[0].starts_with("@label=t "), "{told:?}");
+    let is_unchanged = |world: &mut World| {
+        assert!(world.ask(alice, "MODE #tea")[0].ends_with("#tea +nt"));
+        assert!(world.ask(alice, "TOPIC #tea")[0].ends_with("332 alice #tea :before"));
+        let bans = world.ask(alice, "MODE #tea b");
+        assert!(bans.len() == 2 && bans[0].contains("old!*@*"), "{bans:?}");
+        assert!(world.ask(bob, "MODE #tea +i")[0].contains(" 482 "));
+    };
+    world.disk_works = true;
+    is_unchanged(&mut world);
+    // What was changed since then stays, and what is shown is on disk.
+    world.disk_works = false;
+    world.say(alice, "MODE #tea +k secret");
+    world.say(alice, "MODE #tea +m");
+    let waiting = std::mem::take(&mut world.waiting);
+    world
+        .server
+        .handle_stored(waiting[0], Err(NotStored::Full), world.now);
+    world.disk_works = true;
+    world.server.handle_stored(waiting[1], Ok(()), world.now);
+    world.drain();
+    let seen = world.take(bob);
+    assert!(seen.last().unwrap().ends_with("MODE #tea +m"), "{seen:?}");
+    let restarted = |world: World| {
+        let mut world = world.restarted(config());
+        let alice = world.join_as("alice", true, "");
+        world.say(alice, "JOIN #tea");
+        world.ask(alice, "MODE #tea")[0].clone()
+    };
+    let modes = restarted(world);
+    assert!(modes.ends_with("#tea +mnt"), "{modes}");
+}
+
+#[test]
+fn what_is_in_effect_but_not_on_disk_is_written_once_it_can_be() {
+    let mut world = World::new(config());
+    world.disk_works = false;
+    let alice = world.join_as_slowly("alice");
+    world.say(alice, "JOIN #tea");
+    world.settle(false);
+    let told = world.take(alice);
+    let says = |line: &String| line.contains("NOTICE alice :#tea: this would be forgotten");
+    assert!(told.iter().any(|line| line.contains(" JOIN #tea")));
+    assert_eq!(told.iter().filter(|line| says(line)).count(), 1, "{told:?}");
+    // One record is tried every few seconds.
+    world.wait(5_000);
+    assert_eq!(world.waiting.len(), 1);
+    world.settle(false);
+    world.wait(1_000);
+    assert!(world.waiting.is_empty());
+    world.disk_works = true;
+    world.wait(5_000);
+    let kinds = |is: fn(&Body) -> bool| world.log.iter().filter(|record| is(&record.body)).count();
+    assert_eq!(
+        kinds(|body| matches!(body, Body::Account { account } if account.as_str() == "alice")),
+        1
+    );
+    assert_eq!(
+        kinds(|body| matches!(body, Body::Channel(channel) if channel.name == "#tea")),
+        1
+    );
+    let written = world.log.len();
+    world.wait(60_000);
+    assert_eq!(world.log.len(), written, "once");
+    // Nor does a channel come back that ended in the meantime.
+    world.disk_works = false;
+    world.say(alice, "PART #tea");
+    world.settle(false);
+    world.disk_works = true;
+    world.wait(5_000);
+    let mut world = world.restarted(config());
+    let bob = world.join_as("bob", true, "");
+    let listed = world.ask(bob, "LIST");
+    assert!(
+        listed.iter().all(|line| !line.contains("#tea")),
+        "{listed:?}"
+    );
+}
+
+#[test]
 fn channels_come_back() {
     let mut world = World::new(config());
     let alice = world.join_as("alice", true, "");

@@ -163,6 +163,17 @@ impl World {
         id
     }
 
+    /// Signs a user in while the disk does not work; discards the welcome.
+    pub(super) fn join_as_slowly(&mut self, nick: &str) -> ClientId {
+        let id = self.connect_from("127.0.0.1");
+        self.say(id, &format!("PASS {nick}:pw-{nick}"));
+        self.say(id, &format!("NICK {nick}"));
+        self.say(id, &format!("USER {nick} 0 * :{nick} the person"));
+        self.settle(false);
+        self.take(id);
+        id
+    }
+
     pub(super) fn say(&mut self, id: ClientId, line: &str) {
         self.tick(1);
         assert!(!self.server.is_busy(id), "{line}");
