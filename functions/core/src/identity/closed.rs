@@ -65,9 +65,10 @@ pub enum ChangeAccountError {
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn closed(&self, account: &AccountName) -> Result<Option<State>, StoreError> {
-        match self.kernel.load::<Closed>(&keys::closed(account)).await {
+        let key = keys::closed(account);
+        match self.kernel.load_certain::<Closed>(&key).await {
             Ok(found) => Ok(found.map(|(closed, _)| closed.state)),
-            // It is closed; whether disabled or removed, the operator has to know who enables it again.
+            // It is there, so the account is closed; whether disabled or removed, the operator has to know who enables it again.
             Err(StoreError::Damaged(_)) => Ok(Some(State::Disabled)),
             Err(error) => Err(error),
         }

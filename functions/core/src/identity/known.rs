@@ -48,7 +48,12 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             return Ok(false);
         }
         let key = keys::networks(account);
-        let (known, _) = self.kernel.load_note::<Networks>(&key).await?;
+        let known = match self.kernel.load_note::<Networks>(&key).await {
+            Ok((known, _)) => known,
+            // Nobody is known then.
+            Err(error) if error.is_own() => None,
+            Err(error) => return Err(error),
+        };
         let (name, now) = (network_of(account, client), self.kernel.now());
         Ok(known.is_some_and(|known| {
             let mut networks = known.networks.iter();
@@ -85,8 +90,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             Edit::Write(())
         };
         match self.kernel.upsert(&keys::networks(account), note).await {
-            // A concurrent sign-in, or a full disk: no reason to refuse somebody.
+            // A concurrent sign-in, a full disk, a note that cannot be read: no reason to refuse somebody.
             Err(StoreError::Precondition | StoreError::Full(_)) => Ok(()),
+            Err(error) if error.is_own() => Ok(()),
             noted => noted,
         }
     }

@@ -21,13 +21,15 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// off, and does not restore what the account has deleted.
     pub(crate) async fn provision(&self, account: &AccountName) -> Result<(), StoreError> {
         let marker = keys::provisioned(account);
-        if self
-            .kernel
-            .load::<serde_json::Value>(&marker)
-            .await?
-            .is_some()
-        {
-            return Ok(());
+        let marked = self.kernel.load_certain::<serde_json::Value>(&marker);
+        match marked.await {
+            Ok(None) => {}
+            Ok(Some(_)) => return Ok(()),
+            // It is only a mark, and is written again.
+            Err(StoreError::Damaged(_)) => {}
+            // Whether it is there cannot be checked now; that keeps nobody from signing in.
+            Err(error) if error.is_own() => return Ok(()),
+            Err(error) => return Err(error),
         }
         let Some(network) = self.connectors.network().await? else {
             return Ok(());
@@ -36,7 +38,12 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             return Ok(());
         };
         let key = keys::connection(account, PRIVATE_CONNECTION);
-        if self.kernel.load::<Connection>(&key).await?.is_none() {
+        let connection = match self.kernel.load::<Connection>(&key).await {
+            // It is there, and its owner is told of it where it is used.
+            Err(error) if error.is_own() => true,
+            found => found?.is_some(),
+        };
+        if !connection {
             let (grant, sealed) = self.token_for_private(account, &network.name).await?;
             let mut connection = Connection {
                 version: 1,

@@ -8,7 +8,7 @@ use storage_adapter::{ObjectStore as _, Options, Storage, StoreError};
 use super::damage::{day, message, name, read, records_of_others, world, write};
 use crate::Functions;
 use crate::kernel::keys;
-use crate::testing::{Reply, TestFunctions, block_on, functions};
+use crate::testing::{PASSWORD, Reply, TestFunctions, block_on, functions};
 
 /// Pages of a tree that are tested.
 const PAGES: usize = 3;
@@ -58,6 +58,59 @@ fn a_record_that_the_store_does_not_give_stops_only_what_it_belongs_to() {
         let said = format!("{kind} cannot be read: ");
         assert!(told.contains(&said), "nobody was told of {kind}:\n{told}");
     }
+}
+
+fn try_to_sign_in(f: &TestFunctions, name: &str) -> u16 {
+    let body = json!({"name": name, "password": PASSWORD}).to_string();
+    let reply = f.request("POST", "/api/session", &[], body);
+    reply.status.as_u16()
+}
+
+#[test]
+fn nobody_is_disabled_because_it_cannot_be_read_who_is() {
+    let f = functions();
+    for of in ["alice", "bob"] {
+        f.sign_up(of);
+    }
+    for error in [
+        StoreError::denied("Permission denied (os error 13)"),
+        StoreError::refused("Input/output error"),
+        StoreError::Unavailable("Input/output error".to_owned()),
+    ] {
+        let fault = ObjectFault::Unreadable(error);
+        f.memory().set_fault_of(keys::CLOSED, Some(fault));
+        for of in ["alice", "bob"] {
+            assert_eq!(try_to_sign_in(&f, of), 503);
+        }
+        f.memory().set_fault_of(keys::CLOSED, None);
+        for of in ["alice", "bob"] {
+            assert_eq!(try_to_sign_in(&f, of), 201);
+        }
+    }
+    // A damaged record is there: its account, and no other, is closed.
+    write(&f, &keys::closed(&name("bob")), Bytes::from_static(b"{\"x"));
+    assert_eq!(try_to_sign_in(&f, "alice"), 201);
+    assert_eq!(try_to_sign_in(&f, "bob"), 403);
+    block_on(f.identity.enable_account(&name("bob"))).unwrap();
+    assert_eq!(try_to_sign_in(&f, "bob"), 201);
+}
+
+#[test]
+fn a_mark_or_note_that_is_damaged_or_unreadable_keeps_nobody_from_signing_in() {
+    let f = functions();
+    f.sign_up("alice");
+    let alice = name("alice");
+    for key in [keys::provisioned(&alice), keys::networks(&alice)] {
+        write(&f, &key, Bytes::from_static(b"{\"x"));
+        assert_eq!(try_to_sign_in(&f, "alice"), 201, "{key}");
+        for fault in faults() {
+            f.memory().set_fault_of(&key, Some(fault));
+            assert_eq!(try_to_sign_in(&f, "alice"), 201, "{key}");
+            f.memory().set_fault_of(&key, None);
+        }
+    }
+    let mark: Value = serde_json::from_slice(&read(&f, &keys::provisioned(&alice))).unwrap();
+    assert_eq!(mark, json!({"version": 1}), "it was written again");
 }
 
 #[test]

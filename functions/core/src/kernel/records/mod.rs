@@ -53,6 +53,28 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         }
     }
 
+    /// Like [`Self::load`], where a damaged record has a meaning of its own: one that the store does not give at all, or
+    /// whose folder cannot be entered, is not taken for one, but is [`StoreError::AccountUnavailable`].
+    pub(crate) async fn load_certain<T: DeserializeOwned + MaybeSend>(
+        &self,
+        key: &str,
+    ) -> Result<Option<(T, ETag)>, StoreError> {
+        match self.load::<T>(key).await {
+            Err(StoreError::Damaged(sentence)) if !self.is_given(key).await => {
+                Err(StoreError::AccountUnavailable(sentence))
+            }
+            loaded => loaded,
+        }
+    }
+
+    /// Returns whether the store gives an object, whatever its content is.
+    async fn is_given(&self, key: &str) -> bool {
+        match self.storage.store().get(key, GetOptions::default()).await {
+            Ok(object) => collect(object.body, MAX_RECORD).await.is_ok(),
+            Err(error) => matches!(error, StoreError::NotFound),
+        }
+    }
+
     /// Reads a record of only internal use, such as a counter: a damaged one starts over. Returns how to write it.
     pub(crate) async fn load_note<T: DeserializeOwned + MaybeSend>(
         &self,
