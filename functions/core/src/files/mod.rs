@@ -28,6 +28,7 @@ pub struct Files<S, H> {
     listings: listings::ListingCache,
     quotas: quota::QuotaCache,
     pauses: room::Pauses,
+    coming: room::Coming,
     archive_reads: archive_reads::ArchiveReads,
     places: Arc<stores::StoreLocations<S, H>>,
     /// Trees of all accounts in the installation's store.
@@ -49,6 +50,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             listings: listings::ListingCache::default(),
             quotas: quota::QuotaCache::default(),
             pauses: room::Pauses::default(),
+            coming: room::Coming::default(),
             archive_reads: archive_reads::ArchiveReads::default(),
             places,
             trees,

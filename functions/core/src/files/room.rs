@@ -2,6 +2,7 @@
 //! refused, and those of all accounts when maintenance finds no space left for documents.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use mutex::lock;
 use protocol::{AccountName, Bounded, Timestamp};
@@ -51,22 +52,52 @@ impl Pauses {
     }
 }
 
+/// What is being written to the installation's own store at the moment, in bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Coming(AtomicU64);
+
+/// A write for which there is room; it counts as long as this is held.
+#[must_use = "what is written meanwhile does not count it"]
+#[derive(Debug)]
+pub(crate) struct Room<'a> {
+    coming: &'a Coming,
+    bytes: u64,
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.coming.0.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+impl Coming {
+    /// Counts a write; also returns the bytes of all.
+    fn begin(&self, bytes: u64) -> (Room<'_>, u64) {
+        // Far more than any disk has, and far from an overflow.
+        let bytes = bytes.min(1 << 50);
+        let before = self.0.fetch_add(bytes, Relaxed);
+        let coming = self;
+        (Room { coming, bytes }, before.saturating_add(bytes))
+    }
+}
+
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Before a write of this many bytes: if they no longer fit, removes the account's oldest versions, if that frees
-    /// enough space. Failures here are reported by the write itself.
-    pub(crate) async fn make_room(&self, account: &AccountName, bytes: u64) {
-        let made: Result<(), TreeError> = async {
-            let tree = self.tree(account).await?;
-            let missing = tree.store().room().map_or(0, |room| {
-                bytes.saturating_add(OVERHEAD).saturating_sub(room)
-            });
-            if missing > 0 {
-                self.give_way(account, &tree, missing, missing).await?;
-            }
-            Ok(())
+    /// Before a write of this many bytes: if they no longer fit beside what is being written already, removes the
+    /// account's oldest versions, if that frees enough space for these. Failures here are reported by the write itself.
+    /// Hold the result until the write is done.
+    pub(crate) async fn make_room(&self, account: &AccountName, bytes: u64) -> Option<Room<'_>> {
+        let needed = bytes.saturating_add(OVERHEAD);
+        let tree = self.tree(account).await.ok()?;
+        let room = tree.store().room()?;
+        let (held, all) = self.coming.begin(needed);
+        let least = needed.saturating_sub(room);
+        // Some of what is being written may be in place already: that is more than is missing, never less.
+        let missing = all.saturating_sub(room);
+        if missing > 0 {
+            let made = self.give_way(account, &tree, least, missing).await;
+            drop(made);
         }
-        .await;
-        drop(made);
+        Some(held)
     }
 
     /// After a write that the store refused because it is full, which could not be foreseen because its length or the
@@ -82,10 +113,18 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         }
         let made: Result<(), TreeError> = async {
             let tree = self.tree(account).await?;
-            if bytes.is_none() || tree.store().room().is_none() {
-                self.give_way(account, &tree, 0, bytes.unwrap_or(0)).await?;
-            }
-            Ok(())
+            let (least, wanted) = match (bytes, tree.store().room()) {
+                // Others may have taken what there was.
+                (Some(bytes), Some(room)) => {
+                    let missing = bytes.saturating_add(OVERHEAD).saturating_sub(room);
+                    if missing == 0 {
+                        return Ok(());
+                    }
+                    (missing, missing)
+                }
+                (bytes, _) => (0, bytes.unwrap_or(0)),
+            };
+            self.give_way(account, &tree, least, wanted).await
         }
         .await;
         drop(made);
@@ -262,6 +301,23 @@ mod tests {
         assert_eq!(alice.put("c", MIB), 201);
         leave(&f, 0);
         assert_eq!(bob.put("a", MIB / 2), 200);
+    }
+
+    #[test]
+    fn what_is_being_written_at_the_same_time_counts() {
+        let f = functions();
+        let alice = Member::new(&f, "alice");
+        alice.rewrite(5);
+        leave(&f, 3 * MIB);
+        let name: AccountName = "alice".parse().unwrap();
+        let files = &f.files;
+        let write = || block_on(files.make_room(&name, MIB as u64));
+        let first = [write(), write()];
+        assert_eq!(alice.kept(), 4, "there is room for both");
+        let third = write();
+        assert_eq!(alice.kept(), 0, "there is none for a third beside them");
+        drop((first, third));
+        assert_eq!(files.coming.0.load(Relaxed), 0);
     }
 
     #[test]

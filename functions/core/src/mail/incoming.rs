@@ -42,7 +42,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         let received = Timestamp::from_millis(received);
         let path = path(&address, received, &given("id"), &given("name"))?;
         let content_type = given("type");
-        self.files.make_room(&account, body.len() as u64).await;
+        let _room = self.files.make_room(&account, body.len() as u64).await;
         let put = Change::Put {
             path,
             content_type,

@@ -147,7 +147,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 Change::Put { body, .. } => body.len() as u64,
                 Change::Delete { .. } => 0,
             });
-            self.files.make_room(account, bytes.sum()).await;
+            let _room = self.files.make_room(account, bytes.sum()).await;
             // What was accepted must be kept, so archives do not count towards the quota. The new documents contain
             // everything that was in the old ones, so those are not kept as old versions.
             match home.append(changes).await {

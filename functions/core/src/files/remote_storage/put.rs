@@ -34,11 +34,11 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         let quota = self.quota(account).await?;
         let limit = self.kernel.config().max_document_size;
         let length = length(&parts.headers);
-        if let Some(length) = length
-            && quota.is_none_or(|quota| length <= quota)
-        {
-            self.make_room(account, length).await;
-        }
+        let fits = length.filter(|length| quota.is_none_or(|quota| *length <= quota));
+        let _room = match fits {
+            Some(length) => self.make_room(account, length).await,
+            None => None,
+        };
         let stream = body.into_stream(limit);
         let written = self
             .tree(account)
