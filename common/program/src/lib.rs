@@ -18,6 +18,6 @@ pub use places::{Place, Places, network};
 pub use runtime::stop_signal;
 pub use seldom::Seldom;
 pub use shares::{Share, share_out};
-pub use start::{end, log, say};
+pub use start::{end, log, say, sentence};
 #[cfg(feature = "tokio")]
 pub use workshop::{Broken, Workshop};

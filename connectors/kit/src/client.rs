@@ -37,7 +37,7 @@ static NOBODYS: Seldom = Seldom::new();
 /// A request to the functions failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum FunctionsError {
-    /// The origin cannot be used.
+    /// The origin, in a form that may be shown, cannot be used.
     #[error(
         "\"{0}\" is not the origin of the functions; expected a form like https://chat.example.org"
     )]
@@ -128,14 +128,15 @@ impl FunctionsClient {
     /// # Errors
     /// [`FunctionsError::Origin`] or [`FunctionsError::Tls`].
     pub fn new(origin: &str, id: &str, key: &[u8]) -> Result<Self, FunctionsError> {
-        let invalid = || FunctionsError::Origin(origin.to_owned());
+        let invalid = || FunctionsError::Origin(options::shown(origin));
         let url = url::Url::parse(origin).map_err(|_| invalid())?;
         let is_origin = matches!(url.scheme(), "http" | "https")
             && url.has_host()
             && url.path() == "/"
             && url.query().is_none()
             && url.fragment().is_none()
-            && url.username().is_empty();
+            && url.username().is_empty()
+            && url.password().is_none();
         if !is_origin {
             return Err(invalid());
         }
@@ -513,8 +514,12 @@ mod tests {
             "https://a/b",
             "https://a?b",
             "https://u@a",
+            "https://u:hunter2@a",
+            "https://:hunter2@a",
         ] {
-            assert!(FunctionsClient::new(bad, "irc", b"key").is_err(), "{bad}");
+            let refused = FunctionsClient::new(bad, "irc", b"key");
+            let said = refused.unwrap_err().to_string();
+            assert!(!said.contains("hunter2"), "{said}");
         }
     }
 }

@@ -23,6 +23,9 @@ pub enum ConnectorOptionsError {
         "functions-url: found nothing, expected an origin like https://chat.example.org; set SUBSPACE_FUNCTIONS_URL"
     )]
     NoFunctions,
+    /// An address is not an origin.
+    #[error(transparent)]
+    NoOrigin(options::Invalid),
     /// Neither a file nor the variable is set.
     #[error("there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE")]
     NoKey,
