@@ -23,12 +23,14 @@ pub enum Error {
         message: String,
     },
     /// The file has an unknown key.
-    #[error("config: {} has the key {key}, which is unknown{nearest}", path.display())]
+    #[error("config: {} has the key {key}{line}, which is unknown{nearest}", path.display())]
     Unknown {
         /// Its path.
         path: PathBuf,
         /// The key, in a form that may be shown.
         key: String,
+        /// ` in line …`, or nothing.
+        line: String,
         /// `; the nearest known one is …`, or nothing.
         nearest: String,
     },
@@ -51,12 +53,14 @@ pub enum Error {
         second: String,
     },
     /// A list in the file is too long.
-    #[error("{key}: found {found} entries, expected at most {most} (in {})", path.display())]
+    #[error("{key}: found {found} entries, expected at most {most} (in {}{line})", path.display())]
     Long {
         /// The file's path.
         path: PathBuf,
         /// The key.
         key: String,
+        /// `, line …`, or nothing.
+        line: String,
         /// How many entries there are.
         found: usize,
         /// The limit.

@@ -20,6 +20,8 @@ const MOST_ENTRIES: usize = 1_000;
 pub(crate) struct File {
     /// The texts, by names of keys or former ones, with `_`.
     pub(crate) values: BTreeMap<String, String>,
+    /// Their lines, under the same names.
+    pub(crate) lines: BTreeMap<String, usize>,
     /// Keys that were written with `_`.
     pub(crate) snakes: Vec<String>,
 }
@@ -81,6 +83,7 @@ impl<'a> Reader<'a> {
             match (kind, value) {
                 (Some(Kind::Json), value) => {
                     let text = self.json(&shown, value)?;
+                    self.note_line(&name, &shown);
                     self.file.values.insert(name, text);
                 }
                 (_, Value::Table(table)) if self.begins(&name) => {
@@ -89,6 +92,7 @@ impl<'a> Reader<'a> {
                 }
                 (Some(kind), value) => {
                     let text = self.text(&shown, kind, value)?;
+                    self.note_line(&name, &shown);
                     self.file.values.insert(name, text);
                 }
                 (None, _) => return Err(self.unknown(&name, &shown)),
@@ -98,6 +102,19 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(())
+    }
+
+    fn note_line(&mut self, name: &str, shown: &str) {
+        if let Some(line) = place::line_of(self.text, shown) {
+            self.file.lines.insert(name.to_owned(), line);
+        }
+    }
+
+    /// Describes the line of a key, after these words.
+    fn line(&self, words: &str, key: &str) -> String {
+        place::line_of(self.text, key)
+            .map(|line| format!("{words} {line}"))
+            .unwrap_or_default()
     }
 
     /// Finds a key by its name or a former one.
@@ -141,6 +158,7 @@ impl<'a> Reader<'a> {
         Error::Unknown {
             path: self.path.to_owned(),
             key: options::shown(key),
+            line: self.line(" in line", key),
             nearest: nearest.unwrap_or_default(),
         }
     }
@@ -186,6 +204,7 @@ impl<'a> Reader<'a> {
         Error::Long {
             path: self.path.to_owned(),
             key: key.to_owned(),
+            line: self.line(", line", key),
             found,
             most: MOST_ENTRIES,
         }
@@ -195,9 +214,7 @@ impl<'a> Reader<'a> {
         Error::Type {
             path: self.path.to_owned(),
             key: key.to_owned(),
-            line: place::line_of(self.text, key)
-                .map(|line| format!(", line {line}"))
-                .unwrap_or_default(),
+            line: self.line(", line", key),
             found,
             expected,
         }

@@ -8,6 +8,7 @@ use options::Options as _;
 use crate::file::{self, File};
 use crate::known::{FILE, Known, keys};
 use crate::renamed::Layers;
+use crate::sources::Sources;
 use crate::{Common, Error, Loaded, Program, Renamed};
 
 /// A text, and where it comes from.
@@ -70,9 +71,16 @@ pub(crate) fn load<P: Program>(
     let common = Common::read(&own).map_err(invalid)?;
     let options = P::read(&get).map_err(invalid)?;
     layering.snakes();
+    let mut sources = Sources::default();
+    for key in &known {
+        if let Some(found) = found.get(key.key.name.as_str()) {
+            sources.insert(key.variable(), key.shown(), &found.from);
+        }
+    }
     Ok(Loaded {
         options,
         log: common.log,
+        sources,
         warnings: layering.warnings,
     })
 }
@@ -137,13 +145,19 @@ impl Layering<'_> {
         let Some((old, text)) = first else {
             return Ok(None);
         };
-        let from = self.shown(layer, old.map_or(name, |old: &Renamed| old.old));
+        let written = old.map_or(name, |old: &Renamed| old.old);
+        let shown = self.shown(layer, written);
         if let Some((Some(second), _)) = second {
             return Err(Error::GivenTwice {
-                first: from,
+                first: shown,
                 second: self.shown(layer, second.old),
             });
         }
+        let line = self.file.lines.get(written);
+        let from = match line.filter(|_| matches!(layer, Layers::File)) {
+            Some(line) => format!("{shown}, line {line}"),
+            None => shown.clone(),
+        };
         let Some(old) = old else {
             return Ok(Some(Found { text, from }));
         };
@@ -153,7 +167,7 @@ impl Layering<'_> {
             Layers::File | Layers::All => key.shown(),
         };
         self.warnings.push(format!(
-            "{from} is now called {now}; the old name still works"
+            "{shown} is now called {now}; the old name still works"
         ));
         let text = old.translate(text);
         Ok(Some(Found { text, from }))

@@ -19,6 +19,7 @@ mod nearest;
 mod place;
 mod reference;
 mod renamed;
+mod sources;
 
 use options::Options;
 
@@ -26,6 +27,7 @@ pub use error::Error;
 pub use flags::Given;
 pub use reference::reference;
 pub use renamed::Renamed;
+pub use sources::Sources;
 
 /// A program and its options.
 pub trait Program: Options + Clone + Send + Sync + 'static {
@@ -55,6 +57,8 @@ pub struct Loaded<P> {
     pub options: P,
     /// The filter of the log, if one is set.
     pub log: Option<String>,
+    /// Where the values come from.
+    pub sources: Sources,
     /// One sentence for each former name used.
     pub warnings: Vec<String>,
 }
@@ -65,7 +69,8 @@ impl<P> Loaded<P> {
     /// # Errors
     /// If the filter is not valid.
     pub fn begin(self) -> Result<P, String> {
-        program::log(self.log.as_deref())?;
+        let logged = program::log(self.log.as_deref());
+        logged.map_err(|wrong| self.sources.explain(&wrong))?;
         for warning in self.warnings {
             tracing::warn!("{warning}");
         }

@@ -15,7 +15,7 @@ pub(crate) fn of(text: &str, byte: usize) -> String {
 }
 
 /// Returns the line of a key, which is written with those of its tables: `mail-out.tls`. For an inline table it is that
-/// table's line.
+/// table's line; for a table, that of its head.
 pub(crate) fn line_of(text: &str, key: &str) -> Option<usize> {
     let (mut table, mut whole) = (String::new(), None);
     for (line, number) in text.lines().zip(1..) {
@@ -26,6 +26,9 @@ pub(crate) fn line_of(text: &str, key: &str) -> Option<usize> {
                 .next()
                 .map(|name| format!("{}.", bare(name)))
                 .unwrap_or_default();
+            if table.strip_suffix('.') == Some(key) {
+                return Some(number);
+            }
             continue;
         }
         let Some(found) = key_on(line) else { continue };
@@ -74,7 +77,7 @@ mod tests {
             ("mail-out.more.deep", Some(6)),
             ("c.b", Some(8)),
             ("to", None),
-            ("mail-out", None),
+            ("mail-out", Some(3)),
         ] {
             assert_eq!(line_of(TEXT, key), line, "{key}");
         }

@@ -209,10 +209,14 @@ fn what_is_wrong_is_named_with_its_source() {
     };
     assert_eq!(
         wrong("mosd = 3", &[], &[]),
-        "config: x.toml has the key mosd, which is unknown; the nearest known one is most"
+        "config: x.toml has the key mosd in line 1, which is unknown; the nearest known one is most"
     );
-    assert!(wrong("[limit]\nname = 3", &[], &[]).contains("the key limit, which is unknown"));
-    assert!(wrong("[limits]\nnames = 3", &[], &[]).contains("limits.names, which is unknown"));
+    assert!(
+        wrong("[limit]\nname = 3", &[], &[]).contains("the key limit in line 1, which is unknown")
+    );
+    assert!(
+        wrong("[limits]\nnames = 3", &[], &[]).contains("limits.names in line 2, which is unknown")
+    );
     assert_eq!(
         wrong("most = \"3\"", &[], &[]),
         "most: found a text, expected a number (in x.toml, line 1)"
@@ -222,7 +226,7 @@ fn what_is_wrong_is_named_with_its_source() {
     assert!(twice.ends_with(" (line 3, at most)"), "{twice}");
     assert_eq!(
         wrong("most = -3", &[], &[]),
-        "most: found \"-3\", expected a number (from most in x.toml)"
+        "most: found \"-3\", expected a number (from most in x.toml, line 1)"
     );
     assert_eq!(
         wrong("", &["--most", "many"], &[]),
@@ -235,7 +239,7 @@ fn what_is_wrong_is_named_with_its_source() {
     // Keys that a part leaves out are unknown in the whole.
     let unknown = with_file::<Whole>("[server]\nmost = 3", &[], &[]).unwrap_err();
     assert!(
-        unknown.contains("server.most, which is unknown"),
+        unknown.contains("server.most in line 2, which is unknown"),
         "{unknown}"
     );
 }
@@ -323,7 +327,7 @@ fn what_a_file_makes_long_or_unreadable_is_bounded() {
         assert!(with_file::<Alone>(&list(key, 1_000), &[], &[]).is_ok());
         assert_eq!(
             wrong(&list(key, 1_001)),
-            format!("{key}: found 1001 entries, expected at most 1000 (in x.toml)")
+            format!("{key}: found 1001 entries, expected at most 1000 (in x.toml, line 1)")
         );
     }
 }
