@@ -4,7 +4,6 @@ use irc_codec::{Message, numeric};
 use protocol::FoldedName;
 
 use super::client::UserId;
-use super::outbox::When;
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 use crate::record::{Body, Stored, Topic};
