@@ -10,7 +10,6 @@ use gateway::{Gateway, GatewayConfig};
 use http_server::Limits;
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
 use storage_adapter::Storage;
-use storage_fs::FsStore;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
