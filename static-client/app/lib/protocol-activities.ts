@@ -76,6 +76,8 @@ export type ConnectionObject = {
    * `reactions`, `replies` and `typing`. Absent: whatever the platform supports.
    */
   supports?: Array<Feature>;
+  /** The fingerprint of the certificate for which it is not connected, SHA-256 in hex: the person may accept it. */
+  certificate?: string;
 };
 
 /** The subject of a `relationship`. */
@@ -152,6 +154,25 @@ export type RoomsObject = {
 export type CredentialsObject = {
   /** The password; for a room, its key. */
   password?: string;
+};
+
+/** How far the registration of an account with the network is. */
+export type AccountStatus = "registered" | "unconfirmed" | "unclear";
+
+/** `account`: an account with the network, which an `update` registers or, with a code, confirms. */
+export type AccountObject = {
+  /** What it is called: the nickname; in an answer, and to confirm it. */
+  name?: string;
+  /** Where the network sends its code. */
+  email?: string;
+  /** The password that it is to have; never in an answer. */
+  password?: string;
+  /** The code that the network has sent. */
+  code?: string;
+  /** In an answer: how far it is. */
+  status?: AccountStatus;
+  /** In an answer: what the network said. */
+  content?: string;
 };
 
 /** `reaction`: somebody reacts to a message, or takes that back. */

@@ -177,7 +177,7 @@ export type InviteList = {
   mail: boolean;
 };
 
-/** Answer to `GET /api/invites/<token>`. */
+/** Response to `GET /api/invites/<token>`. */
 export type InviteAbout = {
   /** Who sent the invite. */
   inviter: AccountName;
@@ -310,28 +310,28 @@ export type ConnectionView = {
   has_password: boolean;
   /** Leads to the server's own network: the server says where that is, and it cannot be removed. */
   managed: boolean;
-  /** Version of this record's format; 1. */
+  /** Version of this record's format: 1. */
   version: number;
-  /** Names the connection within the account. */
+  /** The connection's id within the account. */
   id: string;
   /** The id of the platform. */
   platform: string;
-  /** What people call the network. */
+  /** The network's name for people. */
   name: string;
   /**
    * The server as it appears in ids and archives: `nick@server`. Unique within an account
    * for one nick; usually the host.
    */
   server: string;
-  /** The account's own name there that is wanted. */
+  /** The account's preferred nickname there. */
   nick: string;
-  /** Channels to be in, each with its key after a space if it has one. */
+  /** Channels to join, each optionally followed by a space and its key. */
   channels: Array<string>;
   /** Whether it should be connected. */
   enabled: boolean;
-  /** The connector that keeps it. */
+  /** The connector that maintains it. */
   connector: string;
-  /** When it was made. */
+  /** When it was created. */
   created: Timestamp;
 };
 
@@ -343,7 +343,7 @@ export type ConnectionList = {
   platforms: Array<PlatformDescriptor>;
 };
 
-/** What a connector is, and so what its key opens. */
+/** The kind of a connector, which determines what its key permits. */
 export type ConnectorKind = "gateway" | "ircd" | "smtp";
 
 /** Body of `POST /api/connectors`. */
@@ -369,7 +369,7 @@ export type ConnectorChange = {
   url?: string;
 };
 
-/** How a connector is. */
+/** The state of a connector. */
 export type ConnectorState = "configured" | "waiting" | "registered" | "silent";
 
 /** One connector in responses of `/api/connectors`. */
@@ -398,7 +398,7 @@ export type ConnectorList = {
   connectors: Array<ConnectorView>;
 };
 
-/** Body of `POST /connector/register`: a connector says where it is and what it can do. */
+/** Body of `POST /connector/register`: a connector announces its address and capabilities. */
 export type Registration = {
   /** Origin of its Sockethub server as browsers reach it; absent if it serves no browsers. */
   url?: string;
@@ -470,9 +470,9 @@ export type MailAddressList = {
   addresses: Array<MailAddressView>;
 };
 
-/** What SPF, DKIM and DMARC said: `pass`, `fail`, `none` and so on, in the words of RFC 8601. */
+/** The results of SPF, DKIM and DMARC: `pass`, `fail`, `none` and so on, in the terms of RFC 8601. */
 export type MailChecks = {
-  /** Whether the domain of the writer's address is proved. */
+  /** Whether the domain of the author's address is authenticated. */
   verified: boolean;
   /** SPF, RFC 7208. */
   spf: string;
@@ -484,39 +484,39 @@ export type MailChecks = {
 
 /** An attachment. */
 export type MailFile = {
-  /** Its name, as the mail says. */
+  /** Its name, from the mail. */
   name: string;
   /** Its media type. */
   type: string;
   /** Its length in bytes. */
   size: number;
-  /** Name of the document, beside the mail. */
+  /** Name of the document, next to the mail. */
   document: string;
 };
 
 /** Body of `POST /connector/mail`: a mail whose documents are stored, to be announced in its channel. */
 export type MailArrival = {
-  /** Names the mail; the same when it is handed over again. `^[a-z0-9]{16,64}$`. */
+  /** The mail's id; the same when it is delivered again. `^[a-z0-9]{16,64}$`. */
   id: string;
-  /** The address it came for. */
+  /** The address it was sent to. */
   address: string;
-  /** When it was taken; the same when it is handed over again. */
+  /** When it was received; the same when it is delivered again. */
   received: Timestamp;
   /** The envelope's sender; empty for notifications. */
   sender: string;
-  /** Who wrote it, `Alice <alice@example.org>`, as the mail says. */
+  /** Its author, `Alice <alice@example.org>`, from its header. */
   from: string;
-  /** To whom it was written, as the mail says. */
+  /** Its recipients, from its header. */
   to: string;
   /** Its subject. */
   subject: string;
-  /** When it was written, as the mail says. */
+  /** When it was written, from its header. */
   date?: Timestamp;
   /** Its text; at most [`MAX_MAIL_TEXT`] bytes. */
   text: string;
   /** What is known about its sender. */
   checks: MailChecks;
-  /** Its attachments, stored beside it. */
+  /** Its attachments, stored next to it. */
   attachments: Array<MailFile>;
   /** Length of the mail in bytes. */
   size: number;
@@ -532,7 +532,7 @@ export type NewNotifications = {
   minutes?: number;
 };
 
-/** Answer to `/api/notifications`: where missed mentions are mailed to. */
+/** Response to `/api/notifications`: where missed mentions are mailed to. */
 export type NotificationsView = {
   /** Whether this installation sends mail at all. */
   available: boolean;
@@ -604,7 +604,7 @@ export type ArchiveToken = {
 };
 
 /** What an entry of an archive is. */
-export type MessageType = "text" | "action" | "join" | "leave" | "notice" | "topic" | "nick";
+export type MessageType = "text" | "action" | "join" | "leave" | "notice" | "topic" | "nick" | "reaction" | "edit" | "deletion";
 
 /** A bucket and the credentials for it, as a user names it. The secret does not appear in `Debug`. */
 export type NewBucket = {
@@ -702,7 +702,7 @@ export type NewCall = {
   connection: string;
 };
 
-/** Answer to `POST /api/calls`. */
+/** Response to `POST /api/calls`. */
 export type CallLink = {
   /** The call's id. */
   id: string;
@@ -933,7 +933,7 @@ export type HookChanges = {
   template?: string | null;
 };
 
-/** What holds of a platform that says nothing of itself. */
+/** The descriptor of a platform that has not registered one. */
 export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
   "id": "irc",
   "label": "IRC",
