@@ -322,13 +322,13 @@ mod tests {
 
     #[test]
     fn a_source_that_fails_says_why() {
-        let alert = json!({"status": "firing", "labels": {"alertname": "DatasourceError", "rulename": "HighCPU"},
+        let alert = json!({"status": "firing", "labels": {"alertname": "DatasourceError", "rulename": "HighCPU", "grafana_folder": "Infra"},
             "annotations": {"Error": "failed to execute query [A]: context deadline exceeded"},
             "generatorURL": "https://g.example/r"});
         assert_eq!(
             grafana(&json!({"status": "firing", "alerts": [alert]})).lines,
             [
-                "[Grafana] [FIRING] HighCPU: the source fails: failed to execute query [A]: context deadline exceeded https://g.example/r"
+                "[Grafana] [FIRING] HighCPU: the source fails in Infra: failed to execute query [A]: context deadline exceeded https://g.example/r"
             ]
         );
     }
