@@ -319,3 +319,18 @@ impl Session {
         self.wants_sign_in() && !self.link.sasl.is_done() && self.link.account.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_offered_only_what_we_may_ask_for_is_kept() {
+        let mut capabilities = Capabilities::default();
+        for number in 0..2_000 {
+            capabilities.offer(&format!("example.org/c{number}=v sasl=PLAIN server-time"));
+        }
+        let kept: Vec<&str> = capabilities.offered.keys().map(String::as_str).collect();
+        assert_eq!(kept, [SASL, "server-time"]);
+    }
+}

@@ -117,9 +117,7 @@ impl Session {
             return self.tell_said(request, TaskOutcome::Done);
         }
         let search = match begun {
-            Some(begun) if self.knows_history() && !self.history.is_silent() => {
-                Search::Needed(begun.plus_millis(-CLOCK_SKEW))
-            }
+            Some(begun) if self.knows_history() => Search::Needed(begun.plus_millis(-CLOCK_SKEW)),
             _ => Search::Done,
         };
         self.tasks.push_back(TaskState {

@@ -1,5 +1,7 @@
 //! Messages sent while we were away.
 
+use std::time::Duration;
+
 use irc_connector::Settings;
 use protocol::{ArchiveTarget, EventBody, Timestamp};
 
@@ -32,6 +34,17 @@ fn page(story: &mut Story, target: &str, messages: &[(&str, &str, &str)]) {
     story.server(":irc.test BATCH -p");
 }
 
+/// What was said, and whether nothing was missing before it: where it was said, and of what persons write.
+fn found(story: &Story) -> Vec<(&str, bool, bool)> {
+    let said = story.outputs.iter().filter_map(|output| match output {
+        gateway::Output::Activity { activity, seen, .. } if activity.kind == "send" => {
+            Some((activity.content().unwrap(), seen.target, seen.persons))
+        }
+        _ => None,
+    });
+    said.collect()
+}
+
 #[test]
 fn a_gap_is_filled_page_by_page_in_order() {
     let seen = Timestamp::from_millis(START - 3_600_000);
@@ -43,7 +56,7 @@ fn a_gap_is_filled_page_by_page_in_order() {
         story.sent,
         ["CHATHISTORY AFTER #t timestamp=2025-12-31T22:59:59.999Z 2"]
     );
-    story.elapsed += std::time::Duration::from_secs(7200);
+    story.elapsed += Duration::from_secs(7200);
     page(
         &mut story,
         "#t",
@@ -99,7 +112,7 @@ fn a_gap_stays_open_when_the_connection_goes_while_it_is_filled() {
     let seen = Timestamp::from_millis(START - 3_600_000);
     let mut story = story(vec![("#t".to_owned(), seen)]);
     story.server(":alice!al@host.test JOIN #t");
-    story.elapsed += std::time::Duration::from_secs(7200);
+    story.elapsed += Duration::from_secs(7200);
     page(
         &mut story,
         "#t",
@@ -219,18 +232,8 @@ fn what_is_said_while_a_gap_is_filled_does_not_hide_the_gap() {
     story.server("@msgid=l4;time=2026-01-01T02:00:00.003Z :bob!b@h PRIVMSG alice :still");
     page(&mut story, "bob", &[("b", "00:00:02.000", "missed too")]);
     story.server("@msgid=l5;time=2026-01-01T02:00:00.004Z :bob!b@h PRIVMSG alice :whole");
-    let found: Vec<(&str, bool, bool)> = story
-        .outputs
-        .iter()
-        .filter_map(|output| match output {
-            gateway::Output::Activity { activity, seen, .. } if activity.kind == "send" => {
-                Some((activity.content().unwrap(), seen.target, seen.persons))
-            }
-            _ => None,
-        })
-        .collect();
     assert_eq!(
-        found,
+        found(&story),
         [
             ("live", false, false),
             ("direct", false, false),
@@ -241,6 +244,67 @@ fn what_is_said_while_a_gap_is_filled_does_not_hide_the_gap() {
             ("whole", true, true),
         ]
     );
+}
+
+#[test]
+fn whoever_is_let_in_once_more_has_a_gap_again() {
+    let mut story = story(vec![]);
+    story.server(":alice!al@host.test JOIN #t");
+    page(&mut story, "#t", &[]);
+    story.server("@msgid=l1;time=2026-01-01T02:00:00.000Z :bob!b@h PRIVMSG #t :whole");
+    // That we were out nobody told us.
+    story.server(":alice!al@host.test JOIN #t");
+    story.server("@msgid=l2;time=2026-01-01T03:00:00.000Z :bob!b@h PRIVMSG #t :live");
+    assert_eq!(
+        found(&story),
+        [("whole", true, false), ("live", false, false)]
+    );
+}
+
+#[test]
+fn a_page_is_waited_for_as_long_as_it_goes_on() {
+    let mut story = story(vec![]);
+    story.server(":alice!al@host.test JOIN #t");
+    story.server(":irc.test BATCH +p chathistory #t");
+    for n in 0..4 {
+        story.pass(Duration::from_secs(20));
+        story.server(&format!(
+            "@batch=p;msgid={n};time=2026-01-01T00:00:0{n}.000Z :bob!b@h PRIVMSG #t :{n}"
+        ));
+    }
+    story.server(":irc.test BATCH -p");
+    story.outputs.clear();
+    story.server("@msgid=l;time=2026-01-01T02:00:00.000Z :bob!b@h PRIVMSG #t :live");
+    assert_eq!(found(&story), [("live", true, false)]);
+}
+
+#[test]
+fn a_person_whose_page_never_comes_leaves_the_gap_open() {
+    for comes in [true, false] {
+        let mut story = story(vec![("#t".to_owned(), Timestamp::from_millis(START))]);
+        story.server(":irc.test BATCH +x draft/chathistory-targets");
+        for who in ["bob", "carol"] {
+            story.server(&format!(
+                "@batch=x :irc.test CHATHISTORY TARGETS {who} 2026-01-01T00:10:00.000Z"
+            ));
+        }
+        story.server(":irc.test BATCH -x");
+        story.pass(Duration::from_secs(20));
+        if comes {
+            page(&mut story, "bob", &[]);
+        }
+        // There is more of what the other one wrote.
+        page(
+            &mut story,
+            "carol",
+            &[("a", "00:00:01.000", "one"), ("b", "00:00:02.000", "two")],
+        );
+        story.pass(Duration::from_secs(20));
+        page(&mut story, "carol", &[]);
+        story.outputs.clear();
+        story.server("@msgid=l;time=2026-01-01T02:00:00.000Z :bob!b@h PRIVMSG alice :live");
+        assert_eq!(found(&story), [("live", comes, comes)]);
+    }
 }
 
 #[test]

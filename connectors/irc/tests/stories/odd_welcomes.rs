@@ -96,7 +96,10 @@ fn a_password_that_is_refused_is_not_shown_every_minute() {
     // The services come back and refuse.
     refusing(&mut story, 14);
     assert_eq!((attempts(&story), complaints(&story)), (1, 1));
-    // Another capability being offered changes nothing.
+    // Said twice it is refused once.
+    story.server(":irc.test 904 alice :SASL authentication failed");
+    assert_eq!(complaints(&story), 1);
+    // Something else that is offered does not make it right.
     story.server(":irc.test CAP alice NEW :away-notify");
     story.server(":irc.test CAP alice ACK :away-notify");
     assert_eq!(attempts(&story), 1);

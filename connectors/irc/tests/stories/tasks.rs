@@ -175,6 +175,25 @@ fn a_lost_connection_gives_tasks_back() {
 }
 
 #[test]
+fn a_history_that_comes_again_is_searched_again() {
+    let mut story = in_tea(&format!("{CAPS} draft/chathistory"));
+    story.pass(Duration::from_secs(40));
+    let begun = Some(Timestamp::from_millis(START));
+    task(&mut story, 1, say("#tea", &["one"]), begun);
+    assert!(
+        story.sent.last().unwrap().ends_with("PRIVMSG #tea one"),
+        "it did not answer: {:?}",
+        story.sent
+    );
+    story.server(":alice!al@host.test JOIN #milk");
+    story.server(":irc.test BATCH +j chathistory #milk");
+    story.server(":irc.test BATCH -j");
+    task(&mut story, 2, say("#milk", &["two"]), begun);
+    let last = story.sent.last().unwrap();
+    assert!(last.contains("CHATHISTORY AFTER #milk "), "{last}");
+}
+
+#[test]
 fn what_was_begun_before_is_looked_for_in_the_history() {
     let mut story = in_tea(&format!("{CAPS} draft/chathistory"));
     story.server(":irc.test BATCH +j chathistory #tea");
