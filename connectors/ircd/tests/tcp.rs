@@ -30,11 +30,19 @@ async fn history_and_channels_survive_a_restart() {
     alice.say("PING over").await;
     alice.expect(" PONG ").await;
     assert!(server.metrics().contains("ircd_clients 1\n"));
+    assert!(server.metrics().contains("ircd_damaged_lines 0\n"));
     server.shutdown().await;
     alice.expect("ERROR :The server is stopping").await;
     assert_eq!(alice.line().await, None);
 
+    // What a machine that lost its power may leave.
+    let log = std::fs::read_dir(data.path().join("log")).unwrap().next();
+    let log = log.unwrap().unwrap().path();
+    let mut lines = std::fs::read(&log).unwrap();
+    lines.extend_from_slice(b"no line\n");
+    std::fs::write(&log, lines).unwrap();
     let server = start(config(data.path())).await;
+    assert!(server.metrics().contains("ircd_damaged_lines 1\n"));
     let mut alice =
         Client::register(server.address(), "alice", Some("alice:pw-alice"), HISTORY).await;
     alice.say("JOIN #tea").await;
