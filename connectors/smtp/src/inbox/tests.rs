@@ -92,6 +92,33 @@ async fn a_mail_that_ends_the_process_while_it_is_checked_is_refused_in_the_end(
     assert_eq!(noted.count(), 1);
 }
 
+/// If it ends the process once more, nothing else is suspected.
+#[tokio::test]
+async fn a_mail_that_ended_the_process_is_checked_alone() {
+    let peer: IpAddr = "192.0.2.1".parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (inbox, mut deadly) = process(folder.path());
+    tokio::select! {
+        verdict = inbox.take(mail(DEADLY), peer) => panic!("{verdict:?}"),
+        _ = deadly.recv() => {}
+    }
+    let folder = copied(folder.path());
+    let (mut inbox, mut deadly) = process(folder.path());
+    inbox.checking = Workshop::new("foreign-mail", 4, Duration::from_millis(100));
+    // It has no end, and keeps all places.
+    let verdict = inbox.take(mail(DEADLY), peer).await;
+    assert!(
+        matches!(verdict, Verdict::Refused("554 5.6.0", _)),
+        "{verdict:?}"
+    );
+    assert!(deadly.recv().await.is_some());
+    let other = inbox.take(mail("other.example"), peer).await;
+    let Verdict::Refused(code, _) = other else {
+        panic!("it is checked beside: {other:?}");
+    };
+    assert!(code.starts_with("451"), "{code}");
+}
+
 #[tokio::test]
 async fn a_mail_is_not_checked_that_cannot_be_noted() {
     let folder = tempfile::tempdir().unwrap();

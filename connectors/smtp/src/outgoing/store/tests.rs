@@ -298,7 +298,52 @@ fn what_became_of_mails_is_bounded_in_number_and_no_mail_is_sent_twice() {
     assert_eq!(names.count(), 1);
 }
 
-/// The name of a mail whose outcome is known.
+#[test]
+fn a_mail_that_cannot_be_read_is_counted_until_it_can_or_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), u64::MAX).unwrap();
+    for id in ["one", "two"] {
+        assert_eq!(store.accept(&envelope(id), b"1").unwrap(), Kept::New);
+    }
+    let place = folder.path().join("queue/one.mail");
+    let whole = fs::read(&place).unwrap();
+    fs::write(&place, b"nonsense\n1").unwrap();
+    for _ in 0..2 {
+        assert!(store.read("one").is_err());
+        assert_eq!(store.damaged(), 1, "once for each mail");
+    }
+    fs::write(&place, whole).unwrap();
+    store.read("one").unwrap();
+    assert_eq!(store.damaged(), 0);
+    drop(store);
+    fs::write(&place, b"nonsense\n1").unwrap();
+    let (store, _) = Store::open(folder.path(), u64::MAX).unwrap();
+    assert_eq!(store.damaged(), 1);
+    sent(&store, "one", 0);
+    assert_eq!(store.damaged(), 0);
+}
+
+#[test]
+fn the_oldest_is_forgotten_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), u64::MAX).unwrap();
+    for (id, days) in [("a", 3), ("b", 5), ("c", 4)] {
+        sent(&store, id, days * DAY_MS);
+        tell(&store, id);
+    }
+    look_through(&store);
+    let known = || ["a", "b", "c"].map(|id| store.knows(id));
+    for left in [
+        [true, false, true],
+        [true, false, false],
+        [false, false, false],
+    ] {
+        store.forget(LEAST_MS, 1).unwrap();
+        assert_eq!(known(), left);
+    }
+}
+
+/// The name of a mail of which it is known what became of it.
 const SENT: &str = "sent";
 
 impl Keeper for Store {
