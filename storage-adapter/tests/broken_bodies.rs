@@ -53,6 +53,29 @@ fn a_write_that_took_too_long_is_to_be_tried_again() {
 }
 
 #[test]
+fn of_a_write_that_the_store_does_not_take_nothing_stays() {
+    let tree = tree();
+    put(&tree, "/notes/other", b"x");
+    let before = tree.store().keys();
+    for error in [
+        StoreError::refused("Read-only file system"),
+        StoreError::denied("this key may not do that"),
+    ] {
+        let fault = ObjectFault::Fails(error.clone());
+        tree.store()
+            .set_fault_of("accounts/alice/index/", Some(fault));
+        let body = stream::once(std::future::ready(Ok(Bytes::from_static(b"x"))));
+        let refused = put_stream(&tree, Box::pin(body));
+        assert!(
+            matches!(&refused, Err(TreeError::Store(same)) if *same == error),
+            "{refused:?}"
+        );
+        assert_eq!(tree.store().keys(), before);
+        tree.store().set_fault_of("accounts/alice/index/", None);
+    }
+}
+
+#[test]
 fn a_kept_version_that_the_store_breaks_off_is_the_stores() {
     let mut options = Options::default();
     options.slot_millis = 0;

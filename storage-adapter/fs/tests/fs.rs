@@ -118,6 +118,25 @@ async fn versions_never_repeat() {
 }
 
 #[tokio::test]
+async fn a_document_whose_name_cannot_be_made_durable_is_not_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FsStore::open(folder.path()).unwrap();
+    // More than is written at once.
+    let piece = bytes::Bytes::from(vec![b'x'; 1 << 20]);
+    let below = folder.path().join("a");
+    let last = piece.clone();
+    let goes = futures_util::stream::once(async move {
+        assert!(below.is_dir(), "it is begun in its place");
+        std::fs::remove_dir_all(below).unwrap();
+        Ok(last)
+    });
+    let pieces = futures_util::stream::once(std::future::ready(Ok(piece)));
+    let body = Box::pin(futures_util::StreamExt::chain(pieces, goes));
+    let put = store.put("a/1", body, PutMode::New).await;
+    assert!(matches!(put, Err(StoreError::Unavailable(_))), "{put:?}");
+}
+
+#[tokio::test]
 async fn of_many_that_are_deleted_one_that_cannot_be_stops_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let store = FsStore::open(folder.path()).unwrap();

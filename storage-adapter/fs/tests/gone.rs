@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::Path;
 
-use storage_adapter::{GetOptions, ObjectStore, PutMode, StoreError, contract};
+use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError, contract};
 use storage_fs::FsStore;
 
 const KEY: &str = "accounts/alice/account.json";
@@ -23,11 +23,18 @@ fn is_gone<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
 /// No object is reported missing, and nothing is created in its place.
 async fn says_that_it_is_gone(store: &FsStore) {
     is_gone(store.get(KEY, GetOptions::default()).await.map(|_| ()));
-    let known = store.get("other", GetOptions::default()).await;
-    is_gone(known.map(|_| ()));
+    let other = store.get("other", GetOptions::default()).await;
+    is_gone(other.map(|_| ()));
+    let options = GetOptions {
+        if_none_match: Some(ETag("known".to_owned())),
+        ..GetOptions::default()
+    };
+    is_gone(store.get(KEY, options).await.map(|_| ()));
     is_gone(store.list("", None).await);
     is_gone(store.list("accounts/bob/", None).await);
-    is_gone(store.delete(KEY).await);
+    for key in [KEY, "never/looked/at"] {
+        is_gone(store.delete(key).await);
+    }
     is_gone(store.delete_many(&[KEY.to_owned()]).await);
     for mode in [PutMode::New, PutMode::IfAbsent, PutMode::Overwrite] {
         is_gone(store.put("new/key", contract::body(&[b"1"]), mode).await);

@@ -324,6 +324,7 @@ mod tests {
             "SUBSPACE_S3_BUCKET is not set; set it to the name of the bucket"
         );
         assert!(said(BUCKET, "a b").starts_with("SUBSPACE_S3_BUCKET: found \"a b\", expected"));
+        assert!(said(BUCKET, "a\u{1b}b").contains("found \"a\\u{1b}b\","));
         assert!(said(REGION, "").contains("eu-central-1"));
         assert!(said(PREFIX, "/a").contains("without a leading one"));
         assert!(said(PREFIX, "a/../b").starts_with("SUBSPACE_S3_PREFIX: found"));

@@ -118,8 +118,24 @@ async fn answers_that_are_read_whole_have_a_bound() {
         "{:?}",
         missing.err()
     );
-    // Documents may have any length.
+    // Documents have any length, and come in one piece.
+    let gets = || server.state.lock().unwrap().requests["GET"];
+    let before = gets();
     assert!(read(&store, "a").await.unwrap() == large);
+    assert_eq!(gets() - before, 1);
+}
+
+/// Whoever takes that for a listing without entries takes accounts for removed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listing_that_is_not_found_is_not_empty() {
+    let (server, store) = start().await;
+    assert_eq!(store.list("", None).await, Ok(Vec::new()));
+    server.state.lock().unwrap().lost = true;
+    let listed = store.list("", None).await;
+    assert!(
+        matches!(listed, Err(StoreError::Unavailable(_))),
+        "{listed:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -100,6 +100,7 @@ async fn collect(key: &str, object: Object) -> Result<Found, TreeError> {
         let reason = format!("it has {} bytes", object.length);
         return Err(format::damaged(key, reason));
     }
+    let too_long = || format::damaged(key, "it is longer than the store says");
     let mut body = object.body;
     let Some(first) = body.next().await.transpose()? else {
         return Ok(Found::New(object.etag, Bytes::new()));
@@ -107,12 +108,14 @@ async fn collect(key: &str, object: Object) -> Result<Found, TreeError> {
     if first.len() as u64 == object.length {
         return Ok(Found::New(object.etag, first));
     }
+    if first.len() as u64 > object.length {
+        return Err(too_long());
+    }
     let mut all = Gathered::default();
     all.push(first);
     while let Some(chunk) = body.next().await.transpose()? {
         if (all.len() + chunk.len()) as u64 > object.length {
-            let reason = "it is longer than the store says".to_owned();
-            return Err(format::damaged(key, reason));
+            return Err(too_long());
         }
         all.push(chunk);
     }
@@ -127,4 +130,36 @@ pub(super) fn whole(bytes: Bytes) -> ByteStream {
 /// The condition under which a head succeeds another.
 pub(super) fn mode(etag: Option<&ETag>) -> PutMode {
     etag.cloned().map_or(PutMode::IfAbsent, PutMode::IfMatch)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt as _, stream};
+
+    use super::*;
+
+    #[test]
+    fn an_object_is_not_longer_than_the_store_says() {
+        let collected = |pieces: &[&'static str], length| {
+            let pieces: Vec<_> = pieces.iter().map(|piece| Ok((*piece).into())).collect();
+            let object = Object {
+                etag: ETag("1".to_owned()),
+                length,
+                body: Box::pin(stream::iter(pieces)),
+            };
+            collect("k", object).now_or_never().unwrap()
+        };
+        for pieces in [&["abc"][..], &["ab", "c"], &["a", "b", "c"]] {
+            let Ok(Found::New(_, bytes)) = collected(pieces, 3) else {
+                panic!("{pieces:?}");
+            };
+            assert_eq!(bytes, "abc");
+            match collected(pieces, 2) {
+                Err(TreeError::Format(_)) => {}
+                // It is not read on.
+                Ok(Found::New(_, bytes)) => assert_eq!(bytes, "ab", "{pieces:?}"),
+                other => panic!("{pieces:?}: {:?}", other.err()),
+            }
+        }
+    }
 }

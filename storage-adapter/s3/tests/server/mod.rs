@@ -82,7 +82,9 @@ pub struct State {
     pub serial: u64,
     /// Whether `DeleteObjects` is unsupported, as by Google's servers.
     pub no_groups: bool,
-    /// Blanks at the end of each response with a text of the server's own.
+    /// Everything is answered with 404, as by a proxy that does not know of the server.
+    pub lost: bool,
+    /// Blanks at the end of each answer that is a text of the server's own.
     pub padding: usize,
     /// Bytes of objects written so far.
     pub written: u64,

@@ -68,6 +68,9 @@ pub(super) fn perform(
     let decode = |text: &str| percent_decode_str(text).decode_utf8().unwrap().into_owned();
     let path = head.uri.path().trim_start_matches('/');
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    if state.lost {
+        return Answer::error(StatusCode::NOT_FOUND, "NotFound");
+    }
     if bucket != BUCKET {
         return Answer::error(StatusCode::NOT_FOUND, "NoSuchBucket");
     }
