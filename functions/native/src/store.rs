@@ -119,3 +119,16 @@ impl ObjectStore for NativeStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where it is not known how much room there is, a document is refused before old versions give way.
+    #[tokio::test]
+    async fn a_folder_says_how_much_room_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = NativeStore::Folder(FsStore::open(folder.path()).unwrap());
+        assert!(store.room().is_some());
+    }
+}

@@ -214,6 +214,7 @@ mod tests {
         // It does not answer, and is then left alone.
         for _ in 0..2 {
             block_on(f.connectors.publish_archive(&connector, &alice));
+            f.host().advance(1_000);
         }
         block_on(f.connectors.publish_archive(&connector, &other));
         let tasks: Vec<_> = waiting().collect();

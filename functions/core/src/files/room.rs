@@ -333,9 +333,35 @@ mod tests {
         leave(&f, 0);
         let kept = alice.kept();
         assert!(kept > 0);
-        let headers = [("authorization", &*alice.token), ("content-type", "text")];
-        let refused = f.request("PUT", "/storage/alice/notes/c", &headers, "c");
-        assert_eq!((refused.status.as_u16(), alice.kept()), (400, kept));
+        for (header, status) in [
+            (("content-type", "text"), 400),
+            (("if-none-match", "*"), 412),
+        ] {
+            let headers = [
+                ("authorization", &*alice.token),
+                header,
+                ("content-type", "text/plain"),
+            ];
+            let refused = f.request("PUT", "/storage/alice/notes/a", &headers, "c");
+            assert_eq!((refused.status.as_u16(), alice.kept()), (status, kept));
+        }
+    }
+
+    #[test]
+    fn old_versions_give_way_to_what_is_said() {
+        let f = functions();
+        let alice = Member::new(&f, "alice");
+        alice.rewrite(3);
+        leave(&f, 0);
+        assert_eq!(alice.kept(), 2);
+        let said = serde_json::json!({"events": [{
+            "id": "1", "account": "alice", "connection": "private", "event": "message",
+            "server": "chat.example.org", "target": {"type": "channel", "name": "#lobby"},
+            "message": {"id": "1", "timestamp": f.kernel.now().millis(), "from": "x", "text": "hello", "type": "text"},
+        }]});
+        let stored = f.signed("irc-1", "POST", "/connector/events", said.to_string());
+        assert_eq!(stored.status, 200, "{stored:?}");
+        assert_eq!((&stored.json()["stored"], alice.kept()), (&1.into(), 0));
     }
 
     #[test]
@@ -343,9 +369,9 @@ mod tests {
         let f = functions();
         let (alice, bob) = (Member::new(&f, "alice"), Member::new(&f, "bob"));
         let carol = Member::new(&f, "carol");
-        alice.rewrite(20);
+        bob.rewrite(20);
         f.host().advance(2 * DAY);
-        bob.rewrite(3);
+        alice.rewrite(3);
         leave(&f, 1);
         let done = block_on(f.lifecycle.maintain());
         assert_eq!(done.gave_way.versions, 0, "there is room: {done:?}");
@@ -353,7 +379,7 @@ mod tests {
         let done = block_on(f.lifecycle.maintain());
         assert_eq!(done.gave_way.versions, 16, "{done:?}");
         assert!(done.failed.is_empty(), "{done:?}");
-        assert_eq!((alice.kept(), bob.kept()), (3, 2));
+        assert_eq!((alice.kept(), bob.kept()), (2, 3));
         assert_eq!(carol.put("a", 15 * MIB), 201);
         leave(&f, 0);
         let done = block_on(f.lifecycle.maintain());

@@ -6,4 +6,5 @@ mod connectors;
 mod damage;
 mod growth;
 mod key_kinds;
+mod not_given;
 mod unreadable;

@@ -7,6 +7,7 @@ mod costs;
 mod described;
 mod faults;
 mod kinds;
+mod large;
 mod platforms;
 mod relations;
 mod sessions;
