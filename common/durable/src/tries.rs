@@ -190,6 +190,22 @@ mod tests {
     }
 
     #[test]
+    fn what_had_no_end_is_forgotten_after_a_month() {
+        let dir = tempfile::tempdir().unwrap();
+        let tries = open(dir.path());
+        for name in ["old", "new"] {
+            end_the_process(tries.begin(name).unwrap());
+        }
+        let old = dir.path().join("old");
+        let file = fs::File::options().write(true).open(&old).unwrap();
+        let long_ago = SystemTime::now() - KEEP - Duration::from_secs(60);
+        file.set_modified(long_ago).unwrap();
+        let tries = open(dir.path());
+        assert!(!tries.is_suspected("old") && !old.exists());
+        assert!(tries.is_suspected("new"));
+    }
+
+    #[test]
     fn what_goes_on_twice_is_noted_until_both_have_ended() {
         let dir = tempfile::tempdir().unwrap();
         let tries = open(dir.path());

@@ -322,6 +322,23 @@ mod tests {
     }
 
     #[test]
+    fn whoever_comes_when_there_are_enough_takes_the_place_of_the_first() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let talks = Talks::default();
+        let (mut clients, mut held) = (Vec::new(), Vec::new());
+        for number in 1..=3 * MAX_AT_ONCE {
+            clients.push(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+            held.push(talks.begin(listener.accept().unwrap().0));
+            assert_eq!(talks.lock().len(), number.min(MAX_AT_ONCE));
+        }
+        for mut client in clients.into_iter().take(2 * MAX_AT_ONCE) {
+            assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        }
+        drop(held);
+        assert!(talks.lock().is_empty());
+    }
+
+    #[test]
     fn who_drips_is_cut() {
         let (server, _) = start();
         let mut stream = TcpStream::connect(server.address()).unwrap();

@@ -199,7 +199,7 @@ mod tests {
         drop(removed);
         let path = folder.path().join(FILE);
         let mut text = fs::read(&path).unwrap();
-        text.extend_from_slice(b"a line that was cut");
+        text.extend_from_slice(b"no line\na line that was cut");
         fs::write(&path, text).unwrap();
         for _ in 0..2 {
             let removed = open(folder.path());
