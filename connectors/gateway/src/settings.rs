@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use connector_kit::{ConnectorOptions, ConnectorOptionsError};
-use options::List;
+use options::{Invalid, List};
 
 use crate::config::GatewayConfig;
 
@@ -29,14 +29,34 @@ options::options! {
     }
 }
 
+/// What a public address looks like.
+const ORIGIN: &str = "an origin like https://irc.example.org";
+
+/// Whether it is scheme, host and port only; a path is left to who serves one.
+fn is_origin(text: &str) -> bool {
+    let uri = text.parse::<http::Uri>();
+    uri.is_ok_and(|uri| {
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && authority.is_some_and(|authority| !authority.contains('@'))
+            && uri.query().is_none()
+    })
+}
+
 impl GatewayOptions {
     /// Creates the gateway's configuration; `usual_id` is the connector's id if none is configured.
     ///
     /// # Errors
-    /// The functions' address or the key is missing.
+    /// The functions' address or the key is missing, or the public address is not an origin.
     pub fn config(&self, usual_id: &str) -> Result<GatewayConfig, ConnectorOptionsError> {
         let (key, functions) = (self.connector.key()?, self.connector.functions()?);
         let id = self.connector.id(usual_id);
+        if let Some(url) = &self.public_url
+            && !is_origin(url)
+        {
+            let invalid = Invalid::new("public_url", Some(url.clone()), ORIGIN);
+            return Err(ConnectorOptionsError::NoOrigin(invalid));
+        }
         Ok(GatewayConfig {
             origins: self.origins.0.clone(),
             public_url: self.public_url.clone(),
@@ -70,6 +90,15 @@ mod tests {
         assert_eq!(config.functions, "https://chat.example.org");
         assert_eq!(config.origins, ["https://a", "https://b"]);
         assert!(!config.behind_proxy && config.public_url.is_none());
+        for url in ["https://u:hunter2@x", "ftp://u:hunter2@x", "x y"] {
+            let wrong = GatewayOptions {
+                public_url: Some(url.to_owned()),
+                ..options.clone()
+            };
+            let said = wrong.config("smoke").unwrap_err().to_string();
+            assert!(said.starts_with("public-url: found \""), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
         let nowhere = GatewayOptions::read(&|name| set(name).filter(|_| name == "spool")).unwrap();
         assert!(nowhere.config("smoke").is_err());
     }

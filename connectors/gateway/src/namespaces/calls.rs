@@ -13,6 +13,7 @@ use socketioxide::extract::{SocketRef, TryData};
 use crate::calls::{Arrival, Calls, OVER, UNCONFIRMED, refuse, say};
 use crate::config::Limits;
 use crate::sessions::{Refusal, Sessions};
+use crate::sockets::SESSION_OVER;
 use crate::sockets::addresses::AddressCounts;
 use crate::sockets::limiter::{Limiter, Verdict};
 use crate::sockets::tickets::Tickets;
@@ -117,7 +118,8 @@ fn welcome(signalling: &Arc<Signalling>, socket: &SocketRef, auth: &Value) {
         listen_to(&signalling, &socket, &ticket, entry);
         let entered = match vouched {
             Ok(()) => signalling.calls.enter(arrival),
-            Err(Refusal::Over) => Err(OVER),
+            Err(Refusal::Over) => Err(SESSION_OVER),
+            Err(Refusal::CallOver) => Err(OVER),
             Err(Refusal::Unconfirmed) => Err(UNCONFIRMED),
         };
         if let Err(text) = entered {

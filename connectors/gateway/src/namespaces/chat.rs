@@ -157,7 +157,7 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, arri
         // this socket too.
         match chat.sessions.vouched(Some(&client.session), None).await {
             Ok(()) => session.run(events).await,
-            Err(Refusal::Over) => client.end(SESSION_OVER),
+            Err(Refusal::Over | Refusal::CallOver) => client.end(SESSION_OVER),
             Err(Refusal::Unconfirmed) => {
                 add(&chat.metrics.sockets_refused);
                 client.end(SESSION_UNCONFIRMED);

@@ -47,8 +47,10 @@ enum About<'a> {
 /// Why a socket may not be admitted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Refusal {
-    /// The session or the call has ended.
+    /// The session has ended.
     Over,
+    /// The call has ended.
+    CallOver,
     /// The functions cannot be reached, and have not confirmed it recently.
     Unconfirmed,
 }
@@ -209,30 +211,30 @@ impl Sessions {
             sessions: session.cloned().into_iter().collect(),
             calls: call.map(str::to_owned).into_iter().collect(),
         };
+        // Of both, the session is named: without it a new link would be of no use.
         let sessions = query.sessions.iter().map(Grounds::from);
-        let grounds: Vec<Grounds> = sessions
-            .chain(query.calls.iter().map(Grounds::from))
-            .collect();
-        let has_ended = || {
+        let sessions = sessions.map(|one| (one, Refusal::Over));
+        let calls = query.calls.iter().map(Grounds::from);
+        let calls = calls.map(|one| (one, Refusal::CallOver));
+        let grounds: Vec<(Grounds, Refusal)> = sessions.chain(calls).collect();
+        let ended = || {
             let (known, now) = (lock(&self.known), Instant::now());
-            grounds.iter().any(|one| known.has_ended(one, now))
+            let ended = grounds.iter().find(|(one, _)| known.has_ended(one, now));
+            ended.map_or(Ok(()), |(_, refusal)| Err(*refusal))
         };
-        if has_ended() {
-            return Err(Refusal::Over);
-        }
+        ended()?;
         let ask = async {
             let _place = self.hub.fetch_permit().await;
             self.ask(&query).await
         };
         let answer = in_time(ask).await;
         // It may have ended after they answered.
-        if has_ended() {
-            return Err(Refusal::Over);
-        }
+        ended()?;
         match answer {
-            Ok(answer) if answer.ended.is_empty() && answer.ended_calls.is_empty() => Ok(()),
-            Ok(_) => Err(Refusal::Over),
-            Err(_) if grounds.iter().all(|one| self.is_believed(one)) => Ok(()),
+            Ok(answer) if !answer.ended.is_empty() => Err(Refusal::Over),
+            Ok(answer) if !answer.ended_calls.is_empty() => Err(Refusal::CallOver),
+            Ok(_) => Ok(()),
+            Err(_) if grounds.iter().all(|(one, _)| self.is_believed(one)) => Ok(()),
             Err(error) => {
                 if let Some(left_out) = UNCONFIRMED.say() {
                     tracing::warn!(
