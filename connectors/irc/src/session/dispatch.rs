@@ -10,6 +10,9 @@ use super::numerics::ErrorReply;
 
 /// Maximum time, in milliseconds, that the server's time may be ahead before ours is used instead.
 const MAX_AHEAD: i64 = 3_600_000;
+/// The same for a message with an id: it would be archived once more, under another day, if it comes again while our clock is
+/// set back.
+const MAX_AHEAD_KNOWN: i64 = 7 * 24 * 3_600_000;
 
 impl Session {
     pub(super) fn dispatch(&mut self, message: &Message) {
@@ -93,11 +96,15 @@ impl Session {
 
     /// When a message was sent: according to the server (server-time), otherwise now.
     pub(super) fn time_of(&self, message: &Message) -> Timestamp {
+        let most = match message.tags.get("msgid") {
+            Some(_) => MAX_AHEAD_KNOWN,
+            None => MAX_AHEAD,
+        };
         message
             .tags
             .get("time")
             .and_then(|time| time.parse::<Timestamp>().ok())
-            .filter(|time| time.millis() <= self.now.wall.millis() + MAX_AHEAD)
+            .filter(|time| time.millis() <= self.now.wall.millis().saturating_add(most))
             .unwrap_or(self.now.wall)
     }
 

@@ -183,6 +183,8 @@ impl Session {
                 format!("There is nobody called {about} on {server} at the moment.")
             }
             numeric::ERR_NOSUCHCHANNEL => format!("There is no channel {about} on {server}."),
+            // The reason is none of the channel's, such as a full disk.
+            numeric::ERR_CANNOTSENDTOCHAN if said.contains("not sent") => refused(),
             numeric::ERR_CANNOTSENDTOCHAN => {
                 format!("{server} does not let you speak in {about}: {said}.")
             }
@@ -195,6 +197,7 @@ impl Session {
             numeric::ERR_NICKNAMEINUSE | numeric::ERR_NICKCOLLISION => {
                 format!("The nickname {about} is in use; choose another.")
             }
+            numeric::ERR_UNAVAILRESOURCE if channel(about) && !said.is_empty() => refused(),
             numeric::ERR_UNAVAILRESOURCE => {
                 format!("{about} is not available at the moment; try again later.")
             }

@@ -165,6 +165,30 @@ fn persons_who_wrote_meanwhile_are_asked_for() {
 }
 
 #[test]
+fn a_message_with_an_id_keeps_its_day_when_our_clock_is_set_back() {
+    let caps = "batch message-tags server-time";
+    let mut story = Story::online(assignment(), caps, "CHANTYPES=#");
+    story.join("#t", "alice bob");
+    // The clock of these stories shows the first of January.
+    for (tags, published) in [
+        (
+            "time=2026-01-02T06:00:00.000Z;msgid=a",
+            "2026-01-02T06:00:00.000Z",
+        ),
+        ("time=2026-01-02T06:00:00.000Z", "2026-01-01T00:00:00.000Z"),
+        (
+            "time=2027-01-02T06:00:00.000Z;msgid=b",
+            "2026-01-01T00:00:00.000Z",
+        ),
+    ] {
+        story.outputs.clear();
+        story.server(&format!("@{tags} :bob!b@h PRIVMSG #t :hello"));
+        let (activity, ..) = story.only();
+        assert_eq!(activity.published.as_deref(), Some(published), "{tags}");
+    }
+}
+
+#[test]
 fn a_new_channel_shows_its_latest_and_no_history_is_no_harm() {
     let mut story = story(vec![]);
     story.sent.clear();

@@ -138,6 +138,28 @@ fn an_echo_that_never_comes_is_reported() {
 }
 
 #[test]
+fn a_server_that_cannot_store_a_message_is_not_said_to_forbid_it() {
+    let mut story = Story::online(assignment(), CAPS, "CHANTYPES=#");
+    story.join("#t", "alice");
+    let request = story.say("#t", "hello");
+    let label = story
+        .sent
+        .last()
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .to_owned();
+    story.server(&format!(
+        "{label} :irc.test 404 alice #t :Your message was not sent: the server's disk is full"
+    ));
+    assert_eq!(
+        story.error(request),
+        "irc.test about #t: Your message was not sent: the server's disk is full."
+    );
+}
+
+#[test]
 fn a_refused_message_of_many_lines_fails_once_and_stops() {
     let mut story = Story::online(assignment(), CAPS, "CHANTYPES=#");
     story.join("#t", "alice");
