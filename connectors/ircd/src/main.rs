@@ -57,13 +57,19 @@ async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
 
 /// What is registered about this server with the functions.
 fn registration(url: &str, config: &IrcdConfig) -> anyhow::Result<Registration> {
-    let wrong = || format!("public-url is \"{url}\"; expected irc://host:port or ircs://host:port");
+    let wrong = || {
+        let found = options::shown(url);
+        format!("public-url is \"{found}\"; expected irc://host:port or ircs://host:port")
+    };
     let (scheme, place) = url.split_once("://").with_context(wrong)?;
     let secure = match scheme {
         "irc" => false,
         "ircs" => true,
         _ => bail!(wrong()),
     };
+    if place.contains('@') {
+        bail!(wrong());
+    }
     let place = place.trim_end_matches('/');
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().ok().with_context(wrong)?),
@@ -86,13 +92,13 @@ fn registration(url: &str, config: &IrcdConfig) -> anyhow::Result<Registration> 
     })
 }
 
-fn functions(options: &ConnectorOptions) -> anyhow::Result<Option<FunctionsClient>> {
-    let Some(origin) = &options.functions_url else {
+fn functions(connector: &ConnectorOptions) -> anyhow::Result<Option<FunctionsClient>> {
+    let Some(origin) = &connector.functions_url else {
         return Ok(None);
     };
-    let key = options
+    let key = connector
         .key()
-        .with_context(|| format!("functions-url is {origin}"))?;
-    let client = FunctionsClient::new(origin, options.id("ircd"), &key)?;
+        .with_context(|| format!("functions-url is {}", options::shown(origin)))?;
+    let client = FunctionsClient::new(origin, connector.id("ircd"), &key)?;
     Ok(Some(client))
 }
