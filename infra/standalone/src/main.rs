@@ -155,7 +155,7 @@ fn main() -> ExitCode {
 /// Prints the one sentence about why a command failed.
 #[allow(clippy::print_stderr, reason = "a command's own voice")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("subspace: {error:#}");
+    eprintln!("subspace: {}", program::sentence(error));
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use ::settings::Loaded;
 use anyhow::{Context as _, bail};
 use functions_core::{Config, Connector, ConnectorKind, DefaultNetwork};
 use functions_native::{NativeHost, NativeStore, maintain};
@@ -17,6 +18,7 @@ use crate::data::{DataFolder, ServerLock};
 use crate::irc::{self, IRCD};
 use crate::keys::connector_key;
 use crate::mail;
+use crate::options::Options;
 use crate::router::{Functions, Router};
 use crate::settings::{self, Flags, Settings};
 use crate::shares::Shares;
@@ -33,7 +35,13 @@ const GATEWAY: &str = "irc";
 /// # Errors
 /// One sentence about why it cannot start.
 pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
-    let settings = settings::begin(flags)?;
+    let loaded = flags.load()?;
+    let sources = loaded.sources.clone();
+    run_with(loaded).map_err(|error| settings::explained(&sources, &error))
+}
+
+fn run_with(loaded: Loaded<Options>) -> anyhow::Result<()> {
+    let settings = settings::begin(loaded)?;
     let folder = DataFolder::open(&settings.options.data)?;
     let mut lock = folder.lock()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

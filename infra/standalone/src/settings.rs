@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use functions_native::Store;
 use ircd::IrcdConfig;
 use options::Networks;
-use settings::Given;
+use settings::{Given, Loaded, Sources};
 use storage_s3::S3Settings;
 
 use crate::options::Options;
@@ -38,8 +38,8 @@ pub(crate) struct Settings {
 ///
 /// # Errors
 /// One sentence: which key, what was found, what is expected.
-pub(crate) fn begin(flags: Flags) -> anyhow::Result<Settings> {
-    Settings::new(flags.begin()?)
+pub(crate) fn begin(loaded: Loaded<Options>) -> anyhow::Result<Settings> {
+    Settings::new(loaded.begin().map_err(anyhow::Error::msg)?)
 }
 
 /// Reads the options for a command without a log.
@@ -47,7 +47,14 @@ pub(crate) fn begin(flags: Flags) -> anyhow::Result<Settings> {
 /// # Errors
 /// One sentence: which key, what was found, what is expected.
 pub(crate) fn read(flags: Flags) -> anyhow::Result<Settings> {
-    Settings::new(flags.load()?.options)
+    let loaded = flags.load()?;
+    let settings = Settings::new(loaded.options);
+    settings.map_err(|error| explained(&loaded.sources, &error))
+}
+
+/// An error of what a program does with its options, with the source of the key that it is about.
+pub(crate) fn explained(sources: &Sources, error: &anyhow::Error) -> anyhow::Error {
+    anyhow::Error::msg(sources.explain(&program::sentence(error)))
 }
 
 impl Settings {
@@ -198,11 +205,9 @@ fn default_client() -> PathBuf {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::*;
     use functions_core::DEFAULT_QUOTA;
     use ircd::Guests;
-    use settings::Loaded;
-
-    use super::*;
 
     /// Reads only flags.
     pub(crate) fn settings(flags: &[(&str, &str)]) -> anyhow::Result<Settings> {
@@ -296,9 +301,16 @@ pub(crate) mod tests {
         assert_eq!(settings.options.listen.port(), 2);
         assert!(settings.irc_listen().is_none() && settings.options.functions.behind_proxy);
         assert_eq!(settings.options.functions.retention_days, 7);
+        let loaded = with_file("\n[s3]\nendpoint = \"https://u:hunter2@x y\"\n", &[]).unwrap();
+        let sources = loaded.sources.clone();
+        let wrong = |sentence: &str| sources.explain(sentence);
+        let said = wrong("SUBSPACE_S3_ENDPOINT: found something else, expected an address");
+        assert!(said.starts_with("s3-endpoint: found"), "{said}");
+        assert!(said.ends_with("subspace.toml, line 3)"), "{said}");
         let message = with_file("port = 3\n", &[]).unwrap_err().to_string();
         assert!(
-            message.contains("the key port") && message.contains("the nearest known one is"),
+            message.contains("the key port in line 1, which")
+                && message.contains("the nearest known one is"),
             "{message}"
         );
     }
