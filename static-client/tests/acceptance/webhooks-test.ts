@@ -125,7 +125,9 @@ module('Acceptance | webhooks', function (hooks) {
     await click('[data-test-new-hook]');
     server.answers['POST /api/hooks'] = {
       status: 409,
-      body: { detail: 'an account can have at most 100 hooks; delete one first' },
+      body: {
+        detail: 'an account can have at most 100 hooks; delete one first',
+      },
     };
     await click('[data-test-submit]');
     await waitFor('[data-test-error]');
