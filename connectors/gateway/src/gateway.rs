@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::calls::Calls;
 use crate::channel_keys::ChannelKeys;
 use crate::config::GatewayConfig;
+use crate::entrance::Entrance;
 use crate::hub::{Hub, Recent};
 use crate::link::Delivery;
 use crate::metrics::Metrics;
@@ -52,6 +53,7 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     closing: watch::Sender<bool>,
     io: SocketIo,
+    entrance: Entrance,
     service: GatewayService,
     publisher: JoinHandle<()>,
     keeper: JoinHandle<()>,
@@ -223,7 +225,7 @@ impl Gateway {
         let deliverer = tokio::spawn(deliverer.run());
         let registrar = config.public_url.clone().map(|url| {
             let registration = registration(url, &platforms);
-            tokio::spawn(client.keep_registered(registration))
+            tokio::spawn(client.clone().keep_registered(registration))
         });
         let keeper = tokio::spawn(Arc::clone(&hub).keep());
         let watcher = tokio::spawn(Arc::clone(&sessions).watch());
@@ -231,6 +233,12 @@ impl Gateway {
             let places = Arc::clone(&places);
             tokio::spawn(close_left(places, leavers, sockets.clone()))
         });
+        let entrance = Entrance::new(
+            Arc::clone(&hub),
+            Arc::clone(&sessions),
+            client,
+            limits.clone(),
+        );
         let parts = Parts {
             tickets,
             places: Arc::clone(&places),
@@ -261,6 +269,7 @@ impl Gateway {
             metrics,
             closing,
             io,
+            entrance,
             service: GatewayService::new(parts, sockets),
             publisher,
             keeper,
@@ -276,6 +285,12 @@ impl Gateway {
     #[must_use]
     pub fn service(&self) -> GatewayService {
         self.service.clone()
+    }
+
+    /// Returns the entrance for members' programs of other protocols. End them before [`Gateway::shutdown`].
+    #[must_use]
+    pub fn entrance(&self) -> Entrance {
+        self.entrance.clone()
     }
 
     pub(crate) fn is_behind_proxy(&self) -> bool {

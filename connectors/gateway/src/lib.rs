@@ -6,8 +6,10 @@
 
 mod calls;
 mod channel_keys;
+mod clients;
 mod config;
 mod dialect;
+mod entrance;
 mod gateway;
 mod hub;
 mod link;
@@ -26,6 +28,7 @@ mod spool;
 mod work;
 
 pub use config::{GatewayConfig, Limits};
+pub use entrance::{Attachment, Entrance, NetworkState, News, NotAdmitted};
 pub use gateway::{Gateway, GatewayError};
 pub use platform::{
     Attached, Audience, Command, ConnectionHandle, Output, PERSONS, Platform, RequestId, SayTask,

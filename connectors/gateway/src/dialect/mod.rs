@@ -11,7 +11,7 @@ mod schemas;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::render::{View, render};
-pub(crate) use self::request::{Request, Which, read};
+pub(crate) use self::request::{Request, Which, check, read};
 pub(crate) use self::schemas::schemas;
 
 /// The dialects a socket speaks; both if its messages carry the marks of both.

@@ -408,6 +408,20 @@ fn resolve(
     Ok((Entity::person(&person.nick, server), None))
 }
 
+/// Checks a request that is not JSON, as [`read`] does: `room` says whether its target is a room.
+pub(crate) fn check(
+    activity: &Activity,
+    room: bool,
+    platform: &PlatformInfo,
+) -> Result<(), String> {
+    if !platform.types.contains(&activity.kind.as_str()) {
+        let (label, kind) = (&platform.descriptor.label, &activity.kind);
+        return Err(format!("{label} does not support {kind}."));
+    }
+    offered(activity, room, &platform.descriptor)?;
+    complete(activity, room)
+}
+
 /// Returns whether the platform supports the requested operation.
 fn offered(activity: &Activity, room: bool, platform: &PlatformDescriptor) -> Result<(), String> {
     let (kind, object) = (activity.kind.as_str(), activity.object_type());

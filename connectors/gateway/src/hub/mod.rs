@@ -1,9 +1,10 @@
-//! The connections of all accounts, started, changed and stopped as the functions direct, and the sockets of
+//! The connections of all accounts, started, changed and stopped as the functions direct, and the clients of
 //! accounts.
 
 mod clients;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use self::clients::Account;
 use crate::config::GatewayConfig;
 use crate::link::{self, Delivery, Link, ToLink, activity_of};
 use crate::outbox;
-use crate::platform::Platforms;
+use crate::platform::{Platforms, SocketId};
 use connector_kit::{Assigned, FunctionsClient, FunctionsError};
 use connector_kit::{Backoff, jitter};
 use mutex::lock;
@@ -45,6 +46,8 @@ pub(crate) struct Hub {
     retry: Duration,
     stop: Duration,
     most_sockets: usize,
+    /// The id of the next client.
+    next_client: AtomicU64,
     client: FunctionsClient,
     platforms: Arc<Platforms>,
     delivery: Arc<Delivery>,
@@ -76,6 +79,7 @@ impl Hub {
             retry: limits.retry,
             stop: limits.stop,
             most_sockets: limits.sockets_per_account,
+            next_client: AtomicU64::new(1),
             client,
             platforms,
             delivery,
@@ -87,6 +91,11 @@ impl Hub {
             listed: watch::Sender::new(false),
             recent: Mutex::new(recent),
         })
+    }
+
+    /// Creates an id that no client had before.
+    pub(crate) fn next_client(&self) -> SocketId {
+        self.next_client.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Waits for permission to ask the functions about one account; returns `None` at shutdown.

@@ -5,14 +5,13 @@ use std::time::Duration;
 use protocol::{
     Activity, ActivityObject, ConnectionObject, ConnectionStatus, Entity, EventBody, Folding,
 };
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::roster::nick;
 use super::run::Task;
 use super::unanswered::{Request, RequestKind};
 use super::viewer::Viewer;
-use crate::dialect::{View, render};
+use crate::clients::Aspect;
 use crate::platform::{Audience, RequestId};
 
 /// Minimum interval between attendance lists: a netsplit must not cause thousands.
@@ -38,7 +37,7 @@ impl Task {
                 Audience::All => true,
                 Audience::Except(other) => socket != other,
                 Audience::Only(only) => socket == only,
-                Audience::Full => viewer.client.full,
+                Audience::Full => viewer.is_full(),
             };
             if meant {
                 viewer.show(&activity, platform, &server, &own);
@@ -76,7 +75,7 @@ impl Task {
         {
             self.link.set_nick(new);
         }
-        let anybody = self.viewers.values().any(|viewer| !viewer.client.full);
+        let anybody = self.viewers.values().any(|viewer| !viewer.is_full());
         if anybody && !changed.is_empty() {
             self.stale.extend(changed);
             self.attendance_at
@@ -102,7 +101,7 @@ impl Task {
         let sockets: Vec<_> = self
             .viewers
             .iter()
-            .filter(|(_, v)| !v.client.full)
+            .filter(|(_, v)| !v.is_full())
             .map(|(id, _)| *id)
             .collect();
         for channel in std::mem::take(&mut self.stale) {
@@ -183,7 +182,7 @@ impl Task {
     /// A socket joined a room the account is already in. Nothing happens on the network that would report it, so it
     /// is reported here unless the platform did so.
     fn show_room(&mut self, socket: u64, channel: &str) {
-        let untold = |viewer: &Viewer| !viewer.client.full && !viewer.attended.contains(channel);
+        let untold = |viewer: &Viewer| !viewer.is_full() && !viewer.attended.contains(channel);
         if !self.viewers.get(&socket).is_some_and(untold) {
             return;
         }
@@ -203,14 +202,11 @@ impl Task {
         let Some(viewer) = self.viewers.get_mut(&socket) else {
             return;
         };
-        let first = std::mem::replace(&mut viewer.replay, false);
-        let Some(since) = viewer.client.since.filter(|_| first && viewer.client.full) else {
+        let Some(since) = viewer.replay.take() else {
             return;
         };
         for activity in self.ring.since(since) {
-            viewer
-                .client
-                .message(&viewer.render(activity, &self.platform.info, &own));
+            viewer.show_missed(activity, &self.platform.info, &own);
         }
     }
 
@@ -232,23 +228,20 @@ impl Task {
                 ..request.echo
             },
         };
-        let ack = match self.viewers.get(&request.socket) {
-            Some(viewer) => viewer.render(&activity, &self.platform.info, &self.link.nick()),
-            None => self.plain(&activity),
-        };
-        reply.send(&ack);
-    }
-
-    fn plain(&self, activity: &Activity) -> Value {
-        let view = View {
-            dialect: crate::dialect::Dialect::default(),
-            platform: &self.platform.info,
-            full: true,
-            alias: None,
-            folding: self.link.folding(),
-            spelling: &|_| protocol::RoomSpelling::HashAt,
-        };
-        render(activity, &view)
+        let own = self.link.nick();
+        match self.viewers.get(&request.socket) {
+            Some(viewer) => viewer.answer(reply, &activity, &self.platform.info, &own),
+            None => reply.answer(
+                &activity,
+                &Aspect {
+                    platform: &self.platform.info,
+                    alias: None,
+                    folding: self.link.folding(),
+                    spellings: None,
+                    missed: false,
+                },
+            ),
+        }
     }
 
     /// Reports a problem that is not the answer to a request to full-mode sockets.
@@ -272,9 +265,7 @@ impl Task {
         activity.published = Some(connector_kit::now().to_string());
         if let Some(viewer) = self.viewers.get(&socket) {
             let own = self.link.nick();
-            viewer
-                .client
-                .message(&viewer.render(&activity, &self.platform.info, &own));
+            viewer.show_all(&activity, &self.platform.info, &own);
         }
     }
 
@@ -298,10 +289,8 @@ impl Task {
     fn tell_full(&self, mut activity: Activity) {
         activity.published = Some(connector_kit::now().to_string());
         let own = self.link.nick();
-        for viewer in self.viewers.values().filter(|viewer| viewer.client.full) {
-            viewer
-                .client
-                .message(&viewer.render(&activity, &self.platform.info, &own));
+        for viewer in self.viewers.values().filter(|viewer| viewer.is_full()) {
+            viewer.show_all(&activity, &self.platform.info, &own);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One always-on connection of an account, connecting its platform task, the spool and the sockets.
+//! One always-on connection of an account, connecting its platform task, the spool and the clients.
 
 mod deliver;
 mod delivery;
@@ -16,16 +16,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use protocol::{
     Activity, Assignment, Connection, ConnectionStatus, EventBody, Folding, RoomId, RoomSpelling,
+    Timestamp,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 pub(crate) use self::delivery::Delivery;
 pub(crate) use self::ring::activity_of;
 pub(crate) use self::run::start;
+use crate::clients::{Answer, Client};
 use crate::outbox;
 use crate::platform::{SayTask, SocketId};
-use crate::sockets::client::{Client, Reply};
 use mutex::lock;
 
 /// Messages that may be queued for a connection's task.
@@ -35,17 +36,24 @@ const INBOX: usize = 1_024;
 #[derive(Debug)]
 pub(crate) enum ToLink {
     Attach {
-        client: Arc<Client>,
+        client: Arc<dyn Client>,
         echo: Activity,
         nick: String,
-        reply: Option<Reply>,
+        /// Full clients are shown what was published after this.
+        since: Option<Timestamp>,
+        reply: Box<dyn Answer>,
     },
     Detach(SocketId),
     Perform {
-        client: Arc<Client>,
+        client: Arc<dyn Client>,
         activity: Activity,
         room: Option<(RoomId, RoomSpelling)>,
-        reply: Reply,
+        reply: Box<dyn Answer>,
+    },
+    /// Return the recent messages of a conversation, or of all.
+    Recall {
+        conversation: Option<String>,
+        answer: oneshot::Sender<Vec<Activity>>,
     },
     Say(Box<SayTask>),
     Reassign(Box<Assignment>),

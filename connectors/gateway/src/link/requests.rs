@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use protocol::Activity;
+use protocol::{Activity, Timestamp};
 use tokio::time::Instant;
 
 use super::ToLink;
@@ -11,8 +11,8 @@ use super::deliver::is_said;
 use super::run::Task;
 use super::unanswered::{Request, RequestKind, attached};
 use super::viewer::Viewer;
+use crate::clients::{Answer, Client};
 use crate::platform::{Command, RequestId, SayTask, TaskOutcome};
-use crate::sockets::client::{Client, Reply};
 
 /// Refusal of a request that would make the queue too long.
 const TOO_MANY: &str = "too many requests are waiting for this connection; try again later";
@@ -24,8 +24,9 @@ impl Task {
                 client,
                 echo,
                 nick,
+                since,
                 reply,
-            } => self.attach(client, echo, &nick, reply),
+            } => self.attach(client, echo, &nick, since, reply),
             ToLink::Detach(socket) => {
                 if self.viewers.remove(&socket).is_some() {
                     self.requests.retain(|_, request| request.socket != socket);
@@ -39,12 +40,20 @@ impl Task {
                 reply,
             } => {
                 if let Some((room, spelling)) = &room
-                    && let Some(viewer) = self.viewers.get_mut(&client.id)
+                    && let Some(viewer) = self.viewers.get_mut(&client.admitted().id)
                 {
                     viewer.spells(&room.channel, *spelling);
                 }
                 let channel = room.map(|(room, _)| room.channel);
-                self.perform(&client, activity, channel, reply);
+                self.perform(&*client, activity, channel, reply);
+            }
+            ToLink::Recall {
+                conversation,
+                answer,
+            } => {
+                let (own, folding) = (self.link.nick(), self.link.folding());
+                // Nobody may be waiting any more.
+                let _ = answer.send(self.ring.recall(conversation.as_deref(), &own, folding));
             }
             ToLink::Say(saying) => self.say(saying),
             ToLink::Reassign(assignment) => {
@@ -62,16 +71,24 @@ impl Task {
         }
     }
 
-    fn attach(&mut self, client: Arc<Client>, echo: Activity, nick: &str, reply: Option<Reply>) {
-        let (socket, full) = (client.id, attached(&client));
+    fn attach(
+        &mut self,
+        client: Arc<dyn Client>,
+        echo: Activity,
+        nick: &str,
+        since: Option<Timestamp>,
+        reply: Box<dyn Answer>,
+    ) {
+        let full = attached(&*client);
+        let socket = full.socket;
         if let Entry::Vacant(place) = self.viewers.entry(socket) {
-            place.insert(Viewer::new(client, nick, self.link.folding()));
+            place.insert(Viewer::new(client, nick, since, self.link.folding()));
             self.tell_audience();
         }
         let waiting = Request {
             socket,
             echo,
-            reply,
+            reply: Some(reply),
             kind: RequestKind::Attach,
         };
         if self.requests.len() >= self.delivery.limits().requests {
@@ -94,15 +111,15 @@ impl Task {
 
     fn perform(
         &mut self,
-        client: &Client,
+        client: &dyn Client,
         activity: Activity,
         channel: Option<String>,
-        reply: Reply,
+        reply: Box<dyn Answer>,
     ) {
         let kind = match (activity.kind.as_str(), channel) {
             ("join", Some(channel)) => {
                 let known = self.roster.knows(&channel);
-                let viewer = self.viewers.get_mut(&client.id);
+                let viewer = self.viewers.get_mut(&client.admitted().id);
                 let new = viewer.is_some_and(|viewer| {
                     viewer.attended.remove(&channel);
                     viewer.joined.insert(&channel, ())
@@ -119,7 +136,7 @@ impl Task {
         let mut echo = activity.clone();
         echo.object = echo.object.filter(|_| activity.kind != "credentials");
         let request = Request {
-            socket: client.id,
+            socket: client.admitted().id,
             echo,
             reply: Some(reply),
             kind,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use protocol::{
     Activity, ActivityObject, ArchiveMessage, ArchiveTarget, Bounded, Entity, Event, EventBody,
-    MessageType, TextObject, Timestamp,
+    Folding, MessageType, TextObject, Timestamp,
 };
 
 /// Deleted messages whose ids are remembered: what comes of them later stays empty.
@@ -80,6 +80,38 @@ impl Ring {
         missed.sort_by_key(|(time, _)| *time);
         missed.into_iter().map(|(_, activity)| activity).collect()
     }
+
+    /// Returns the activities of a conversation, or all, in chronological order.
+    pub(crate) fn recall(
+        &self,
+        conversation: Option<&str>,
+        own: &str,
+        folding: Folding,
+    ) -> Vec<Activity> {
+        let meant = |activity: &Activity| {
+            conversation.is_none_or(|name| is_in(activity, name, own, folding))
+        };
+        let mut found: Vec<&(Timestamp, Activity)> = self
+            .recent
+            .iter()
+            .filter(|(_, activity)| meant(activity))
+            .collect();
+        found.sort_by_key(|(time, _)| *time);
+        found.into_iter().map(|(_, one)| one.clone()).collect()
+    }
+}
+
+/// Returns whether a message belongs to a conversation: a room, or the person who is not `own`.
+fn is_in(activity: &Activity, conversation: &str, own: &str, folding: Folding) -> bool {
+    let name = |entity: &Option<Entity>| entity.as_ref()?.name.clone();
+    let is_room = activity.target.as_ref().is_some_and(|to| to.kind == "room");
+    let from = name(&activity.actor).unwrap_or_default();
+    let with = if is_room || folding.same(&from, own) {
+        name(&activity.target).unwrap_or_default()
+    } else {
+        from
+    };
+    folding.same(&with, conversation)
 }
 
 /// The id of the message that an activity says, or is about.
@@ -212,6 +244,27 @@ mod tests {
         // As read back from the disk.
         let read = serde_json::from_str(&serde_json::to_string(&own).unwrap()).unwrap();
         assert_eq!(told(&read), id);
+    }
+
+    #[test]
+    fn a_conversation_is_recalled_as_the_network_compares_its_name() {
+        let mut ring = Ring::new(10);
+        for (target, from, time) in [
+            (ArchiveTarget::Channel("#c".into()), "bob", 3_000),
+            (ArchiveTarget::User("bob".into()), "bob", 2_000),
+            (ArchiveTarget::User("bob".into()), "alice", 1_000),
+            (ArchiveTarget::User("carol".into()), "carol", 4_000),
+        ] {
+            ring.push(activity_of(&event(target, from, time), "irc", "alice").unwrap());
+        }
+        let ids = |name: Option<&str>| -> Vec<String> {
+            let found = ring.recall(name, "Alice", Folding::Ascii);
+            found.into_iter().map(|a| a.id.unwrap()).collect()
+        };
+        assert_eq!(ids(Some("#C")), ["m3000"]);
+        assert_eq!(ids(Some("BOB")), ["m1000", "m2000"]);
+        assert_eq!(ids(None).len(), 4);
+        assert!(ids(Some("alice")).is_empty());
     }
 
     #[test]

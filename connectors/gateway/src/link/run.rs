@@ -131,7 +131,11 @@ impl Task {
         self.to_send.clear();
         self.link.set_status(ConnectionStatus::Connecting);
         self.tell_audience();
-        let sockets: Vec<Attached> = self.viewers.values().map(|v| attached(&v.client)).collect();
+        let sockets: Vec<Attached> = self
+            .viewers
+            .values()
+            .map(|v| attached(&*v.client))
+            .collect();
         for socket in sockets {
             // A socket that attached meanwhile waits for its answer.
             let waits = |request: &Request| {

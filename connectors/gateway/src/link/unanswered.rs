@@ -2,15 +2,15 @@
 
 use protocol::Activity;
 
+use crate::clients::{Answer, Client};
 use crate::platform::{Attached, SocketId};
-use crate::sockets::client::{Client, Reply};
 
 /// A request that the platform has not answered.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) socket: SocketId,
     pub(super) echo: Activity,
-    pub(super) reply: Option<Reply>,
+    pub(super) reply: Option<Box<dyn Answer>>,
     pub(super) kind: RequestKind,
 }
 
@@ -27,9 +27,10 @@ pub(super) enum RequestKind {
     Other,
 }
 
-pub(super) fn attached(client: &Client) -> Attached {
+pub(super) fn attached(client: &dyn Client) -> Attached {
+    let admitted = client.admitted();
     Attached {
-        socket: client.id,
-        full: client.full,
+        socket: admitted.id,
+        full: admitted.full,
     }
 }

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use protocol::{Activity, ActivityObject, Entity, FoldedMap, Folding, RoomSpelling};
-use serde_json::Value;
+use protocol::{Activity, ActivityObject, Entity, FoldedMap, Folding, RoomSpelling, Timestamp};
 
 use super::roster::{channel, nick};
-use crate::dialect::{View, render};
+use crate::clients::{Answer, Aspect, Client};
 use crate::platform::PlatformInfo;
-use crate::sockets::client::Client;
 
 /// A socket that is attached to a connection.
 #[derive(Debug)]
 pub(super) struct Viewer {
-    pub(super) client: Arc<Client>,
+    pub(super) client: Arc<dyn Client>,
     /// The nickname the client connected with.
     pub(super) asked: String,
     /// Channels it joined itself.
@@ -22,8 +20,8 @@ pub(super) struct Viewer {
     pub(super) spellings: FoldedMap<RoomSpelling>,
     /// Channels whose list it was sent since its last request to join.
     pub(super) attended: FoldedMap<()>,
-    /// Whether missed messages are still to be replayed.
-    pub(super) replay: bool,
+    /// The time from which on messages are still to be replayed.
+    pub(super) replay: Option<Timestamp>,
     last_quit: Option<(String, String)>,
 }
 
@@ -87,14 +85,21 @@ fn is_quit(activity: &Activity) -> bool {
 }
 
 impl Viewer {
-    pub(super) fn new(client: Arc<Client>, asked: &str, folding: Folding) -> Self {
+    /// `since`: the time from which on a full client wants what it missed.
+    pub(super) fn new(
+        client: Arc<dyn Client>,
+        asked: &str,
+        since: Option<Timestamp>,
+        folding: Folding,
+    ) -> Self {
+        let full = client.admitted().full;
         Self {
             client,
             asked: asked.to_owned(),
             joined: FoldedMap::new(folding),
             spellings: FoldedMap::new(folding),
             attended: FoldedMap::new(folding),
-            replay: true,
+            replay: since.filter(|_| full),
             last_quit: None,
         }
     }
@@ -111,7 +116,7 @@ impl Viewer {
         if self.spellings.len() < MAX_SPELLINGS {
             self.spellings.insert(channel, spelling);
         }
-        self.client.set_spelling(spelling);
+        self.client.spells(spelling);
     }
 
     /// Sends an activity if the client should receive it.
@@ -122,8 +127,8 @@ impl Viewer {
         server: &str,
         own: &str,
     ) {
-        if self.client.full {
-            self.client.message(&self.render(activity, platform, own));
+        if self.is_full() {
+            self.show_all(activity, platform, own);
             return;
         }
         match pass(activity, own, &self.joined) {
@@ -134,7 +139,7 @@ impl Viewer {
                 {
                     self.attended.insert(channel, ());
                 }
-                self.client.message(&self.render(activity, platform, own));
+                self.show_all(activity, platform, own);
             }
             Pass::Quit => {
                 let who = nick(activity.actor.as_ref()).unwrap_or_default().to_owned();
@@ -148,25 +153,48 @@ impl Viewer {
                 let reason = activity.content().unwrap_or("user has quit");
                 once.object = Some(ActivityObject::message(reason));
                 once.target = Some(Entity::service(server));
-                self.client.message(&self.render(&once, platform, own));
+                self.show_all(&once, platform, own);
             }
         }
     }
 
-    /// Renders an activity in the client's form.
-    pub(super) fn render(&self, activity: &Activity, platform: &PlatformInfo, own: &str) -> Value {
-        let usual = self.client.spelling();
-        render(
-            activity,
-            &View {
-                dialect: self.client.dialect(),
-                platform,
-                full: self.client.full,
-                alias: Some((own, &self.asked)),
-                folding: self.spellings.folding(),
-                spelling: &|channel| self.spellings.get(channel).copied().unwrap_or(usual),
-            },
-        )
+    /// How the connection looks to the client.
+    fn aspect<'a>(&'a self, platform: &'a PlatformInfo, own: &'a str, missed: bool) -> Aspect<'a> {
+        Aspect {
+            platform,
+            alias: Some((own, &self.asked)),
+            folding: self.spellings.folding(),
+            spellings: Some(&self.spellings),
+            missed,
+        }
+    }
+
+    /// Whether the client is shown everything.
+    pub(super) fn is_full(&self) -> bool {
+        self.client.admitted().full
+    }
+
+    /// Sends an activity, whether or not the client expects it.
+    pub(super) fn show_all(&self, activity: &Activity, platform: &PlatformInfo, own: &str) {
+        self.client
+            .show(activity, &self.aspect(platform, own, false));
+    }
+
+    /// Sends an activity that happened before the client attached.
+    pub(super) fn show_missed(&self, activity: &Activity, platform: &PlatformInfo, own: &str) {
+        self.client
+            .show(activity, &self.aspect(platform, own, true));
+    }
+
+    /// Answers a request of the client.
+    pub(super) fn answer(
+        &self,
+        reply: Box<dyn Answer>,
+        activity: &Activity,
+        platform: &PlatformInfo,
+        own: &str,
+    ) {
+        reply.answer(activity, &self.aspect(platform, own, false));
     }
 }
 
@@ -176,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    fn activity(kind: &str, who: &str, target: Entity, object: Value) -> Activity {
+    fn activity(kind: &str, who: &str, target: Entity, object: serde_json::Value) -> Activity {
         let mut activity = Activity::new("irc", kind, Entity::person(who, "h"));
         activity.target = Some(target);
         activity.object = Some(object.into());

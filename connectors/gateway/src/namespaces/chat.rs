@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use socketioxide::socket::Socket;
 use tokio::sync::mpsc;
 
 use super::session::{ClientEvent, Session};
+use crate::clients::Client as _;
 use crate::config::Limits;
 use crate::dialect::{Which, error_ack, error_event};
 use crate::hub::Hub;
@@ -23,7 +24,7 @@ use crate::metrics::{Metrics, add};
 use crate::platform::{Platforms, SocketId};
 use crate::sessions::{Refusal, Sessions};
 use crate::sockets::addresses::AddressCounts;
-use crate::sockets::client::{Client, Reply};
+use crate::sockets::client::{Reply, SocketClient};
 use crate::sockets::limiter::{Limiter, Verdict};
 use crate::sockets::places::Proof;
 use crate::sockets::tickets::Tickets;
@@ -91,12 +92,11 @@ pub(crate) fn listen(io: &SocketIo, chat: Chat) {
         socket.extensions.insert(inbox);
         ready(Ok::<(), Infallible>(()))
     };
-    let next = Arc::new(AtomicU64::new(1));
     let welcome = move |socket: SocketRef, TryData(auth): TryData<Value>| {
         let inbox = socket.extensions.get::<Inbox>();
         if let Some(arrival) = inbox.and_then(|inbox| lock(&inbox.0).take()) {
             let auth = auth.unwrap_or_default();
-            let id = next.fetch_add(1, Relaxed);
+            let id = chat.hub.next_client();
             welcome(Arc::clone(&chat), &socket, id, &auth, arrival);
         }
         ready(())
@@ -129,7 +129,7 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, arri
         grant: ticket.grant,
         since: connector_kit::now(),
     };
-    let client = Arc::new(Client::new(
+    let client = Arc::new(SocketClient::new(
         id,
         session,
         full,
@@ -137,7 +137,7 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, arri
         socket.clone(),
         Arc::clone(&chat.metrics),
     ));
-    if !chat.hub.enter(&client) {
+    if !chat.hub.enter(Arc::<SocketClient>::clone(&client)) {
         let text = "too many concurrent connections of this account";
         return refuse(&chat, socket, text, events);
     }
@@ -155,7 +155,11 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, arri
     tokio::spawn(async move {
         // It is among the account's sockets already, so anything that ends while the functions are being asked ends
         // this socket too.
-        match chat.sessions.vouched(Some(&client.session), None).await {
+        match chat
+            .sessions
+            .vouched(Some(&client.admitted().session), None)
+            .await
+        {
             Ok(()) => session.run(events).await,
             Err(Refusal::Over | Refusal::CallOver) => client.end(SESSION_OVER),
             Err(Refusal::Unconfirmed) => {
@@ -165,7 +169,7 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, arri
         }
         drop(proof);
         chat.metrics.sockets.fetch_sub(1, Relaxed);
-        chat.hub.leave(&client);
+        chat.hub.leave(&*client);
         drop(counted);
     });
 }

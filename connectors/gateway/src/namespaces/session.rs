@@ -7,11 +7,12 @@ use protocol::Entity;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::clients::{Answer, Aspect, Client};
 use crate::dialect::{Dialect, Request, Which, read, schemas};
 use crate::hub::Hub;
 use crate::link::{Link, ToLink};
 use crate::platform::{PlatformInfo, Platforms};
-use crate::sockets::client::{Client, Reply};
+use crate::sockets::client::{Reply, SocketAnswer, SocketClient};
 
 /// Objects a socket may introduce with `activity-object`.
 const MAX_REGISTERED: usize = 2_000;
@@ -28,7 +29,7 @@ pub(crate) enum ClientEvent {
 pub(crate) struct Session {
     hub: Arc<Hub>,
     platforms: Arc<Platforms>,
-    client: Arc<Client>,
+    client: Arc<SocketClient>,
     registered: HashMap<String, Entity>,
     /// Credentials by actor; they last as long as the socket.
     credentials: HashMap<String, Value>,
@@ -37,7 +38,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(hub: &Arc<Hub>, platforms: &Arc<Platforms>, client: &Arc<Client>) -> Self {
+    pub(crate) fn new(
+        hub: &Arc<Hub>,
+        platforms: &Arc<Platforms>,
+        client: &Arc<SocketClient>,
+    ) -> Self {
         Self {
             hub: Arc::clone(hub),
             platforms: Arc::clone(platforms),
@@ -67,7 +72,7 @@ impl Session {
         }
         for link in self.links.into_values() {
             // Must not be lost: a connection without sockets is marked as away.
-            let _ = link.send(ToLink::Detach(self.client.id)).await;
+            let _ = link.send(ToLink::Detach(self.client.admitted().id)).await;
         }
     }
 
@@ -134,7 +139,7 @@ impl Session {
                     // It may still be attached under another nickname.
                     && !self.links.values().any(|other| Arc::ptr_eq(other, &link))
                 {
-                    let _ = link.send(ToLink::Detach(self.client.id)).await;
+                    let _ = link.send(ToLink::Detach(self.client.admitted().id)).await;
                 }
                 reply.send(&self.echo(&request, None));
             }
@@ -145,10 +150,10 @@ impl Session {
                     return reply.send(&self.echo(&request, Some(error)));
                 };
                 let message = ToLink::Perform {
-                    client: Arc::clone(&self.client),
+                    client: self.as_client(),
                     activity: request.activity,
                     room: request.room,
-                    reply,
+                    reply: self.answer(reply),
                 };
                 if let Err(unsent) = link.send(message).await
                     && let ToLink::Perform {
@@ -156,11 +161,12 @@ impl Session {
                     } = *unsent
                 {
                     self.links.remove(&actor);
-                    reply.send(&self.echo_of(
-                        activity,
-                        &request.platform,
-                        Some("the connection has ended. you must connect first"),
-                    ));
+                    let error = "the connection has ended. you must connect first";
+                    let refusal = protocol::Activity {
+                        error: Some(error.to_owned()),
+                        ..activity
+                    };
+                    reply.answer(&refusal, &plain(&request.platform));
                 }
             }
         }
@@ -171,7 +177,9 @@ impl Session {
         if let Some(link) = self.links.get(&request.actor.to_string()) {
             return Some(Arc::clone(link));
         }
-        let link = self.hub.find(&self.client.account, &request.actor)?;
+        let link = self
+            .hub
+            .find(self.client.admitted().account(), &request.actor)?;
         self.links
             .values()
             .any(|attached| Arc::ptr_eq(attached, &link))
@@ -200,7 +208,7 @@ impl Session {
     async fn connect(&mut self, request: Request, reply: Reply) {
         let actor = request.actor.to_string();
         let credentials = self.credentials.get(&actor);
-        let account = &self.client.account;
+        let account = self.client.admitted().account();
         let found = self
             .hub
             .find_or_make(account, request.platform.id(), &request.actor, credentials)
@@ -210,10 +218,11 @@ impl Session {
             Err(error) => return reply.send(&self.echo(&request, Some(&error))),
         };
         let message = ToLink::Attach {
-            client: Arc::clone(&self.client),
+            client: self.as_client(),
             echo: request.activity,
             nick: request.actor.nick,
-            reply: Some(reply),
+            since: self.client.since,
+            reply: self.answer(reply),
         };
         if link.send(message).await.is_ok() {
             self.links.insert(actor, link);
@@ -231,17 +240,28 @@ impl Session {
         error: Option<&str>,
     ) -> Value {
         activity.error = error.map(str::to_owned);
-        let spelling = self.client.spelling();
-        crate::dialect::render(
-            &activity,
-            &crate::dialect::View {
-                dialect: self.client.dialect(),
-                platform,
-                full: self.client.full,
-                alias: None,
-                folding: platform.descriptor.names.compare,
-                spelling: &|_| spelling,
-            },
-        )
+        self.client.render(&activity, &plain(platform))
+    }
+
+    fn as_client(&self) -> Arc<dyn Client> {
+        Arc::<SocketClient>::clone(&self.client)
+    }
+
+    fn answer(&self, reply: Reply) -> Box<dyn Answer> {
+        Box::new(SocketAnswer {
+            client: Arc::clone(&self.client),
+            reply,
+        })
+    }
+}
+
+/// How a platform looks to a client that is attached to no connection of it.
+fn plain(platform: &PlatformInfo) -> Aspect<'_> {
+    Aspect {
+        platform,
+        alias: None,
+        folding: platform.descriptor.names.compare,
+        spellings: None,
+        missed: false,
     }
 }

@@ -1,16 +1,17 @@
-//! A client's socket, as seen by connections and sessions.
+//! A socket of Socket.IO with a ticket: one kind of client of connections.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use program::Seldom;
-use protocol::{AccountName, RoomSpelling, SessionRef, Timestamp};
+use protocol::{Activity, RoomSpelling, SessionRef, Timestamp};
 use serde_json::Value;
 use socketioxide::extract::{AckSender, SocketRef};
 use tokio::sync::Notify;
 
 use super::outgoing;
-use crate::dialect::{Dialect, error_event};
+use crate::clients::{Admitted, Answer, Aspect, Client};
+use crate::dialect::{Dialect, View, error_event, render};
 use crate::metrics::{Metrics, add};
 use crate::platform::SocketId;
 use mutex::lock;
@@ -19,12 +20,9 @@ static NOT_READING: Seldom = Seldom::new();
 
 /// A socket with a valid ticket.
 #[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) id: SocketId,
-    pub(crate) account: AccountName,
-    /// The session that admitted it.
-    pub(crate) session: SessionRef,
-    pub(crate) full: bool,
+pub(crate) struct SocketClient {
+    admitted: Admitted,
+    /// The time from which on it wants what it missed.
     pub(crate) since: Option<Timestamp>,
     socket: SocketRef,
     metrics: Arc<Metrics>,
@@ -35,7 +33,33 @@ pub(crate) struct Client {
     pub(crate) gone: Notify,
 }
 
-impl Client {
+impl Client for SocketClient {
+    fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+
+    /// A client that is disconnected because it does not read reconnects and asks for what it missed.
+    fn show(&self, activity: &Activity, aspect: &Aspect<'_>) {
+        add(&self.metrics.activities_sent);
+        self.emit("message", &self.render(activity, aspect));
+    }
+
+    fn spells(&self, spelling: RoomSpelling) {
+        *lock(&self.spelling) = spelling;
+    }
+
+    fn end(&self, why: &str) {
+        if self.ended.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // Fails only if it is closed or its client does not read.
+        let _ = self.socket.emit("error", &error_event(why));
+        self.disconnect();
+        self.gone.notify_one();
+    }
+}
+
+impl SocketClient {
     pub(crate) fn new(
         id: SocketId,
         session: SessionRef,
@@ -45,10 +69,7 @@ impl Client {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            id,
-            account: session.account.clone(),
-            session,
-            full,
+            admitted: Admitted { id, session, full },
             since,
             socket,
             metrics,
@@ -59,11 +80,20 @@ impl Client {
         }
     }
 
-    /// Sends an activity. A client that does not read fast enough is disconnected; it reconnects and asks for what it
-    /// missed.
-    pub(crate) fn message(&self, activity: &Value) {
-        add(&self.metrics.activities_sent);
-        self.emit("message", activity);
+    /// Renders an activity in the client's form.
+    pub(crate) fn render(&self, activity: &Activity, aspect: &Aspect<'_>) -> Value {
+        let usual = *lock(&self.spelling);
+        render(
+            activity,
+            &View {
+                dialect: self.dialect(),
+                platform: aspect.platform,
+                full: self.admitted.full,
+                alias: aspect.alias,
+                folding: aspect.folding,
+                spelling: &|channel| aspect.spelling(channel).unwrap_or(usual),
+            },
+        )
     }
 
     pub(crate) fn emit(&self, event: &str, value: &Value) {
@@ -77,20 +107,9 @@ impl Client {
 
     fn too_slow(&self) {
         if let Some(left_out) = NOT_READING.say() {
-            tracing::info!(account = %self.account, left_out, "a client does not read; its socket is closed");
+            tracing::info!(account = %self.admitted.account(), left_out, "a client does not read; its socket is closed");
         }
         close_slow(&self.socket, &self.metrics);
-    }
-
-    /// Stops the socket from receiving and sending, tells it why, and closes it.
-    pub(crate) fn end(&self, why: &str) {
-        if self.ended.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        // Fails only if it is closed or its client does not read.
-        let _ = self.socket.emit("error", &error_event(why));
-        self.disconnect();
-        self.gone.notify_one();
     }
 
     pub(crate) fn disconnect(&self) {
@@ -106,14 +125,6 @@ impl Client {
     pub(crate) fn speaks(&self, dialect: Dialect) {
         let mut known = lock(&self.dialect);
         *known = known.or(dialect);
-    }
-
-    pub(crate) fn spelling(&self) -> RoomSpelling {
-        *lock(&self.spelling)
-    }
-
-    pub(crate) fn set_spelling(&self, spelling: RoomSpelling) {
-        *lock(&self.spelling) = spelling;
     }
 }
 
@@ -147,7 +158,7 @@ impl Reply {
         }
     }
 
-    /// Sends the answer. A client that does not read is disconnected, as in [`Client::message`].
+    /// Sends the answer. A client that does not read is disconnected, as in [`Client::show`].
     pub(crate) fn send(self, value: &Value) {
         self.ack(Some(value));
     }
@@ -163,5 +174,19 @@ impl Reply {
         {
             close_slow(&self.socket, &self.metrics);
         }
+    }
+}
+
+/// Answers a request with an activity, in the form of the socket that sent it.
+#[derive(Debug)]
+pub(crate) struct SocketAnswer {
+    pub(crate) client: Arc<SocketClient>,
+    pub(crate) reply: Reply,
+}
+
+impl Answer for SocketAnswer {
+    fn answer(self: Box<Self>, activity: &Activity, aspect: &Aspect<'_>) {
+        let ack = self.client.render(activity, aspect);
+        self.reply.send(&ack);
     }
 }

@@ -1,13 +1,12 @@
 //! Sends to sockets and counts what their clients have not read ([`Unread`]).
 
-use std::io;
-
 use serde_json::Value;
 use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::{SendError, SocketError};
 
 use super::places::Place;
 use super::unread::{TooSlow, frame};
+use crate::clients::json_length;
 
 /// Sends an event to a socket; does nothing if it is closed.
 pub(crate) fn emit(socket: &SocketRef, event: &str, value: &Value) -> Result<(), TooSlow> {
@@ -23,7 +22,7 @@ pub(crate) fn ack(
     argument: Option<&Value>,
 ) -> Result<(), TooSlow> {
     // `430[argument]`; the number may be longer.
-    let size = frame(argument.map_or(0, length) + 5);
+    let size = frame(argument.map_or(0, json_length) + 5);
     count(socket, size, || match argument {
         Some(argument) => ack.send(argument),
         None => ack.send::<[u8; 0]>(&[]),
@@ -54,25 +53,7 @@ fn count(
 
 /// The length of an event's packet: `42["event",value]`.
 fn event_length(event: &str, value: &Value) -> usize {
-    event.len() + length(value) + 7
-}
-
-/// The length of a value's JSON.
-fn length(value: &Value) -> usize {
-    struct Counter(usize);
-    impl io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    // A value always serialises to JSON, and counting never fails.
-    let _ = serde_json::to_writer(&mut counter, value);
-    counter.0
+    event.len() + json_length(value) + 7
 }
 
 #[cfg(test)]
@@ -90,7 +71,7 @@ mod tests {
         for value in &values {
             let packet = format!("42{}", json!(["message", value]));
             unread
-                .add(frame("message".len() + length(value) + 7))
+                .add(frame("message".len() + json_length(value) + 7))
                 .unwrap();
             assert_eq!(packet.len(), event_length("message", value));
             packets.push(packet);

@@ -25,7 +25,7 @@ impl Unread {
     }
 
     /// Counts bytes about to be sent.
-    pub(super) fn add(&self, bytes: usize) -> Result<(), TooSlow> {
+    pub(crate) fn add(&self, bytes: usize) -> Result<(), TooSlow> {
         let fits = |before: usize| Some(before + bytes).filter(|after| *after <= self.most);
         let added = self.bytes.fetch_update(Relaxed, Relaxed, fits);
         added.map(drop).map_err(|_| TooSlow)

@@ -69,14 +69,21 @@ const GATEWAY: &[(&str, &[&str])] = &[
     ("publish", &["spool"]),
     ("dialect", &[]),
     ("outbox", &["publish"]),
-    ("sockets", &["dialect"]),
-    ("link", &["spool", "dialect", "outbox", "sockets"]),
-    ("hub", &["link", "outbox", "sockets"]),
+    ("clients", &[]),
+    ("sockets", &["dialect", "clients"]),
+    ("link", &["spool", "outbox", "clients"]),
+    ("hub", &["link", "outbox", "clients"]),
     ("calls", &["sockets"]),
-    ("sessions", &["hub", "calls", "sockets"]),
+    ("sessions", &["hub", "calls", "clients", "sockets"]),
     (
         "namespaces",
-        &["dialect", "sockets", "link", "hub", "calls", "sessions"],
+        &[
+            "dialect", "clients", "sockets", "link", "hub", "calls", "sessions",
+        ],
+    ),
+    (
+        "entrance",
+        &["dialect", "clients", "sockets", "link", "hub", "sessions"],
     ),
     (
         "service",
