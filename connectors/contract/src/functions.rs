@@ -317,6 +317,19 @@ async fn answer(
             };
             json(serde_json::to_value(answer).unwrap())
         }
+        // Every account's password is `pw-` and its name; its grant is `irc-` and its name.
+        (&Method::POST, "/connector/authenticate") => {
+            let asked: protocol::AuthenticateRequest = serde_json::from_slice(&body).unwrap();
+            let grant = format!("irc-{}", asked.name);
+            let right =
+                asked.password == format!("pw-{}", asked.name) && !state.ended.contains(&grant);
+            let answer = protocol::AuthenticateResponse {
+                account: asked.name.parse().ok().filter(|_| right),
+                grant: right.then_some(grant),
+                ..protocol::AuthenticateResponse::default()
+            };
+            json(serde_json::to_value(answer).unwrap())
+        }
         (&Method::POST, "/connector/assignments") => {
             let assignment: Assignment = serde_json::from_slice(&body).unwrap();
             state.assignments.push(assignment.clone());

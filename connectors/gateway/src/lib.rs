@@ -35,7 +35,7 @@ pub use platform::{
     Seen, SocketId, TaskOutcome,
 };
 pub use publish::{Publisher, PublisherConfig};
-pub use run::{RunError, run};
+pub use run::{RunError, run, run_beside};
 pub use serve::serve;
 pub use service::{Body, GatewayService, PATH};
 pub use settings::GatewayOptions;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use connector_kit::ConnectorOptionsError;
 use tokio::net::TcpListener;
 
+use crate::entrance::Entrance;
 use crate::gateway::{Gateway, GatewayError};
 use crate::platform::Platform;
 use crate::serve::serve;
@@ -24,6 +25,9 @@ pub enum RunError {
     /// The gateway cannot start.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// What runs beside the gateway cannot start.
+    #[error(transparent)]
+    Beside(Box<dyn std::error::Error + Send + Sync>),
     /// Signals cannot be caught, or the listener failed for good.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -39,12 +43,37 @@ pub async fn run(
     usual_id: &str,
     platforms: Vec<Arc<dyn Platform>>,
 ) -> Result<(), RunError> {
+    let nothing = async |_| Ok::<(), std::convert::Infallible>(());
+    run_beside(options, usual_id, platforms, nothing, async |()| ()).await
+}
+
+/// Like [`run`], with a server for members' programs beside it: `begin` starts it before the program is ready, and
+/// `end` ends it before the gateway.
+///
+/// # Errors
+/// As for [`run`]; or `begin` fails.
+pub async fn run_beside<B, E>(
+    options: &GatewayOptions,
+    usual_id: &str,
+    platforms: Vec<Arc<dyn Platform>>,
+    begin: impl AsyncFnOnce(Entrance) -> Result<B, E>,
+    end: impl AsyncFnOnce(B),
+) -> Result<(), RunError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     let config = options.config(usual_id)?;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| RunError::Listen(options.listen, error))?;
     let stop = program::stop_signal()?;
     let gateway = Gateway::start(config, platforms)?;
+    let beside = begin(gateway.entrance()).await;
+    let beside = beside.map_err(|error| RunError::Beside(Box::new(error)))?;
     program::say(format_args!("ready http://{}", listener.local_addr()?));
+    let stop = async {
+        stop.await;
+        end(beside).await;
+    };
     Ok(serve(listener, gateway, stop).await?)
 }

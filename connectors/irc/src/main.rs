@@ -26,6 +26,24 @@ async fn main() -> ExitCode {
 async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
     let options = given.begin()?;
     let platform = Arc::new(Irc::new(options.irc()));
-    gateway::run(&options.gateway, ProgramOptions::ID, vec![platform]).await?;
+    let mut bouncer = options.bouncer.config("bouncer-")?;
+    if let Some(config) = &mut bouncer {
+        config.limits = config.limits.clone().within(program::raise_descriptors()?);
+    }
+    gateway::run_beside(
+        &options.gateway,
+        ProgramOptions::ID,
+        vec![platform],
+        async |entrance| match bouncer {
+            Some(config) => bouncer::start(config, entrance).await.map(Some),
+            None => Ok(None),
+        },
+        async |bouncer| {
+            if let Some(bouncer) = bouncer {
+                bouncer.shutdown().await;
+            }
+        },
+    )
+    .await?;
     Ok(())
 }

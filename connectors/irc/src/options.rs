@@ -1,5 +1,6 @@
 //! Options of the program `subspace-irc-connector`.
 
+use bouncer::BouncerOptions;
 use gateway::GatewayOptions;
 use options::{List, Networks};
 use protocol::DEFAULT_PLATFORM;
@@ -19,6 +20,8 @@ options::options! {
     with {
         /// What every gateway has.
         gateway: GatewayOptions, "";
+        /// The bouncer.
+        bouncer: BouncerOptions, "bouncer";
     }
 }
 

@@ -11,7 +11,7 @@ use super::News;
 use crate::clients::{Admitted, Answer, Aspect, Client, json_length};
 use crate::config::Limits;
 use crate::sockets::unread::Unread;
-use crate::sync::lock;
+use mutex::lock;
 
 static NOT_READING: Seldom = Seldom::new();
 

@@ -49,6 +49,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "turn-server",
         ],
     ),
+    (
+        "bouncer",
+        &[
+            "connector-kit",
+            "gateway",
+            "irc-codec",
+            "options",
+            "program",
+            "protocol",
+            "tls",
+        ],
+    ),
     ("connector-kit", &["options", "program", "protocol", "tls"]),
     ("crc-fast", &[]),
     ("dummy-connector", &["connector-kit", "gateway", "protocol"]),
@@ -118,6 +130,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "irc-connector",
         &[
+            "bouncer",
             "connector-kit",
             "gateway",
             "irc-codec",

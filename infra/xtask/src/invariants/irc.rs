@@ -3,6 +3,7 @@
 
 /// The IRC packages.
 const PACKAGES: &[&str] = &[
+    "connectors/bouncer/src/",
     "connectors/irc/src/",
     "connectors/irc/codec/src/",
     "connectors/ircd/src/",
@@ -46,6 +47,11 @@ const OTHER_TEXTS: &[(&str, &str)] = &[
     ("ircd/src/server/dispatch.rs", "commands"),
     ("ircd/src/server/lookalike.rs", "what a name looks like"),
     ("ircd/src/server/sasl.rs", "mechanisms"),
+    ("bouncer/src/session/login.rs", "names of accounts"),
+    (
+        "bouncer/src/session/registration.rs",
+        "mechanisms, and names of networks and servers",
+    ),
     ("gateway/src/dialect/request.rs", "servers"),
     ("gateway/src/hub/clients.rs", "servers"),
     ("core/src/chat/connections.rs", "parts of hosts"),

@@ -1,0 +1,201 @@
+//! The bouncer on its ports: who may connect, and what sessions share.
+
+mod bucket;
+mod connection;
+mod outgoing;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use gateway::Entrance;
+use program::{Places, Seldom};
+use protocol::{AccountName, Bounded, Timestamp};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::BouncerConfig;
+
+/// The delay after `accept` failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How long sessions may take to end when the bouncer stops.
+const STOP: Duration = Duration::from_secs(5);
+
+static NOT_ACCEPTED: Seldom = Seldom::new();
+static TOO_MANY: Seldom = Seldom::new();
+
+/// Why the bouncer cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("{0} cannot be used by the bouncer: {1}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::FilesError),
+}
+
+/// A device of an account on one of its connections.
+type Device = (AccountName, String, String);
+
+/// What all sessions share.
+struct Shared {
+    config: BouncerConfig,
+    entrance: Entrance,
+    places: Places,
+    strangers: Places,
+    checks: Semaphore,
+    /// The latest message that each device was shown.
+    devices: Mutex<Bounded<Device, Timestamp>>,
+    next: AtomicU64,
+    stop: watch::Receiver<bool>,
+}
+
+impl Shared {
+    fn last_seen(&self, device: &Device) -> Option<Timestamp> {
+        let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        devices.get(device).copied()
+    }
+
+    fn saw(&self, device: Device, time: Timestamp) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two sessions of one device: the later one counts.
+        let time = devices.get(&device).map_or(time, |known| time.max(*known));
+        devices.insert(device, time);
+    }
+}
+
+/// A running bouncer.
+#[derive(Debug)]
+pub struct Bouncer {
+    address: Option<SocketAddr>,
+    tls_address: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    accepting: Vec<JoinHandle<()>>,
+}
+
+/// Opens the configured addresses, and serves members there until [`Bouncer::shutdown`].
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start(config: BouncerConfig, entrance: Entrance) -> Result<Bouncer, StartError> {
+    let tls = match &config.tls {
+        Some(tls) => Some(tls::server_config(&tls.certificate, &tls.key)?),
+        None => None,
+    };
+    let plain = bind(config.listen).await?;
+    let secure = bind(config.tls.as_ref().map(|tls| tls.listen)).await?;
+    let address = |listener: &Option<TcpListener>| listener.as_ref()?.local_addr().ok();
+    let (stop, stopped) = watch::channel(false);
+    let limits = config.limits.clone();
+    let mut bouncer = Bouncer {
+        address: address(&plain),
+        tls_address: address(&secure),
+        stop,
+        accepting: Vec::new(),
+    };
+    let shared = Arc::new(Shared {
+        config,
+        entrance,
+        places: Places::new(limits.clients, limits.clients_per_address),
+        strangers: Places::new(limits.strangers, limits.strangers_per_address),
+        checks: Semaphore::new(limits.checks.max(1)),
+        devices: Mutex::new(Bounded::new(limits.devices)),
+        next: AtomicU64::new(1),
+        stop: stopped,
+    });
+    if let Some(listener) = plain {
+        let accepting = accept(Arc::clone(&shared), listener, None);
+        bouncer.accepting.push(tokio::spawn(accepting));
+    }
+    if let (Some(listener), Some(tls)) = (secure, tls) {
+        let accepting = accept(shared, listener, Some(TlsAcceptor::from(tls)));
+        bouncer.accepting.push(tokio::spawn(accepting));
+    }
+    Ok(bouncer)
+}
+
+async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| StartError::Listen(address, error))?;
+    Ok(Some(listener))
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAcceptor>) {
+    let mut stop = shared.stop.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match accepted {
+            Ok((stream, from)) => admit(&shared, stream, from, tls.clone()),
+            Err(error) => {
+                if let Some(left_out) = NOT_ACCEPTED.say() {
+                    tracing::warn!(%error, left_out, "the bouncer could not accept a connection");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn admit(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr, tls: Option<TlsAcceptor>) {
+    let address = from.ip().to_canonical();
+    let places = (shared.places.take(address), shared.strangers.take(address));
+    let (Some(place), Some(stranger)) = places else {
+        if let Some(left_out) = TOO_MANY.say() {
+            tracing::warn!(%address, left_out, "a connection to the bouncer was closed at once: there are too many");
+        }
+        return;
+    };
+    // Lines are short, and people wait for them.
+    let _ = stream.set_nodelay(true);
+    let shared = Arc::clone(shared);
+    let tag = format!("b{}", shared.next.fetch_add(1, Ordering::Relaxed));
+    tokio::spawn(async move {
+        let _place = place;
+        match tls {
+            None => connection::serve(shared, stream, address, tag, stranger).await,
+            Some(tls) => {
+                let handshake = timeout(shared.config.limits.handshake, tls.accept(stream));
+                if let Ok(Ok(stream)) = handshake.await {
+                    connection::serve(shared, stream, address, tag, stranger).await;
+                }
+            }
+        }
+    });
+}
+
+impl Bouncer {
+    /// Where clients without TLS connect.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Where clients with TLS connect.
+    #[must_use]
+    pub const fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
+    }
+
+    /// Accepts no more clients, and disconnects all.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        for accepting in self.accepting {
+            // It ends by itself, and panics nowhere.
+            let _ = accepting.await;
+        }
+        // Every session holds a receiver until it has ended.
+        let _ = timeout(STOP, self.stop.closed()).await;
+    }
+}
