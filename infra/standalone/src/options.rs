@@ -42,6 +42,8 @@ options::options! {
         s3: storage_s3::S3Options, "s3";
         /// The IRC server.
         ircd: ircd::Options, "ircd";
+        /// The bouncer.
+        bouncer: bouncer::BouncerOptions, "bouncer";
         /// The mail connector.
         mail: smtp_connector::Options, "mail";
         /// The TURN server. Its secret is derived.

@@ -225,6 +225,13 @@ async fn serve(
     let tls = ircd.as_ref().and_then(ircd::Ircd::tls_address);
     let gateway = start_gateway(settings, folder, &inner, [addresses.irc, tls])?;
     router.mount(gateway.service());
+    let bouncer = match settings.options.bouncer.config("bouncer-")? {
+        Some(mut config) => {
+            config.limits.clients = config.limits.clients.min(shares.bouncer.all);
+            Some(bouncer::start(config, gateway.entrance()).await?)
+        }
+        None => None,
+    };
     let smtp_address = smtp.as_ref().map(TcpListener::local_addr).transpose()?;
     let smtp = match smtp {
         Some(listener) => Some(mail::start(
@@ -243,6 +250,12 @@ async fn serve(
     }
     if let Some(address) = ircd.as_ref().and_then(ircd::Ircd::tls_address) {
         say(&format!("ircs {address}"))?;
+    }
+    if let Some(address) = bouncer.as_ref().and_then(bouncer::Bouncer::address) {
+        say(&format!("bouncer {address}"))?;
+    }
+    if let Some(address) = bouncer.as_ref().and_then(bouncer::Bouncer::tls_address) {
+        say(&format!("bouncers {address}"))?;
     }
     if let Some(address) = addresses.turn {
         say(&format!("turn {address}"))?;
@@ -272,6 +285,9 @@ async fn serve(
     if let Some(turn) = turn {
         // Everything else that a call needs stops too, so it does not wait for calls to end.
         turn.stop();
+    }
+    if let Some(bouncer) = bouncer {
+        bouncer.shutdown().await;
     }
     // The gateway publishes its spool to the functions, so they stop last.
     gateway.shutdown().await;

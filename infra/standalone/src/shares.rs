@@ -16,6 +16,7 @@ pub(crate) struct Shares {
     /// Where the parts of this process reach each other: strangers on this machine may find it.
     pub(crate) inner: Share,
     pub(crate) irc: Share,
+    pub(crate) bouncer: Share,
     pub(crate) smtp: Share,
     /// Connections, and sockets of relays.
     pub(crate) turn: [Share; 2],
@@ -29,7 +30,14 @@ impl Shares {
         let [connections, relays] = settings.turn.shares().map(|share| open(turn, share));
         let irc = settings.ircd.limits.share();
         let smtp = MailLimits::default().share();
-        let [web, irc, smtp, connections, relays] = share_out(
+        let bouncer_limits = bouncer::Limits::default();
+        let bouncer = Share {
+            all: bouncer_limits.clients,
+            of_address: bouncer_limits.clients_per_address,
+        };
+        let bouncer_options = &settings.options.bouncer;
+        let is_open = bouncer_options.listen.0.is_some() || bouncer_options.tls_listen.is_some();
+        let [web, irc, smtp, connections, relays, bouncer] = share_out(
             descriptors,
             [
                 Limits::default().share(),
@@ -37,6 +45,7 @@ impl Shares {
                 open(settings.mail_listen().is_some(), smtp),
                 connections,
                 relays,
+                open(is_open, bouncer),
             ],
         );
         // Both ends of an inner connection are in this process, and count towards the undivided half.
@@ -48,6 +57,7 @@ impl Shares {
                 of_address: inner,
             },
             irc,
+            bouncer,
             smtp,
             turn: [connections, relays],
         }

@@ -188,6 +188,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "subspace",
         &[
+            "bouncer",
             "connector-kit",
             "functions-core",
             "functions-native",
