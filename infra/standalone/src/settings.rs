@@ -302,7 +302,7 @@ pub(crate) mod tests {
         assert!(settings.irc_listen().is_none() && settings.options.functions.behind_proxy);
         assert_eq!(settings.options.functions.retention_days, 7);
         let loaded = with_file("\n[s3]\nendpoint = \"https://u:hunter2@x y\"\n", &[]).unwrap();
-        let sources = loaded.sources.clone();
+        let sources = loaded.sources;
         let wrong = |sentence: &str| sources.explain(sentence);
         let said = wrong("SUBSPACE_S3_ENDPOINT: found something else, expected an address");
         assert!(said.starts_with("s3-endpoint: found"), "{said}");
