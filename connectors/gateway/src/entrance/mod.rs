@@ -134,7 +134,7 @@ impl Entrance {
         };
         match self.sessions.vouched(Some(&session), None).await {
             Ok(()) => Ok(attachment),
-            Err(Refusal::Over) => Err(NotAdmitted::Over),
+            Err(Refusal::Over | Refusal::CallOver) => Err(NotAdmitted::Over),
             Err(Refusal::Unconfirmed) => Err(NotAdmitted::Unconfirmed),
         }
     }
