@@ -7,10 +7,11 @@ mod outgoing;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway::Entrance;
+use mutex::lock;
 use program::{Places, Seldom};
 use protocol::{AccountName, Bounded, Timestamp};
 use tokio::net::{TcpListener, TcpStream};
@@ -58,12 +59,12 @@ struct Shared {
 
 impl Shared {
     fn last_seen(&self, device: &Device) -> Option<Timestamp> {
-        let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let devices = lock(&self.devices);
         devices.get(device).copied()
     }
 
     fn saw(&self, device: Device, time: Timestamp) {
-        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut devices = lock(&self.devices);
         // Two sessions of one device: the later one counts.
         let time = devices.get(&device).map_or(time, |known| time.max(*known));
         devices.insert(device, time);

@@ -55,6 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "connector-kit",
             "gateway",
             "irc-codec",
+            "mutex",
             "options",
             "program",
             "protocol",
