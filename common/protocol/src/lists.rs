@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{ArchiveView, ConnectionView, ConnectorView, GrantView, InviteView, MailAddressView};
 
-/// Answer to `GET /api/grants`.
+/// Response to `GET /api/grants`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct GrantList {
@@ -12,7 +12,7 @@ pub struct GrantList {
     pub grants: Vec<GrantView>,
 }
 
-/// Answer to `GET /api/invites`.
+/// Response to `GET /api/invites`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InviteList {
@@ -22,7 +22,7 @@ pub struct InviteList {
     pub mail: bool,
 }
 
-/// Answer to `GET /api/connections`.
+/// Response to `GET /api/connections`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConnectionList {
@@ -33,7 +33,7 @@ pub struct ConnectionList {
     pub platforms: Vec<serde_json::Value>,
 }
 
-/// Answer to `GET /api/connectors`.
+/// Response to `GET /api/connectors`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConnectorList {
@@ -41,7 +41,7 @@ pub struct ConnectorList {
     pub connectors: Vec<ConnectorView>,
 }
 
-/// Answer to `GET /api/addresses`.
+/// Response to `GET /api/addresses`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MailAddressList {
@@ -51,7 +51,7 @@ pub struct MailAddressList {
     pub addresses: Vec<MailAddressView>,
 }
 
-/// Answer to `GET /api/archive`.
+/// Response to `GET /api/archive`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ArchiveAnswer {

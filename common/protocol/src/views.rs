@@ -147,7 +147,7 @@ pub struct NotificationsView {
     pub undeliverable: Option<String>,
 }
 
-/// Answer to `GET /api/archive/discovery?address=…`: a storage that was found.
+/// Response to `GET /api/archive/discovery?address=…`: a storage that was found.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ArchiveFound {

@@ -186,7 +186,7 @@ pub struct HookView {
     pub deliveries: Option<Vec<HookDelivery>>,
 }
 
-/// Answer to `GET /api/hooks`.
+/// Response to `GET /api/hooks`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HookList {

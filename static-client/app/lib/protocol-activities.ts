@@ -161,7 +161,7 @@ export type AccountStatus = "registered" | "unconfirmed" | "unclear";
 
 /** `account`: an account with the network, which an `update` registers or, with a code, confirms. */
 export type AccountObject = {
-  /** What it is called: the nickname; in an answer, and to confirm it. */
+  /** Its name: the nickname; in an answer, and to confirm it. */
   name?: string;
   /** Where the network sends its code. */
   email?: string;

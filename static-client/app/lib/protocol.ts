@@ -124,7 +124,7 @@ export type GrantView = {
   token?: string;
 };
 
-/** Answer to `GET /api/grants`. */
+/** Response to `GET /api/grants`. */
 export type GrantList = {
   /** What is valid, the oldest first. */
   grants: Array<GrantView>;
@@ -169,7 +169,7 @@ export type InviteView = {
   token?: string;
 };
 
-/** Answer to `GET /api/invites`. */
+/** Response to `GET /api/invites`. */
 export type InviteList = {
   /** The account's own, of an admin all; the oldest first. */
   invites: Array<InviteView>;
@@ -335,7 +335,7 @@ export type ConnectionView = {
   created: Timestamp;
 };
 
-/** Answer to `GET /api/connections`. */
+/** Response to `GET /api/connections`. */
 export type ConnectionList = {
   /** The account's connections, the oldest first. */
   connections: Array<ConnectionView>;
@@ -392,7 +392,7 @@ export type ConnectorView = {
   command?: string;
 };
 
-/** Answer to `GET /api/connectors`. */
+/** Response to `GET /api/connectors`. */
 export type ConnectorList = {
   /** Those of the configuration, then those that an admin made. */
   connectors: Array<ConnectorView>;
@@ -462,7 +462,7 @@ export type MailAddressView = {
   created: Timestamp;
 };
 
-/** Answer to `GET /api/addresses`. */
+/** Response to `GET /api/addresses`. */
 export type MailAddressList = {
   /** The domain of all of them; `null` if this installation takes no mail. */
   domain: string | null;
@@ -569,13 +569,13 @@ export type ArchiveView = {
   connected: Timestamp;
 };
 
-/** Answer to `GET /api/archive`. */
+/** Response to `GET /api/archive`. */
 export type ArchiveAnswer = {
   /** The external storage of the archives; `null` if they are kept here. */
   archive: ArchiveView | null;
 };
 
-/** Answer to `GET /api/archive/discovery?address=…`: a storage that was found. */
+/** Response to `GET /api/archive/discovery?address=…`: a storage that was found. */
 export type ArchiveFound = {
   /** `alice@example.org`. */
   user_address: string;
@@ -881,7 +881,7 @@ export type HookView = {
   template?: string;
 };
 
-/** Answer to `GET /api/hooks`. */
+/** Response to `GET /api/hooks`. */
 export type HookList = {
   /** The account's hooks, the oldest first. */
   hooks: Array<HookView>;

@@ -314,7 +314,7 @@ pub enum AccountStatus {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AccountObject {
-    /// What it is called: the nickname; in an answer, and to confirm it.
+    /// Its name: the nickname; in an answer, and to confirm it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Where the network sends its code.

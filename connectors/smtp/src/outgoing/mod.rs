@@ -385,7 +385,7 @@ impl Outgoing {
         }
     }
 
-    /// Makes one attempt; returns the reason if it has to be repeated.
+    /// Creates one attempt; returns the reason if it has to be repeated.
     async fn attempt(&self, id: &str) -> std::io::Result<Option<String>> {
         let (envelope, bytes) = match self.prepare(id, false).await? {
             Prepared::Ready(ready) => *ready,

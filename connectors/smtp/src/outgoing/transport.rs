@@ -66,7 +66,7 @@ impl std::fmt::Debug for Transport {
 }
 
 impl Transport {
-    /// Makes one attempt.
+    /// Creates one attempt.
     pub(crate) async fn send(&self, envelope: &Envelope, bytes: &[u8]) -> Attempt {
         let Some(letter) = Letter::new(envelope, bytes) else {
             return Attempt::Failed("the addresses cannot be expressed in SMTP".to_owned());

@@ -223,7 +223,7 @@ fn a_store_that_is_down_is_nobodys_own_trouble() {
     let reason = waiting["reason"].as_str().unwrap();
     assert!(reason.contains("Read-only file system"), "{reason}");
     assert_eq!(f.kernel.damaged_records(), 1);
-    // A full disk is everybody's.
+    // A full disk affects everyone.
     let full = ObjectFault::Fails(StoreError::Full("the disk is full".to_owned()));
     f.memory().set_fault_of("accounts/alice/index/", Some(full));
     assert_eq!(send(&f, &all).status, 507);

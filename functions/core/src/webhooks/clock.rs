@@ -7,7 +7,7 @@ const DAY: i64 = 24 * 60;
 /// The largest offset of a time zone from UTC, in minutes.
 const MAX_OFFSET: i64 = 14 * 60;
 
-/// Says what is wrong, if anything.
+/// Describes the error, if there is one.
 pub(super) fn check(hours: &QuietHours) -> Result<(), String> {
     let (Some(from), Some(to)) = (minute(&hours.from), minute(&hours.to)) else {
         return Err(

@@ -81,7 +81,7 @@ fn notification(body: &Value, topic: &str) -> Vec<String> {
         format!("[{topic}] {subject}:")
     };
     match lines.first_mut() {
-        // Who writes no subject of its own repeats the text.
+        // A message without a subject of its own repeats the text there.
         Some(first) if *first == subject => *first = format!("[{topic}] {first}"),
         Some(first) => *first = format!("{begins} {first}"),
         None if subject.is_empty() => {}

@@ -66,6 +66,7 @@ const OTHER_TEXTS: &[(&str, &str)] = &[
     ("core/src/kernel/variables.rs", "domains"),
     ("core/src/mail/addresses.rs", "mail addresses"),
     ("core/src/mail/incoming.rs", "mail addresses"),
+    ("core/src/mail/preview.rs", "words of any language"),
     ("protocol/src/archive.rs", "servers"),
     ("protocol/src/folding.rs", "here they are compared"),
     ("protocol/src/lookalike.rs", "what a name looks like"),

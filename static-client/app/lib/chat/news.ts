@@ -35,7 +35,7 @@ export function newsSince(
   return news.count ? news : undefined;
 }
 
-/** Says how much is new: `900 new messages since 14:03`; `exact` if no more of it is in the archive. */
+/** Describes how much is new: `900 new messages since 14:03`; `exact` if no more of it is in the archive. */
 export function newsLabel(
   { count }: News,
   exact: boolean,

@@ -43,7 +43,7 @@ impl<T, R> Change<T, R> {
     }
 }
 
-/// The attempts of one compare and swap.
+/// The attempts of one compare-and-swap.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
     made: u32,
@@ -71,7 +71,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         true
     }
 
-    /// Changes a record by compare and swap; `None` if there is none.
+    /// Changes a record by compare-and-swap; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError::Precondition`] if others were quicker each time.
@@ -95,7 +95,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         .await
     }
 
-    /// Changes a record by compare and swap, or makes it.
+    /// Changes a record by compare-and-swap, or makes it.
     ///
     /// # Errors
     /// [`StoreError::Precondition`] if others were quicker each time.
