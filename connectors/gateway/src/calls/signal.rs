@@ -117,7 +117,7 @@ mod tests {
             json!("x"),
             json!(null),
         ] {
-            assert_eq!(read(&data), Err("a signal was not understood"), "{data}");
+            assert_eq!(read(&data), Err("a signal had an unknown form"), "{data}");
         }
     }
 
