@@ -317,9 +317,13 @@ export class Device {
   async trouble(pattern) {
     const places =
       '[data-test-event="error"] [data-test-text], [data-test-failure], [data-test-composer-hint]';
-    const trouble = this.#at(places).filter({ hasText: pattern }).first();
-    await trouble.waitFor();
-    return (await trouble.innerText()).trim();
+    // Found and read in one step: the hint goes when something else happens.
+    const read = ([places, source, flags]) => {
+      const texts = [...document.querySelectorAll(places)].map((found) => found.innerText.trim());
+      return texts.find((text) => new RegExp(source, flags).test(text));
+    };
+    const found = await this.page.waitForFunction(read, [places, pattern.source, pattern.flags]);
+    return found.jsonValue();
   }
 
   // Pictures

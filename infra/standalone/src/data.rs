@@ -20,7 +20,7 @@ const VERSION: u32 = 1;
 /// master.key    32 bytes in hexadecimal; every other key is derived from it
 /// setup-token   until the first account is made
 /// store/        accounts and their documents
-/// store-made    once there is such a store: a missing one is not created again
+/// store-made    which store that is, once there is one: a missing one is not created again
 /// spool/        what connectors have not published yet
 /// smtp/         mail that the functions do not have yet, and mail that was not sent yet
 /// ircd/         channels and history of the IRC server
@@ -152,17 +152,27 @@ impl DataFolder {
             .to_owned())
     }
 
-    /// Opens the store, which is created once: if it is missing later, it was moved away or its disk is not mounted.
+    /// Opens the store, which is created once: if it is missing later, it was moved away or its disk is not mounted. Nor is
+    /// another store taken for it: events of accounts that are not there would be refused permanently.
     ///
     /// # Errors
-    /// One sentence if it cannot be used or is missing.
+    /// One sentence if it cannot be used, is missing, or is another one.
     pub(crate) fn store(&self) -> anyhow::Result<FsStore> {
         let (path, made) = (self.folder("store"), "store-made");
-        if self.path.join(made).exists() {
-            return Ok(FsStore::existing(path)?);
+        if !self.path.join(made).exists() {
+            let store = FsStore::open(path)?;
+            self.read_or_create(made, || Ok(store.identity().to_owned()))?;
+            return Ok(store);
         }
-        let store = FsStore::open(path)?;
-        self.read_or_create(made, || Ok("1\n".to_owned()))?;
+        let store = FsStore::existing(&path)?;
+        let noted = self.read_or_create(made, || Ok(store.identity().to_owned()))?;
+        if noted != store.identity() {
+            bail!(
+                "data: {} is not the store of this data folder; put that one back, or remove {} to use this one",
+                path.display(),
+                self.path.join(made).display()
+            );
+        }
         Ok(store)
     }
 

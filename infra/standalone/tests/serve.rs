@@ -94,6 +94,17 @@ fn a_store_that_was_moved_away_is_not_replaced_by_an_empty_one() {
     ]));
     assert!(text.contains("there is no store in"), "{text}");
     assert!(!store.exists());
+
+    // Neither is another one taken for it.
+    let other = temp.path().join("other");
+    assert!(Server::start(&other, &[]).stop());
+    std::fs::rename(other.join("store"), &store).unwrap();
+    let added = add(&data, "bob", "correct horse");
+    let said = String::from_utf8_lossy(&added.stderr).into_owned();
+    assert!(
+        !added.status.success() && said.contains("is not the store of this data folder"),
+        "{said}"
+    );
 }
 
 #[test]

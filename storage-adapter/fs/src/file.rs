@@ -74,6 +74,10 @@ impl Files {
         }
     }
 
+    pub(crate) fn marked(&self) -> &str {
+        &self.marked
+    }
+
     /// Distinguishes a missing object from a missing folder (its disk was unmounted, or somebody moved it), which must
     /// never look like a store without objects. The same holds for a folder with another store.
     ///
@@ -94,8 +98,7 @@ impl Files {
         let text = fs::read_to_string(&self.marker).map_err(failed)?;
         if text != self.marked {
             return Err(StoreError::Unavailable(format!(
-                "the storage folder {} is another store than the one that was opened; put that back and nothing is lost, \
-                 or restart to use this one",
+                "the storage folder {} is another store than the one that was opened; put that back and nothing is lost",
                 self.root.display()
             )));
         }

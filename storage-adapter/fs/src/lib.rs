@@ -125,6 +125,12 @@ impl FsStore {
         }
     }
 
+    /// Returns what identifies the store: what its marker file says.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        self.files.marked()
+    }
+
     fn open_marked(path: &Path) -> Result<Self, FsError> {
         let own = path.join(OWN);
         for folder in [own.join("tmp"), own.join("locks")] {

@@ -118,7 +118,7 @@ impl Attempts {
         records: &[Vec<u8>],
     ) -> Result<EventReceipt, Trouble> {
         let mut all = EventReceipt::default();
-        self.keep(Vec::new()).await;
+        self.keep_rest().await;
         for part in self.parts(records) {
             if part.tries >= MAX_TRIES {
                 let tries = part.tries;
@@ -197,6 +197,11 @@ impl Attempts {
             tracing::info!(events, left_out, "dropping events of removed accounts");
         }
         self.keep(kept).await;
+    }
+
+    /// Sets aside the refused events that could not be before, if the disk accepts them now.
+    pub(super) async fn keep_rest(self: &Arc<Self>) {
+        self.keep(Vec::new()).await;
     }
 
     /// Sets refused events aside, after those that could not be before. What the disk does not accept stays in memory.

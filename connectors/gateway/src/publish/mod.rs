@@ -233,6 +233,7 @@ impl Publisher {
             let all = *closing.borrow();
             let due = self.pending.due(Instant::now(), all);
             if due.is_none() && all && self.pending.next() >= end {
+                self.attempts.keep_rest().await;
                 return;
             }
             // Batches keep their minimum interval, unless someone waits for one.

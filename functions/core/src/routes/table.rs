@@ -139,7 +139,8 @@ pub(super) static TABLE: &[Address] = &[
     at(
         paths::AUTHENTICATE,
         &[hashing(by(
-            &[Ircd],
+            // A gateway's bouncer signs plain clients in.
+            &[Gateway, Ircd],
             Post,
             ForConnectors::Authenticate,
             Form,

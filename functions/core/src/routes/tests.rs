@@ -21,6 +21,7 @@ const OPENS: &[(ConnectorKind, &[&str])] = &[
             "events",
             "assignments",
             "outbox",
+            "authenticate",
             "sessions",
         ],
     ),
