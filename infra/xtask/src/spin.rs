@@ -107,7 +107,7 @@ fn smaller(places: &Places, component: &Path) -> Result<PathBuf> {
     let folder = places.root.join(JCO);
     install::packages(&[install::NODE, install::NPM])?;
     npm::install(places, &folder)?;
-    timed("Making the component smaller (a minute)", || {
+    timed("Making the component smaller (two minutes)", || {
         let mut jco = process::command("node");
         // A partial output must not look complete.
         let unfinished = component.with_extension("part.wasm");
@@ -116,7 +116,7 @@ fn smaller(places: &Places, component: &Path) -> Result<PathBuf> {
             .arg(component)
             .arg("--output")
             .arg(&unfinished)
-            .args(["--", "-Oz"])
+            .args(["--", "-Oz", "--converge"])
             .args(FEATURES);
         process::run(&mut jco)?;
         std::fs::rename(&unfinished, &optimised)
