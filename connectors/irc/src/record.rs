@@ -9,15 +9,7 @@ pub type Fingerprint = [u8; 32];
 /// Reads a fingerprint in hex; with colons, as most programs show it, too.
 fn fingerprint(text: &str) -> Option<Fingerprint> {
     let digits: String = text.chars().filter(|c| *c != ':').collect();
-    let mut read = [0; 32];
-    let bytes = digits.as_bytes().chunks(2);
-    if digits.len() != 64 || !digits.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in read.iter_mut().zip(bytes) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(read)
+    protocol::from_hex(&digits)?.try_into().ok()
 }
 
 /// The port with TLS (RFC 7194), and without.
