@@ -28,6 +28,8 @@ mod spool;
 mod work;
 
 pub use config::{GatewayConfig, Limits};
+#[doc(hidden)]
+pub use dialect::fuzz::any_message;
 pub use entrance::{Attachment, Entrance, NetworkState, News, NotAdmitted};
 pub use gateway::{Gateway, GatewayError};
 pub use platform::{

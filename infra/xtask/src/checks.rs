@@ -8,7 +8,7 @@ use clap::Args;
 use crate::places::{Places, find_program, in_ci};
 use crate::report::{Steps, say};
 use crate::{
-    client, generate, install, invariants, npm, process, python, spin, stamp, tools, worker,
+    client, fuzz, generate, install, invariants, npm, process, python, spin, stamp, tools, worker,
 };
 
 /// CI's builds are discarded once they exceed this, in bytes.
@@ -73,6 +73,7 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
     steps.step("Rust: examples in the documentation", || {
         process::run(places.cargo().args(["test", "--workspace", "--doc"]))
     });
+    steps.step("fuzz", || fuzz::in_suite(places));
     if !options.no_e2e {
         steps.step("end to end", || match &spin {
             Some(spin) => end_to_end(places, spin, &[]),

@@ -35,7 +35,9 @@ const fn documented(name: &'static str, folder: &'static str) -> Package {
 
 /// The C compiler that the cryptography's build needs.
 pub(crate) const CC: Package = program("gcc", &["cc"]);
-/// Its headers.
+/// A C++ compiler, for libFuzzer.
+pub(crate) const CXX: Package = program("g++", &["c++"]);
+/// The C compiler's headers.
 pub(crate) const LIBC: Package = Package {
     name: "libc6-dev",
     shown_by: Sign::Path("/usr/include/stdlib.h"),

@@ -7,6 +7,7 @@ mod bench;
 mod chaos;
 mod checks;
 mod client;
+mod fuzz;
 mod generate;
 mod install;
 mod invariants;
@@ -99,6 +100,18 @@ enum Action {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Fuzz everything that parses what strangers send over IRC and Socket.IO.
+    Fuzz {
+        /// The total duration in minutes.
+        #[arg(long, default_value_t = 5)]
+        minutes: u64,
+        /// Only these targets: line, network, sockethub, ircd, bouncer.
+        #[arg(long, value_delimiter = ',')]
+        target: Vec<String>,
+        /// The fuzzer's seed; it prints which it uses.
+        #[arg(long)]
+        seed: Option<u32>,
+    },
     /// Compare with other servers on this machine.
     Bench {
         /// What to measure.
@@ -150,6 +163,11 @@ fn main() -> ExitCode {
                 host,
                 seed,
             } => chaos::storage(&places, minutes, seed, &host),
+            Action::Fuzz {
+                minutes,
+                target,
+                seed,
+            } => fuzz::run(&places, minutes, seed, &target),
             Action::Bench { what, flags } => match what {
                 Benchmark::Client => bench::client(&places, &flags),
                 Benchmark::Edge => bench::edge(&places, &flags),

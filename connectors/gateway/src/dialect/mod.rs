@@ -3,6 +3,7 @@
 //! The current dialect names the platform by three URLs in `@context`; the older one uses a string in `context`, with
 //! ids as plain strings. Inside the gateway every activity is in the current form, with room ids like `#chan@server`.
 
+pub(crate) mod fuzz;
 mod relations;
 mod render;
 mod request;

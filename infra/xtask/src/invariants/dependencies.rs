@@ -112,6 +112,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["free-ports", "mutex", "protocol", "storage-adapter"],
     ),
     (
+        "fuzz",
+        &[
+            "bouncer",
+            "gateway",
+            "irc-codec",
+            "irc-connector",
+            "ircd",
+            "protocol",
+        ],
+    ),
+    (
         "gateway",
         &[
             "connector-kit",
