@@ -113,8 +113,12 @@ async fn copy_all(from: &Tree, to: &Tree) -> Result<(), TreeError> {
 async fn relocate(from: &Tree, to: &Tree) -> Result<(), TreeError> {
     copy_all(from, to).await?;
     from.fence(&alice(), "01mark").await?;
-    copy_all(from, to).await?;
-    from.copy_heads(&alice(), to).await?;
+    loop {
+        copy_all(from, to).await?;
+        if from.copy_heads(&alice(), to, "01mark").await? {
+            break;
+        }
+    }
     from.compare(&alice(), to).await.map(drop)
 }
 
@@ -188,6 +192,29 @@ fn a_swap_that_was_on_its_way_fails() {
 }
 
 #[test]
+fn a_head_that_is_created_after_the_others_are_marked_is_copied_with_a_mark() {
+    let (old, new) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+    let (from, to) = (tree(&old, 1), tree(&new, 2));
+    now(fill(&from, &mut Random(3), 20));
+    now(from.fence(&alice(), "01mark")).unwrap();
+    for path in ["/late/a", "/late-single", "/public/late/a"] {
+        let (path, condition) = (document(path), WriteCondition::None);
+        now(from.put(&alice(), &path, "a/b", body(b"1"), &condition, None)).unwrap();
+    }
+    now(copy_all(&from, &to)).unwrap();
+    let before = now(everything(&from));
+    assert!(!now(from.copy_heads(&alice(), &to, "01mark")).unwrap());
+    assert!(
+        !new.keys().iter().any(|key| key.contains("/index/")),
+        "no head is there before all that they refer to"
+    );
+    assert!(now(from.copy_heads(&alice(), &to, "01mark")).unwrap());
+    now(from.compare(&alice(), &to)).unwrap();
+    assert_eq!(now(everything(&from)), before);
+    assert_eq!(now(everything(&to)), before);
+}
+
+#[test]
 fn what_differs_is_found() {
     let (old, new) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
     let (from, to) = (tree(&old, 1), tree(&new, 2));
@@ -222,7 +249,7 @@ fn what_differs_is_found() {
     ))
     .unwrap();
     assert!(matches!(
-        now(from.copy_heads(&alice(), &to)),
+        now(from.copy_heads(&alice(), &to, "01mark")),
         Err(TreeError::Conflict(_))
     ));
     now(to.remove_tree(&alice())).unwrap();

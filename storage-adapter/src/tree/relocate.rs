@@ -295,14 +295,29 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 
     /// Copies heads and the quota's ledger, last of all. Existing ones must be identical.
     ///
+    /// Copies nothing and returns false if there were heads without a mark: somebody who had started earlier created
+    /// them since [`Storage::fence`]. They have it now; what they refer to must be copied before this is repeated. A
+    /// copy of one without a mark would have another version than the original.
+    ///
     /// # Errors
     /// If one of the stores fails; [`TreeError::Conflict`] if there is another object in place of a head.
     pub async fn copy_heads<T: ObjectStore, G: Host>(
         &self,
         account: &AccountName,
         to: &Storage<T, G>,
-    ) -> Result<(), TreeError> {
+        mark: &str,
+    ) -> Result<bool, TreeError> {
         let heads = self.list_heads(account).await?;
+        let mut marked = true;
+        for entry in &heads {
+            if !format::is_fenced(entry.length as usize) {
+                self.fence_head(account, &entry.key, mark).await?;
+                marked = false;
+            }
+        }
+        if !marked {
+            return Ok(false);
+        }
         let keys = heads.into_iter().map(|entry| entry.key);
         for key in keys.chain([shard::ledger_key(account)]) {
             let Found::New(_, bytes) = self.object(&key, None).await? else {
@@ -339,7 +354,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Reads both trees completely: every folder must be identical in both, with every version, and every document's

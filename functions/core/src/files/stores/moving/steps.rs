@@ -78,7 +78,9 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
                 {
                     return Ok(step);
                 }
-                from.copy_heads(account, &to).await?;
+                if !from.copy_heads(account, &to, &moving.id).await? {
+                    return Ok(Step::Again);
+                }
                 let compared = from.compare(account, &to).await?;
                 let report = MoveReport {
                     done: true,

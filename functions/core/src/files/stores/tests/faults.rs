@@ -164,6 +164,12 @@ proptest! {
     }
 }
 
+/// A writer who had started before the move created a module after all heads had been marked.
+#[test]
+fn a_module_that_comes_late_does_not_keep_a_move_from_its_end() {
+    run(14_528_147_049_159_951_116, 0).unwrap();
+}
+
 /// Every write that starts before a whole move and continues after it, wherever it was paused.
 #[test]
 fn whoever_writes_during_a_move_is_told_that_there_is_one() {
