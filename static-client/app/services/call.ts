@@ -2,7 +2,7 @@ import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type RouterService from '@ember/routing/router-service';
 import { ApiError, sentenceOf } from '../lib/api.ts';
-import { CallLine, openSocket } from '../lib/call/line.ts';
+import { ARRIVAL_TIME, CallLine, openSocket } from '../lib/call/line.ts';
 import { Mesh } from '../lib/call/mesh.ts';
 import { shownName, troubleWithName } from '../lib/call/names.ts';
 import { OwnDevices, type Chosen } from '../lib/call/own-devices.ts';
@@ -60,6 +60,7 @@ export default class CallService extends Service {
   );
 
   openSocket = openSocket;
+  arrivalTime = ARRIVAL_TIME;
 
   readonly #mesh = new Mesh(this.own, (to, data) =>
     this.#line.tell('signal', { to, data }),
@@ -323,7 +324,7 @@ export default class CallService extends Service {
   }
 
   #connect({ url, ticket }: CallAdmission) {
-    this.#line.open(this.openSocket, url, ticket);
+    this.#line.open(this.openSocket, url, ticket, this.arrivalTime);
     window.addEventListener('online', this.#mesh.restart);
     window.addEventListener('pagehide', this.#leave);
     this.#timer = setInterval(() => void this.#measure(), MEASURE);

@@ -53,6 +53,35 @@ module('Acceptance | calls', function (hooks) {
     });
   });
 
+  test('a call that does not answer is said not to', async function (assert) {
+    const service = this.owner.lookup('service:call');
+    await lobby();
+    await join();
+    // The connector closes the connection, without a reason.
+    calls.call.tell('disconnect', 'io server disconnect');
+    await settled();
+    assert.dom('[data-test-error]').includesText('closed before you were in');
+    assert.dom('[data-test-call-join]').isEnabled();
+
+    // It does not say anything at all.
+    service.arrivalTime = 50;
+    await join();
+    await waitFor('[data-test-error]', PATIENCE);
+    assert.dom('[data-test-error]').includesText("The call doesn't answer.");
+    assert.dom('[data-test-call-join]').isEnabled();
+    const { closed } = calls.call;
+    assert.true(closed >= 2, 'nobody waits for it any longer');
+
+    // Whoever is let in in time stays in.
+    service.arrivalTime = 1000;
+    await join();
+    calls.call.greet([]);
+    await waitFor('[data-test-call]');
+    await new Promise((passed) => setTimeout(passed, 1100));
+    assert.strictEqual(service.sentence, '', 'the time is up for nobody');
+    assert.dom('[data-test-call]').exists();
+  });
+
   test('people talk, mute, lose the connector and leave', async function (assert) {
     await lobby();
     await join();

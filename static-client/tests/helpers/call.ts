@@ -212,8 +212,9 @@ export function setupCalls(hooks: NestedHooks) {
     },
 
     join: async () => {
+      const before = calls.call.opened;
       await click('[data-test-call-join]');
-      await waitUntil(() => calls.call.opened > 0, PATIENCE);
+      await waitUntil(() => calls.call.opened > before, PATIENCE);
     },
 
     connected: (name: string) =>

@@ -12,6 +12,16 @@ import type {
   CallWelcome,
 } from '../protocol-calls.ts';
 
+/** How long the connector may take to let us into the call or refuse, in ms; asking the server takes it up to 5 s. */
+export const ARRIVAL_TIME = 15_000;
+/** How long one attempt to connect may take, in ms: if it gets lost, there is time for another. */
+const ATTEMPT_TIME = 6_000;
+
+const NO_ANSWER =
+  "The call doesn't answer. Check your connection, then try again.";
+const SHUT =
+  'The connection closed before you were in the call. Please try again.';
+
 /** The used part of a socket. */
 export interface CallSocket {
   on(event: string, listener: (...args: never[]) => void): unknown;
@@ -35,6 +45,7 @@ export function openSocket(
     forceNew: true,
     transports: ['websocket', 'polling'],
     tryAllTransports: true,
+    timeout: ATTEMPT_TIME,
     reconnectionDelay: 500,
     reconnectionDelayMax: 5000,
   });
@@ -61,6 +72,7 @@ export class CallLine {
   #socket: CallSocket | undefined;
   /** Whether the connector has welcomed us; nothing is sent before or afterwards. */
   #heard = false;
+  #arrival: ReturnType<typeof setTimeout> | undefined;
 
   constructor(events: LineEvents) {
     this.#events = events;
@@ -70,17 +82,28 @@ export class CallLine {
     if (this.#heard) this.#socket?.emit(event, data);
   }
 
-  open(openSocket: OpenSocket, url: string, ticket: string) {
+  /** Opens the connection; if nobody has let us in or refused after this many ms, we count as refused for now. */
+  open(
+    openSocket: OpenSocket,
+    url: string,
+    ticket: string,
+    patience = ARRIVAL_TIME,
+  ) {
     const events = this.#events;
     const socket = openSocket(`${url}/calls`, { ticket });
     this.#socket = socket;
     this.arrived = false;
+    clearTimeout(this.#arrival);
+    this.#arrival = setTimeout(() => {
+      if (socket === this.#socket) events.refused(NO_ANSWER, false);
+    }, patience);
     /** Events of an old socket are ignored. */
     const on = <T>(event: string, heard: (value: T) => void) =>
       socket.on(event, (value: T) => {
         if (socket === this.#socket) heard(value);
       });
     on('welcome', (welcome: CallWelcome) => {
+      clearTimeout(this.#arrival);
       this.arrived = true;
       this.#heard = true;
       events.interrupted(false);
@@ -101,12 +124,15 @@ export class CallLine {
       this.#heard = false;
       events.interrupted(reason !== 'io client disconnect');
       // A restarting server closes sockets properly; only then does the client not reconnect by itself.
-      if (reason === 'io server disconnect' && this.arrived) socket.connect();
+      if (reason !== 'io server disconnect') return;
+      if (this.arrived) socket.connect();
+      else events.refused(SHUT, false);
     });
   }
 
   /** Leaves the connector. */
   close() {
+    clearTimeout(this.#arrival);
     const socket = this.#socket;
     this.tell('leave', {});
     this.#heard = false;
