@@ -254,8 +254,8 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
         start_after: Option<&str>,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + MaybeSend;
 
-    /// Removes from the store itself what unfinished writes left behind more than this many milliseconds ago, which
-    /// only costs space; returns how many.
+    /// Removes from the store itself what unfinished writes and deletions (empty folders) left behind more than this
+    /// many milliseconds ago, which only costs space; returns how many.
     fn tidy(
         &self,
         _older_than_millis: i64,

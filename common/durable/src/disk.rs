@@ -113,6 +113,15 @@ impl Disk {
         file.sync_data()
     }
 
+    /// Makes a file durable: its bytes, its length and its times.
+    ///
+    /// # Errors
+    /// The disk's error; then nobody knows what of it is durable.
+    pub fn sync_all(&self, file: &File) -> io::Result<()> {
+        self.step(Step::Sync)?;
+        file.sync_all()
+    }
+
     /// Makes durable which files are in a folder.
     ///
     /// # Errors

@@ -55,8 +55,8 @@ async fn round<S: ObjectStore, H: Host>(
         tracing::info!(%account, expired, orphans, pages = report.pages, "swept");
     }
     if done.tidied > 0 {
-        let uploads = done.tidied;
-        tracing::info!(uploads, "removed abandoned uploads");
+        let removed = done.tidied;
+        tracing::info!(removed, "removed abandoned uploads or empty folders");
     }
     if done.gave_way.versions > 0 {
         let (versions, bytes) = (done.gave_way.versions, done.gave_way.bytes);

@@ -54,6 +54,17 @@ impl NativeStore {
         }
         Ok(Self::Bucket(store))
     }
+
+    /// Removes the empty folders that deletions below a prefix left behind; returns how many.
+    ///
+    /// # Errors
+    /// If the store's folder cannot be used.
+    pub async fn remove_empty_folders(&self, prefix: &str) -> Result<usize, StoreError> {
+        match self {
+            Self::Folder(store) => store.remove_empty_folders(prefix).await,
+            Self::Bucket(_) => Ok(0),
+        }
+    }
 }
 
 /// A bucket's futures are boxed: they are large, and would otherwise be moved along with every request even for a

@@ -99,8 +99,12 @@ pub(crate) fn remove_account(
         let removed = functions
             .lifecycle()
             .remove_account(&account, leave_bucket)
-            .await;
-        removed.map_err(anyhow::Error::from)
+            .await?;
+        let store = functions.storage().store();
+        store
+            .remove_empty_folders(&format!("accounts/{account}/"))
+            .await?;
+        Ok(removed)
     })?;
     say(&format!(
         "account {account} was removed: {} objects here, {} in its own buckets. Its name stays taken",

@@ -103,7 +103,10 @@ fn accounts_are_changed_closed_and_removed_while_the_server_runs() {
     let said = refused(&account(&data, &["remove", "bob"], ""));
     assert!(said.contains("--yes"), "{said}");
     assert_eq!(session(&server, &token), 200);
+    let of_bob = data.join("store/accounts/bob");
+    assert!(of_bob.is_dir(), "{}", of_bob.display());
     done(&account(&data, &["remove", "bob", "--yes"], ""));
+    assert!(!of_bob.exists(), "no empty folders are left");
     assert_eq!(session(&server, &token), 401);
     assert_eq!(sign_in(&server, "bob", NEW).0, 401);
     let said = refused(&add(&data, "bob", OLD, &[]));

@@ -35,6 +35,7 @@ pub(crate) struct Files {
     marked: String,
     /// The marker's inode the last time that it was read.
     inode: AtomicU64,
+    disk: Disk,
     sync: FolderSync,
     /// Threads hold the mutex, and processes the lock on the file.
     locks: Vec<Mutex<Option<File>>>,
@@ -53,8 +54,14 @@ pub(crate) fn make_folders(path: &Path) -> io::Result<()> {
 }
 
 impl Files {
-    pub(crate) fn new(root: PathBuf, own: PathBuf, marked: String, reserve: u64) -> Self {
-        let ballast = Ballast::open(Disk::default(), &own.join("ballast"));
+    pub(crate) fn new(
+        root: PathBuf,
+        own: PathBuf,
+        marked: String,
+        reserve: u64,
+        disk: Disk,
+    ) -> Self {
+        let ballast = Ballast::open(disk.clone(), &own.join("ballast"));
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -64,7 +71,8 @@ impl Files {
             marked,
             inode: AtomicU64::new(0),
             own,
-            sync: FolderSync::default(),
+            sync: FolderSync::new(disk.clone()),
+            disk,
             locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
             last_stamp: AtomicI64::new(0),
             counter: AtomicU64::new(0),
@@ -125,8 +133,19 @@ impl Files {
     /// on another one.
     fn make_folder_of_key(&self, folder: &Path) -> Result<(), StoreError> {
         self.must_be_there()?;
-        self.sync.forget(folder);
+        for above in folder.ancestors().take_while(|above| *above != self.root) {
+            // Others that are missing are created too, and then not durable either.
+            if above != folder && above.exists() {
+                break;
+            }
+            self.sync.forget(above);
+        }
         make_folders(folder).map_err(before)
+    }
+
+    /// Forgets that a folder was durable: it was removed.
+    pub(crate) fn forget_folder(&self, folder: &Path) {
+        self.sync.forget(folder);
     }
 
     /// The number of bytes left for documents; `None` if the disk does not report it.
@@ -198,7 +217,13 @@ impl Files {
             file => file.map_err(before)?,
         };
         let ballast = Arc::clone(&self.ballast);
-        Ok(Temporary::in_place(file, path, self.reserve, ballast))
+        Ok(Temporary::in_place(
+            file,
+            path,
+            self.reserve,
+            self.disk.clone(),
+            ballast,
+        ))
     }
 
     fn temporary(&self) -> Result<Temporary, StoreError> {
@@ -216,7 +241,12 @@ impl Files {
             }
             file => file.map_err(before)?,
         };
-        Ok(Temporary::beside(file, path, Arc::clone(&self.ballast)))
+        Ok(Temporary::beside(
+            file,
+            path,
+            self.disk.clone(),
+            Arc::clone(&self.ballast),
+        ))
     }
 
     /// Makes the name of a file durable. Nobody reads it before this succeeds, so until then it may still vanish.
@@ -250,7 +280,7 @@ impl Files {
                 last_modification: time,
             };
             rustix::fs::futimens(temporary.file(), &times).map_err(before)?;
-            temporary.file().sync_all().map_err(before)?;
+            self.disk.sync_all(temporary.file()).map_err(before)?;
             {
                 let _lock = self.lock(path)?;
                 let (current, newest) = self.check(path, mode)?;
@@ -298,7 +328,19 @@ impl Files {
             return Ok(());
         }
         let folder = Path::new(path).parent().unwrap_or(&self.root);
-        self.sync.sync(folder).map_err(after)
+        self.sync_deleted(folder).map_err(after)
+    }
+
+    /// Makes deletions in a folder durable. If the folder itself was removed since, it is gone with everything in it
+    /// once the one above is durable.
+    fn sync_deleted(&self, folder: &Path) -> io::Result<()> {
+        for folder in folder.ancestors() {
+            match self.sync.sync(folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && folder != self.root => {}
+                synced => return synced,
+            }
+        }
+        Ok(())
     }
 
     /// Deletes many objects, and then makes each folder durable once. Continues after an error, and returns the first
@@ -321,7 +363,7 @@ impl Files {
         }
         for folder in folders {
             // Including those after a failed one.
-            let synced = self.sync.sync(&folder).map_err(after);
+            let synced = self.sync_deleted(&folder).map_err(after);
             result = result.and(synced);
         }
         result

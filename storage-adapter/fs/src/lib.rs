@@ -13,6 +13,7 @@
 
 mod errors;
 mod file;
+mod folders;
 mod list;
 mod names;
 mod store;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use durable::Disk;
 use file::{Files, make_folders};
 use names::{OWN, Spelling};
 use rustix::fs::{Timespec, Timestamps};
@@ -106,7 +108,7 @@ impl FsStore {
     /// # Errors
     /// Why this folder cannot be a store, in one sentence.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FsError> {
-        Self::open_marked(path.as_ref())
+        Self::open_marked(path.as_ref(), Disk::default())
     }
 
     /// Opens the store that was created in this folder before; nothing is created if it is missing.
@@ -117,7 +119,7 @@ impl FsStore {
         let path = path.as_ref();
         let marker = path.join(OWN).join(MARKER);
         match rustix::fs::lstat(&marker) {
-            Ok(_) => Self::open_marked(path),
+            Ok(_) => Self::open_marked(path, Disk::default()),
             Err(Errno::NOENT | Errno::NOTDIR) => Err(FsError::Missing {
                 path: path.to_owned(),
             }),
@@ -131,7 +133,8 @@ impl FsStore {
         self.files.marked()
     }
 
-    fn open_marked(path: &Path) -> Result<Self, FsError> {
+    /// On a disk that may fail, for tests.
+    fn open_marked(path: &Path, disk: Disk) -> Result<Self, FsError> {
         let own = path.join(OWN);
         for folder in [own.join("tmp"), own.join("locks")] {
             make_folders(&folder).map_err(|source| io_error("make", &folder, source))?;
@@ -157,7 +160,7 @@ impl FsStore {
         let size = stat.f_blocks.saturating_mul(stat.f_frsize);
         let reserve = durable::reserve_of(size);
         Ok(Self {
-            files: Arc::new(Files::new(path, own, text, reserve)),
+            files: Arc::new(Files::new(path, own, text, reserve, disk)),
             root,
             spelling,
         })
@@ -268,3 +271,6 @@ fn remove_stale(folder: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

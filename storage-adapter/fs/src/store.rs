@@ -1,7 +1,9 @@
 //! The store's operations: which run directly and which on a blocking thread.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -30,6 +32,22 @@ impl FsStore {
         path.push_str(&self.root);
         names::push_key(&mut path, key, self.spelling)?;
         Ok(path)
+    }
+
+    /// Removes the folders below a prefix that ends with a slash, and its own, as far as they contain no objects;
+    /// returns how many.
+    ///
+    /// # Errors
+    /// If the folder cannot be used.
+    pub async fn remove_empty_folders(&self, prefix: &str) -> Result<usize, StoreError> {
+        let mut path = self.root.to_string();
+        for name in prefix.split_terminator('/') {
+            names::check(name)?;
+            path.push('/');
+            names::push_folder(&mut path, name, self.spelling);
+        }
+        let files = Arc::clone(&self.files);
+        blocking(move || files.remove_empty(Path::new(&path), None)).await
     }
 
     fn open_object(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
@@ -225,6 +243,14 @@ impl ObjectStore for FsStore {
             Ok(found)
         })
         .await
+    }
+
+    async fn tidy(&self, older_than_millis: i64) -> Result<usize, StoreError> {
+        let files = Arc::clone(&self.files);
+        let age = Duration::from_millis(u64::try_from(older_than_millis).unwrap_or(0));
+        let since = SystemTime::now().checked_sub(age);
+        blocking(move || files.remove_empty(&files.root, since.or(Some(SystemTime::UNIX_EPOCH))))
+            .await
     }
 
     fn room(&self) -> Option<u64> {

@@ -1,11 +1,11 @@
 //! Makes folder entries durable, sharing one fsync among many writers.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
+use durable::Disk;
 use mutex::{lock, wait};
 use protocol::Bounded;
 
@@ -15,17 +15,9 @@ const MAX_KNOWN: usize = 16_384;
 /// Folders whose entries are being synced.
 #[derive(Debug)]
 pub(crate) struct FolderSync {
+    disk: Disk,
     folders: Mutex<HashMap<PathBuf, Arc<Folder>>>,
     known: Mutex<Bounded<PathBuf, ()>>,
-}
-
-impl Default for FolderSync {
-    fn default() -> Self {
-        Self {
-            folders: Mutex::default(),
-            known: Mutex::new(Bounded::new(MAX_KNOWN)),
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -43,11 +35,19 @@ struct Rounds {
 }
 
 impl FolderSync {
+    pub(crate) fn new(disk: Disk) -> Self {
+        Self {
+            disk,
+            folders: Mutex::default(),
+            known: Mutex::new(Bounded::new(MAX_KNOWN)),
+        }
+    }
+
     /// Returns once everything done in the folder before the call is durable. All callers that wait during one fsync
     /// share the next.
     pub(crate) fn sync(&self, path: &Path) -> io::Result<()> {
         let folder = Arc::clone(lock(&self.folders).entry(path.to_owned()).or_default());
-        let result = folder.sync(path);
+        let result = folder.sync(path, &self.disk);
         let mut folders = lock(&self.folders);
         // Held by the map and this function: nobody else waits.
         if Arc::strong_count(&folder) == 2 {
@@ -83,7 +83,7 @@ impl FolderSync {
 }
 
 impl Folder {
-    fn sync(&self, path: &Path) -> io::Result<()> {
+    fn sync(&self, path: &Path, disk: &Disk) -> io::Result<()> {
         let mut rounds = lock(&self.rounds);
         let wanted = rounds.begun + 1;
         while rounds.done < wanted {
@@ -95,7 +95,7 @@ impl Folder {
             rounds.begun += 1;
             let round = rounds.begun;
             drop(rounds);
-            let result = File::open(path).and_then(|folder| folder.sync_all());
+            let result = disk.sync_folder(path);
             rounds = lock(&self.rounds);
             rounds.running = false;
             if result.is_ok() {
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn many_share_and_none_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let sync = FolderSync::default();
+        let sync = FolderSync::new(Disk::default());
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| (0..20).for_each(|_| sync.sync(folder.path()).unwrap()));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use durable::Ballast;
+use durable::{Ballast, Disk};
 use rustix::io::Errno;
 use storage_adapter::{ETag, StoreError};
 
@@ -28,6 +28,7 @@ pub(crate) struct Temporary {
     in_place: bool,
     /// Bytes of disk space that it must leave free.
     reserve: u64,
+    disk: Disk,
     ballast: Arc<Ballast>,
 }
 
@@ -48,7 +49,12 @@ fn room(file: &File) -> Result<u64, Errno> {
 
 impl Temporary {
     /// A file under a temporary name.
-    pub(crate) const fn beside(file: File, path: PathBuf, ballast: Arc<Ballast>) -> Self {
+    pub(crate) const fn beside(
+        file: File,
+        path: PathBuf,
+        disk: Disk,
+        ballast: Arc<Ballast>,
+    ) -> Self {
         Self {
             file,
             path,
@@ -56,13 +62,20 @@ impl Temporary {
             placed: false,
             in_place: false,
             reserve: 0,
+            disk,
             ballast,
         }
     }
 
     /// A file under its final name that leaves this many bytes of the disk free.
-    pub(crate) fn in_place(file: File, path: &Path, reserve: u64, ballast: Arc<Ballast>) -> Self {
-        let mut temporary = Self::beside(file, path.to_owned(), ballast);
+    pub(crate) fn in_place(
+        file: File,
+        path: &Path,
+        reserve: u64,
+        disk: Disk,
+        ballast: Arc<Ballast>,
+    ) -> Self {
+        let mut temporary = Self::beside(file, path.to_owned(), disk, ballast);
         temporary.in_place = true;
         temporary.reserve = reserve;
         temporary
@@ -102,7 +115,7 @@ impl Temporary {
 
     /// Makes the content durable, but not the name.
     pub(crate) fn sync(&self) -> Result<ETag, StoreError> {
-        self.file.sync_all().map_err(before)?;
+        self.disk.sync_all(&self.file).map_err(before)?;
         let stat = rustix::fs::fstat(&self.file).map_err(before)?;
         Ok(etag(&stat))
     }

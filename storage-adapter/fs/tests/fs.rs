@@ -152,3 +152,69 @@ async fn of_many_that_are_deleted_one_that_cannot_be_stops_no_other() {
     );
     assert_eq!(store.list("", None).await.unwrap(), []);
 }
+
+async fn put(store: &FsStore, key: &str) {
+    let body = contract::body(&[b"1"]);
+    store.put(key, body, PutMode::Overwrite).await.unwrap();
+}
+
+#[tokio::test]
+async fn folders_that_are_empty_are_removed_where_nothing_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FsStore::open(folder.path()).unwrap();
+    let long = "n".repeat(400);
+    let keys = ["a/b/c/d", "a@b/x.json/k", &format!("a/{long}/z")];
+    for key in keys {
+        put(&store, key).await;
+    }
+    put(&store, "a/kept").await;
+    put(&store, "other/k").await;
+    for key in keys.into_iter().chain(["other/k"]) {
+        store.delete(key).await.unwrap();
+    }
+    assert_eq!(store.remove_empty_folders("a/b/").await, Ok(2));
+    assert_eq!(store.remove_empty_folders("a/b/").await, Ok(0));
+    // A name that is too long is two folders.
+    assert_eq!(store.remove_empty_folders("a/").await, Ok(2));
+    assert_eq!(store.remove_empty_folders("a@b/").await, Ok(2));
+    assert!(store.remove_empty_folders("../").await.is_err());
+    let listed = store.list("", None).await.unwrap();
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert!(folder.path().join("other").is_dir(), "it was not meant");
+    // Each is made again, by this process and another.
+    let second = FsStore::open(folder.path()).unwrap();
+    put(&second, "a/b/c/d").await;
+    put(&store, "a/b/c/e").await;
+    assert_eq!(store.list("a/b/", None).await.unwrap().len(), 2);
+}
+
+/// Growth: whatever is created and deleted in its own folder leaves nothing.
+#[tokio::test]
+async fn empty_folders_do_not_grow_in_number() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let folder = tempfile::tempdir().unwrap();
+    let store = FsStore::open(folder.path()).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir(elsewhere.path().join("empty")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("link")).unwrap();
+    for n in 0..100 {
+        let key = format!("a/{n}/b/k");
+        put(&store, &key).await;
+        store.delete(&key).await.unwrap();
+    }
+    assert_eq!(store.tidy(DAY).await, Ok(0), "they may be used again");
+    let age = |path: &str| {
+        let opened = std::fs::File::open(folder.path().join(path)).unwrap();
+        let time = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 24 * 60 * 60);
+        opened.set_modified(time).unwrap();
+    };
+    for n in 0..100 {
+        age(&format!("a/{n}/b"));
+    }
+    assert_eq!(store.tidy(DAY).await, Ok(100));
+    assert_eq!(store.tidy(0).await, Ok(101), "and then those above");
+    assert!(elsewhere.path().join("empty").is_dir());
+    assert!(folder.path().join(".subspace/tmp").is_dir());
+    put(&store, "a/0/b/k").await;
+    assert_eq!(store.list("", None).await.unwrap().len(), 1);
+}
