@@ -22,11 +22,30 @@ const WORK_LIMIT: Duration = Duration::from_secs(20);
 /// How long a job that does not end keeps its place from others.
 const GIVEN_UP: Duration = Duration::from_secs(10 * 60);
 
-static WORKERS: LazyLock<Workshop> = LazyLock::new(|| {
-    Workshop::new("foreign-events", WORKING, WORK_LIMIT).giving_up_after(GIVEN_UP)
-});
+static WORKERS: LazyLock<Workshop> = LazyLock::new(workshop);
 /// A sender could cause a line with each event.
 static STOPPED: Seldom = Seldom::new();
+
+fn workshop() -> Workshop {
+    Workshop::new("foreign-events", WORKING, WORK_LIMIT).giving_up_after(GIVEN_UP)
+}
+
+async fn work_in<T, F>(workers: &Workshop, job: F) -> Result<T, Unfinished>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    workers.run(job).await.map_err(|error| {
+        if let Some(left_out) = STOPPED.say() {
+            tracing::error!(%error, left_out, "a job has no result");
+        }
+        match error {
+            Broken::Busy => Unfinished::Busy,
+            Broken::Panicked => Unfinished::Panicked,
+            Broken::TooLong => Unfinished::TooLong,
+        }
+    })
+}
 
 /// This machine. Waiting and fetching need a tokio runtime.
 #[derive(Clone, Debug, Default)]
@@ -67,16 +86,7 @@ impl Host for NativeHost {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        WORKERS.run(job).await.map_err(|error| {
-            if let Some(left_out) = STOPPED.say() {
-                tracing::error!(%error, left_out, "a job has no result");
-            }
-            match error {
-                Broken::Busy => Unfinished::Busy,
-                Broken::Panicked => Unfinished::Panicked,
-                Broken::TooLong => Unfinished::TooLong,
-            }
-        })
+        work_in(&WORKERS, job).await
     }
 
     async fn open_bucket(
@@ -136,19 +146,21 @@ mod tests {
     /// The runtime has one thread: if a job ran there, nothing could release it.
     #[tokio::test(flavor = "current_thread")]
     async fn jobs_are_done_beside_the_runtime_and_few_at_once() {
+        // All of this process share the usual one: jobs of other tests would take its places.
+        let workers = workshop();
         let (begun, mut begins) = mpsc::unbounded_channel();
         let (mut gates, mut jobs) = (Vec::new(), Vec::new());
         for number in 0..=WORKING {
             let (gate, closed) = oneshot::channel::<()>();
             gates.push(gate);
-            let begun = begun.clone();
+            let (begun, workers) = (begun.clone(), workers.clone());
             jobs.push(tokio::spawn(async move {
                 let job = move || {
                     begun.send(number).unwrap();
                     closed.blocking_recv().unwrap();
                     number
                 };
-                NativeHost::default().work(job).await
+                work_in(&workers, job).await
             }));
         }
         let mut first = Vec::new();
@@ -164,26 +176,25 @@ mod tests {
         for (number, job) in (0..).zip(jobs) {
             assert_eq!(job.await.unwrap(), Ok(number));
         }
-        let host = NativeHost::default();
-        let broken = host.work(|| panic!("as it should"));
+        let broken = work_in(&workers, || panic!("as it should"));
         assert_eq!(broken.await, Err::<(), _>(Unfinished::Panicked));
     }
 
     #[tokio::test(start_paused = true)]
     async fn jobs_without_an_end_stop_others_for_a_while_only() {
-        let host = NativeHost::default();
+        let workers = workshop();
         let mut endless = Vec::new();
         for _ in 0..WORKING {
             let (gate, closed) = oneshot::channel::<()>();
             endless.push(gate);
             let job = move || drop(closed.blocking_recv());
-            assert_eq!(host.work(job).await, Err(Unfinished::TooLong));
+            assert_eq!(work_in(&workers, job).await, Err(Unfinished::TooLong));
         }
-        assert_eq!(host.work(|| ()).await, Err(Unfinished::Busy));
+        assert_eq!(work_in(&workers, || ()).await, Err(Unfinished::Busy));
         tokio::time::sleep(GIVEN_UP).await;
         // A job that ends is faster than any limit, unlike a clock that jumps.
         tokio::time::resume();
-        assert_eq!(host.work(|| 7).await, Ok(7));
+        assert_eq!(work_in(&workers, || 7).await, Ok(7));
         drop(endless);
     }
 }
