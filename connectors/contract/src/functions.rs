@@ -48,6 +48,8 @@ pub struct State {
     pub mute: bool,
     /// A batch with an event of one of these accounts gets a 503 response.
     pub unavailable: Vec<String>,
+    /// A batch with one of these events gets a 422 response.
+    pub unprocessable: Vec<String>,
     /// Events with these ids are refused.
     pub refuse: Vec<String>,
     /// These accounts were removed: their events are refused.
@@ -57,8 +59,9 @@ pub struct State {
     /// Ended grants and ended calls.
     pub ended: Vec<String>,
     pub ended_calls: Vec<String>,
-    /// No response to requests about sessions and calls.
+    /// No response to requests about sessions and calls: the connection is closed, or stays open.
     pub sessions_mute: bool,
+    pub sessions_hang: bool,
     /// The version of `ended` returned by the next request.
     pub version: String,
     /// Queued tasks as on the wire, and their outcomes.
@@ -183,6 +186,9 @@ async fn answer(
         }
         return json(serde_json::to_value(answer).unwrap());
     }
+    if parts.uri.path() == "/connector/sessions" && state.lock().unwrap().sessions_hang {
+        return std::future::pending().await;
+    }
     let mut state = state.lock().unwrap();
     match (&parts.method, parts.uri.path()) {
         (&Method::POST, "/connector/events") => {
@@ -211,6 +217,10 @@ async fn answer(
             };
             if batch.events.iter().any(fails) {
                 return status(503);
+            }
+            let is_too_much = |event: &Event| state.unprocessable.contains(&event.id);
+            if batch.events.iter().any(is_too_much) {
+                return status(422);
             }
             let is_removed = |event: &&Event| {
                 state

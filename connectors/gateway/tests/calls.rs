@@ -153,7 +153,12 @@ async fn a_call_that_is_over_ends_for_all() {
         assert!(refused["error"].as_str().unwrap().contains("is over"));
         assert!(socket.ends().await);
     }
-    assert!(world.refused(&call_ticket("c", 2)).await.contains("over"));
+    // Also when the functions cannot be asked.
+    for mute in [false, true] {
+        world.functions.state.lock().unwrap().sessions_mute = mute;
+        assert!(world.refused(&call_ticket("c", 2)).await.contains("over"));
+    }
+    world.functions.state.lock().unwrap().sessions_mute = false;
     // Not known here yet, as after a restart.
     world.functions.state.lock().unwrap().ended_calls = vec!["e".to_owned()];
     assert!(world.refused(&call_ticket("e", 1)).await.contains("over"));

@@ -293,6 +293,30 @@ async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
     task.await.unwrap();
 }
 
+/// A deferred message that the functions cannot process is set aside, so that those behind it are published.
+#[tokio::test]
+async fn what_cannot_be_processed_after_it_waited_is_set_aside() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    functions.state.lock().unwrap().away = vec!["bob".to_owned()];
+    let events: Vec<Event> = (0..9).map(|n| event_of("bob", n)).collect();
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (_, durable) = spool.append(&events).unwrap();
+    durable.await.unwrap();
+    let (closing, task) = publish(&spool, &functions.origin);
+    common::until("all are deferred", || spool.cursor() == 9).await;
+    {
+        let mut state = functions.state.lock().unwrap();
+        state.unprocessable = vec!["event-4".to_owned()];
+        state.away.clear();
+    }
+    common::until("all others are published", || functions.stored().len() == 8).await;
+    assert_eq!(aside(dir.path()), [events[4].clone()]);
+    let expected: Vec<String> = numbers(&[&events[..4], &events[5..]].concat());
+    assert_eq!(numbers(&functions.stored()), expected, "in order");
+    closing.send_replace(true);
+    task.await.unwrap();
+}
+
 #[tokio::test]
 async fn an_account_that_the_functions_cannot_serve_waits_alone() {
     let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());

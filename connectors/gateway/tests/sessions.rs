@@ -11,7 +11,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::functions::{Functions, ID, assignment, ticket, ticket_of};
+use common::functions::{Functions, ID, assignment, call_ticket, ticket, ticket_of};
 use common::network::Network;
 use common::polling::{Polling, wake};
 use common::running::Running;
@@ -158,6 +158,61 @@ async fn what_nobody_confirms_any_more_is_closed() {
     assert!(here.ends().await);
     functions.state.lock().unwrap().sessions_mute = false;
     drop(open(url, "g1").await);
+    running.stop().await;
+}
+
+/// A call of guests alone, who have no sessions.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_nobody_confirms_any_more_is_closed() {
+    let (functions, _network, running, _dir) = world(|limits| {
+        limits.sessions = Duration::from_millis(20);
+        limits.believed = Duration::from_millis(50);
+    })
+    .await;
+    let auth = json!({"ticket": call_ticket("c", 1)});
+    let mut guest = Polling::open(&running.url, "/calls,", auth).await;
+    assert!(guest.event("welcome").await.is_some());
+    functions.state.lock().unwrap().sessions_mute = true;
+    let refused = guest.event("refused").await.expect("it is said why");
+    let error = refused["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("can't check whether this call"),
+        "{error}"
+    );
+    assert!(guest.ends().await);
+    running.stop().await;
+}
+
+/// As long as the functions say that nothing has ended, whatever they confirmed stays confirmed.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_nothing_has_ended_confirms_what_is_open() {
+    const BELIEVED: Duration = Duration::from_secs(4);
+    let (functions, _network, running, _dir) = world(|limits| {
+        limits.sessions = Duration::from_millis(50);
+        limits.believed = BELIEVED;
+    })
+    .await;
+    let mut here = open(&running.url, "g1").await;
+    let confirmed = std::time::Instant::now();
+    until("it was confirmed long ago", || {
+        confirmed.elapsed() > BELIEVED
+    })
+    .await;
+    functions.state.lock().unwrap().sessions_mute = true;
+    // But they have said since that nothing has ended.
+    let ack = here.ask("message", say("still here")).await.unwrap();
+    assert_eq!(ack["error"], Value::Null, "{ack}");
+    drop(open(&running.url, "g1").await);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_that_say_nothing_are_not_waited_for_long() {
+    let (functions, _network, running, _dir) = world(|_| {}).await;
+    functions.state.lock().unwrap().sessions_hang = true;
+    assert_eq!(refused(&running.url, "g1").await, UNCONFIRMED);
+    functions.state.lock().unwrap().sessions_hang = false;
+    drop(open(&running.url, "g1").await);
     running.stop().await;
 }
 

@@ -325,3 +325,61 @@ enum Outcome {
     /// Retry, but not sooner than this.
     Wait(Duration),
 }
+
+#[cfg(test)]
+mod tests {
+    use durable::faults::{Fault, Plan};
+
+    use super::*;
+    use crate::channel_keys::ChannelKeys;
+    use crate::spool::SpoolConfig;
+
+    const SPOOL: SpoolConfig = SpoolConfig {
+        max_bytes: 1 << 20,
+        segment_bytes: 4 << 10,
+        deferred_bytes: 1 << 16,
+    };
+    const CONFIG: PublisherConfig = PublisherConfig {
+        batch_events: 10,
+        batch_bytes: 2_000,
+        interval: Duration::from_millis(1),
+        age: Duration::from_millis(5),
+        retry: Duration::from_millis(20),
+        deferred_retry: Duration::from_millis(20),
+    };
+
+    /// An attempt to publish a suspected event must be noted first; without the note it was not published.
+    #[tokio::test]
+    async fn what_the_disk_does_not_let_begin_stays_deferred() {
+        let (dir, plan) = (tempfile::tempdir().unwrap(), Plan::default());
+        let suspects = br#"{"tries":{"e1":1},"now":[]}"#;
+        std::fs::write(dir.path().join("publishing.json"), suspects).unwrap();
+        let spool = Spool::open_on(plan.disk(), dir.path(), SPOOL, |_, _| {}).unwrap();
+        let alice: AccountName = "alice".parse().unwrap();
+        let record: &[u8] = br#"{"id":"e1","account":"alice","event":"message"}"#;
+        spool.deferred().defer(&alice, &[record]).unwrap();
+        let client = FunctionsClient::new("http://127.0.0.1:1", "irc", b"key").unwrap();
+        let (folder, disk) = spool.folder();
+        let attempts = Attempts::open(disk, folder, ChannelKeys::new(&client));
+        let mut drain = Drain {
+            account: alice.clone(),
+            attempts: Arc::new(attempts),
+            client,
+            config: CONFIG,
+            metrics: Arc::default(),
+            permits: Arc::new(Semaphore::new(1)),
+            most: CONFIG.batch_events,
+            tries: 0,
+            spool,
+        };
+        plan.set(Fault::after(0, usize::MAX, io::ErrorKind::StorageFull));
+        assert!(drain.batch().await.is_err());
+        plan.clear();
+        let (left, _) = drain.spool.deferred().read(&alice, 9, 1_000).unwrap();
+        assert_eq!(left, [record]);
+        // Now it begins, and nobody answers.
+        assert!(matches!(drain.batch().await, Ok(Outcome::Wait(_))));
+        let (left, _) = drain.spool.deferred().read(&alice, 9, 1_000).unwrap();
+        assert_eq!(left, [record]);
+    }
+}

@@ -173,6 +173,17 @@ impl Pending {
         self.reached = None;
     }
 
+    #[cfg(test)]
+    pub(super) const fn can_be_reached(&self) -> bool {
+        self.reached.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_watched(&self, account: &AccountName) -> bool {
+        let habit = self.habits.get(account);
+        habit.is_some_and(|habit| habit.watched.is_some())
+    }
+
     /// Sets whether the spool holds too much that cannot be released.
     pub(crate) const fn press(&mut self, pressed: bool) {
         self.pressed = pressed;

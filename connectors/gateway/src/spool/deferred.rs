@@ -319,6 +319,27 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_record_is_counted_and_the_others_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let alice: AccountName = "alice".parse().unwrap();
+        let (deferred, _) = open(dir.path());
+        let records: [&[u8]; 3] = [b"first", b"second", b"third"];
+        deferred.defer(&alice, &records).unwrap();
+        drop(deferred);
+        let segment = dir.path().join("held/alice/0000000000000000.spool");
+        let mut bytes = fs::read(&segment).unwrap();
+        let at = bytes.windows(6).position(|part| part == b"second").unwrap();
+        bytes[at] ^= 1;
+        fs::write(&segment, bytes).unwrap();
+        let (deferred, found) = open(dir.path());
+        assert_eq!(found, [b"first".to_vec(), b"third".to_vec()]);
+        assert_eq!(deferred.damaged(), 1);
+        let (read, next) = deferred.read(&alice, 9, 1_000).unwrap();
+        assert_eq!(read, [b"first".to_vec(), b"third".to_vec()]);
+        assert!(deferred.published(&alice, next).unwrap());
+    }
+
+    #[test]
     fn an_account_that_has_used_up_its_room_is_refused_alone() {
         let dir = tempfile::tempdir().unwrap();
         let (alice, bob): (AccountName, AccountName) =

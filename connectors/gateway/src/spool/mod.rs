@@ -132,7 +132,7 @@ impl Spool {
     }
 
     /// Like [`Spool::open`], on a disk that may fail.
-    fn open_on(
+    pub(crate) fn open_on(
         disk: Disk,
         dir: &Path,
         config: SpoolConfig,

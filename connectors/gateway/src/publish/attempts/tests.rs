@@ -284,3 +284,32 @@ async fn a_refused_event_that_cannot_be_set_aside_holds_up_no_other() {
     let aside = fs::read(dir.path().join("aside/e3.json")).unwrap();
     assert_eq!(aside, all[3]);
 }
+
+/// Suspected events are published separately from others, so one call has several answers.
+#[tokio::test]
+async fn what_several_answers_say_is_in_one_receipt() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(FILE), br#"{"tries":{"e3":1},"now":[]}"#).unwrap();
+    let away = |body: &str| -> Option<&'static str> {
+        Some(match body.contains("\"e3\"") {
+            true => {
+                r#"{"stored":1,"elsewhere":["carol"],"waiting":[{"account":"bob","reason":"1","retry_after":1}]}"#
+            }
+            false => {
+                r#"{"stored":9,"elsewhere":["alice"],"waiting":[{"account":"bob","reason":"2","retry_after":2}]}"#
+            }
+        })
+    };
+    let mut world = World::new(away).await;
+    let receipt = world
+        .publish(&Disk::default(), dir.path(), &records(0..10))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(world.batches().len(), 2);
+    assert_eq!(receipt.stored, 10);
+    let elsewhere: Vec<&str> = receipt.elsewhere.iter().map(|name| name.as_str()).collect();
+    assert_eq!(elsewhere, ["alice", "carol"]);
+    let waiting: Vec<&str> = receipt.waiting.iter().map(|one| &*one.reason).collect();
+    assert_eq!(waiting, ["2"], "an account is named once");
+}
