@@ -328,6 +328,26 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_is_of_a_platform_that_there_is() {
+        let f = empty();
+        let admin = f.sign_up("alice");
+        let make = |platform: &str| {
+            let body = json!({
+                "kind": "gateway", "platform": platform, "url": "https://irc.example.org",
+            });
+            f.api("POST", "/api/connectors", &admin, body)
+        };
+        let refused = make("smoke-signals");
+        assert_eq!(refused.status, 422, "{refused:?}");
+        let said = refused.detail();
+        assert!(
+            said.contains("no gateway connects to \"smoke-signals\"") && said.contains("irc"),
+            "{said}"
+        );
+        assert_eq!(make("irc").status, 201);
+    }
+
+    #[test]
     fn a_connector_is_made_registers_and_is_found() {
         let f = empty();
         let admin = f.sign_up("alice");

@@ -213,7 +213,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::testing::{Reply, TestFunctions, block_on, functions};
+    use crate::testing::{Reply, TestFunctions, block_on, functions, functions_with};
 
     const MIB: usize = 1 << 20;
 
@@ -301,6 +301,42 @@ mod tests {
         assert_eq!(alice.put("c", MIB), 201);
         leave(&f, 0);
         assert_eq!(bob.put("a", MIB / 2), 200);
+    }
+
+    /// A document that the quota refuses anyway costs nobody an old version.
+    #[test]
+    fn nothing_gives_way_to_what_the_quota_refuses() {
+        let quota = 3 * MIB as u64;
+        let f = functions_with(|config| config.default_quota = Some(quota));
+        let alice = Member::new(&f, "alice");
+        alice.rewrite(8);
+        leave(&f, MIB / 2);
+        let kept = alice.kept();
+        assert_eq!(kept, 7, "enough for what follows");
+        assert_eq!(alice.put("large", 4 * MIB), 507);
+        assert_eq!(alice.kept(), kept);
+        // What the quota permits has room.
+        assert_eq!(alice.put("b", 3 * MIB / 2), 201);
+        assert!(alice.kept() < kept);
+    }
+
+    /// Who has nothing that could give way is not searched with every write.
+    #[test]
+    fn an_account_without_old_versions_is_left_alone_for_a_while() {
+        let f = functions();
+        let alice = Member::new(&f, "alice");
+        alice.rewrite(1);
+        leave(&f, 0);
+        let requests = |pause: i64| {
+            f.host().advance(pause);
+            f.memory().take_requests();
+            assert_eq!(alice.put("b", MIB), 507);
+            f.memory().take_requests().total()
+        };
+        requests(PAUSE);
+        let (searched, left_alone) = (requests(PAUSE), requests(PAUSE / 2));
+        assert!(left_alone < searched, "{left_alone} of {searched}");
+        assert_eq!(requests(PAUSE), searched);
     }
 
     #[test]

@@ -55,6 +55,12 @@ impl Setup {
         self.functions.signed(id, method, target, body.to_owned())
     }
 
+    fn signed_as_gateway(&self, registration: &str) -> Reply {
+        let body = registration.to_owned();
+        self.functions
+            .signed("irc-1", "POST", "/connector/register", body)
+    }
+
     fn known(&self, address: &str) -> Value {
         let address = address.replace('@', "%40");
         let reply = self.signed(
@@ -222,4 +228,81 @@ fn what_is_no_mail_is_refused() {
             .status,
         401
     );
+}
+
+/// Mail goes to channels, so a platform without them has no addresses. Connectors of earlier versions did not say what
+/// IRC supports.
+#[test]
+fn a_platform_without_channels_has_no_addresses() {
+    let s = setup();
+    let mut descriptor = json!({
+        "id": "irc", "label": "IRC", "names": {"compare": "exact"}, "conversations": {"channels": "#"},
+        "fields": [{"name": "nick", "kind": "own-name", "label": "Name"}],
+    });
+    for (supports, status) in [
+        (None, 201),
+        (Some(json!(["channels"])), 201),
+        (Some(json!(["calls"])), 422),
+    ] {
+        if let Some(supports) = &supports {
+            descriptor["supports"] = supports.clone();
+        }
+        let told = json!({"platforms": ["irc"], "descriptors": [descriptor]}).to_string();
+        assert_eq!(s.signed_as_gateway(&told).status, 204);
+        let channel = format!("#of-{}", supports.unwrap_or_default().to_string().len());
+        let body = json!({"connection": s.connection, "channel": channel});
+        let made = s.functions.api("POST", "/api/addresses", &s.session, body);
+        assert_eq!(made.status, status, "{made:?}");
+        if status == 422 {
+            assert_eq!(made.detail(), "IRC has no channels");
+        }
+    }
+}
+
+/// Old versions give way to a mail, too.
+#[test]
+fn a_mail_finds_room_where_old_versions_are() {
+    let s = setup();
+    let token = format!("Bearer {}", s.functions.grant("alice", "*:rw"));
+    let headers = [("authorization", &*token), ("content-type", "text/plain")];
+    for _ in 0..3 {
+        let body = vec![b'x'; 1 << 20];
+        let put = s
+            .functions
+            .request("PUT", "/storage/alice/notes/a", &headers, body);
+        assert!(put.status.is_success(), "{put:?}");
+        s.functions.host().advance(6 * 60 * 1000);
+    }
+    let memory = s.functions.memory();
+    memory.set_capacity(Some(u64::MAX));
+    let used = u64::MAX - storage_adapter::ObjectStore::room(memory).unwrap();
+    memory.set_capacity(Some(used));
+    let document = format!(
+        "/connector/mail/document?address={}&id={ID}&received={}&name=message.eml&type=message%2Frfc822",
+        s.address.replace('@', "%40"),
+        s.functions.host().now().millis(),
+    );
+    let reply = s.signed("POST", &document, "Subject: x\r\n\r\n");
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[test]
+fn one_account_that_cannot_be_read_leaves_the_postmaster_to_the_others() {
+    use storage_adapter::StoreError;
+    use storage_adapter::memory::ObjectFault;
+
+    let s = setup();
+    s.functions.sign_up("bob");
+    let postmaster = "postmaster@chat.example.org";
+    assert_eq!(s.known(postmaster), true);
+    let key = "accounts/bob/account.json";
+    for error in [
+        StoreError::denied("Permission denied (os error 13)"),
+        StoreError::Unavailable("Input/output error".to_owned()),
+    ] {
+        let fault = ObjectFault::Unreadable(error);
+        s.functions.memory().set_fault_of(key, Some(fault));
+        assert_eq!(s.known(postmaster), true);
+        s.functions.memory().set_fault_of(key, None);
+    }
 }

@@ -4,7 +4,8 @@ use futures_util::future::join;
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
-use storage_adapter::memory::Faults;
+use storage_adapter::memory::{Faults, ObjectFault};
+use storage_adapter::{PutMode, StoreError};
 
 use super::NOTHING;
 use crate::kernel::guard::ClientAddress;
@@ -102,6 +103,59 @@ fn who_makes_room_takes_its_tokens_along() {
     f.sign_in("bob");
     assert_eq!(f.api("GET", "/api/session", &session, NOTHING).status, 401);
     assert!(!reads(&f, &own));
+}
+
+/// If its tokens cannot be ended now, the session is still there to try again.
+#[test]
+fn a_session_does_not_end_before_its_tokens() {
+    let f = functions();
+    f.sign_up("alice");
+    let session = f.sign_up("bob");
+    let own = make(&f, &session, wanted(true));
+    let key = keys::grant(&"bob".parse().unwrap(), id(&own));
+    let down = StoreError::Unavailable("it is a test".to_owned());
+    f.memory()
+        .set_fault_of(&key, Some(ObjectFault::Fails(down)));
+    let ended = f.api("DELETE", "/api/session", &session, NOTHING);
+    assert_eq!(ended.status, 503, "{ended:?}");
+    f.memory().set_fault_of(&key, None);
+    assert_eq!(f.api("GET", "/api/session", &session, NOTHING).status, 200);
+    let ended = f.api("DELETE", "/api/session", &session, NOTHING);
+    assert_eq!(ended.status, 204, "{ended:?}");
+    assert!(!reads(&f, &own));
+}
+
+/// What ended with a session makes room as well: no further one ends for it.
+#[test]
+fn no_more_sessions_end_than_make_room() {
+    let f = functions();
+    f.sign_up("alice");
+    let oldest = f.sign_up("bob");
+    let with_it: Vec<String> = (0..3).map(|_| make(&f, &oldest, wanted(true))).collect();
+    f.host().advance(1);
+    let second = f.sign_in("bob");
+    let mut app = String::new();
+    loop {
+        let made = f.api("POST", "/api/grants", &second, wanted(false));
+        if made.status != 201 {
+            break;
+        }
+        app = made.json()["token"].as_str().unwrap().to_owned();
+    }
+    // Two more than there may be, as after a limit was lowered.
+    let bob = "bob".parse().unwrap();
+    let read = |key: &str| block_on(f.kernel.load::<Grant>(key)).unwrap().unwrap().0;
+    for number in 0..2 {
+        let mut grant = read(&keys::grant(&bob, id(&app)));
+        grant.id = format!("{number}{}", grant.id.get(1..).unwrap());
+        let key = keys::grant(&bob, &grant.id);
+        block_on(f.kernel.store(&key, &grant, PutMode::IfAbsent)).unwrap();
+    }
+    f.host().advance(1);
+    f.sign_in("bob");
+    let is_open = |session: &str| f.api("GET", "/api/session", session, NOTHING).status == 200;
+    assert!(!is_open(&oldest) && is_open(&second));
+    assert!(with_it.iter().all(|token| !reads(&f, token)));
 }
 
 /// Older clients did not request the binding: grants that name the server's own origin are theirs.
