@@ -25,7 +25,12 @@ fn main() -> ExitCode {
 }
 
 fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
-    let options = given.begin()?;
+    let (options, sources) = given.begin()?;
+    let served = serve(options);
+    served.map_err(|error| anyhow::Error::msg(sources.explained(&error)))
+}
+
+fn serve(options: ProgramOptions) -> anyhow::Result<()> {
     let mut config = options.config()?;
     let shares = program::share_out(program::raise_descriptors()?, config.shares());
     config.set_shares(shares);

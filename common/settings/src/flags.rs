@@ -8,7 +8,7 @@ use options::Kind;
 
 use crate::known::{Known, keys};
 use crate::renamed::Layers;
-use crate::{Error, Loaded, Program, layers};
+use crate::{Error, Loaded, Program, Sources, layers};
 
 /// The flags given to a program. With `#[command(flatten)]` they are part of a larger command line.
 #[derive(Clone, Debug)]
@@ -55,12 +55,15 @@ impl<P: Program> Given<P> {
         })
     }
 
-    /// Reads the options and starts the log, which warns about former names.
+    /// Reads the options and starts the log, which warns about former names. Also returns where the values come from:
+    /// for errors that the program finds afterwards ([`Sources::explained`]).
     ///
     /// # Errors
     /// One sentence: which key, what was found, what is expected, where it comes from.
-    pub fn begin(self) -> Result<P, Error> {
-        self.load()?.begin().map_err(Error::Log)
+    pub fn begin(self) -> Result<(P, Sources), Error> {
+        let loaded = self.load()?;
+        let sources = loaded.sources.clone();
+        Ok((loaded.begin().map_err(Error::Log)?, sources))
     }
 
     /// No flags.

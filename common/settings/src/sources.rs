@@ -1,6 +1,7 @@
 //! Where the values of keys come from, for errors that a program finds after it has read its options.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// A key's names, and where its value comes from.
 #[derive(Clone, Debug)]
@@ -37,6 +38,12 @@ impl Sources {
             Some(source) => format!("{}{rest} (from {})", source.shown, source.from),
             None => sentence.to_owned(),
         }
+    }
+
+    /// The same for an error with its causes, as one sentence.
+    #[must_use]
+    pub fn explained(&self, error: &impl Display) -> String {
+        self.explain(&program::sentence(error))
     }
 }
 

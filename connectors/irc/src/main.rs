@@ -24,7 +24,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
-    let options = given.begin()?;
+    let (options, sources) = given.begin()?;
+    let served = serve(options).await;
+    served.map_err(|error| anyhow::Error::msg(sources.explained(&error)))
+}
+
+async fn serve(options: ProgramOptions) -> anyhow::Result<()> {
     let platform = Arc::new(Irc::new(options.irc()));
     let mut bouncer = options.bouncer.config("bouncer-")?;
     if let Some(config) = &mut bouncer {

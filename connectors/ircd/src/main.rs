@@ -28,7 +28,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
-    let options = given.begin()?;
+    let (options, sources) = given.begin()?;
+    let served = serve(options).await;
+    served.map_err(|error| anyhow::Error::msg(sources.explained(&error)))
+}
+
+async fn serve(options: ProgramOptions) -> anyhow::Result<()> {
     let client = functions(&options.connector)?;
     let expected = "listen: found off, expected an address like 127.0.0.1:6667";
     let listen = options.ircd.listen.0.context(expected)?;
@@ -38,7 +43,7 @@ async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
     let stop = program::stop_signal()?;
     let listener = TcpListener::bind(listen)
         .await
-        .with_context(|| format!("listen is {listen}; that address cannot be opened"))?;
+        .with_context(|| format!("listen is {listen}; that address cannot be used"))?;
     let url = options.ircd_public_url.as_deref();
     let registration = url.map(|url| registration(url, &config)).transpose()?;
     let accounts: Arc<dyn Accounts> = match client.clone() {

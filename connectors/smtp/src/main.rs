@@ -25,7 +25,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
-    let options = given.begin()?;
+    let (options, sources) = given.begin()?;
+    let served = serve(options).await;
+    served.map_err(|error| anyhow::Error::msg(sources.explained(&error)))
+}
+
+async fn serve(options: ProgramOptions) -> anyhow::Result<()> {
     let mut config = options.config().map_err(anyhow::Error::msg)?;
     let [share] = program::share_out(program::raise_descriptors()?, [config.limits.share()]);
     config.limits = config.limits.with_share(share);

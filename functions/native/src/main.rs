@@ -32,10 +32,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
-    let options = given.begin()?;
+    let (options, sources) = given.begin()?;
+    let served = serve(options).await;
+    served.map_err(|error| anyhow::Error::msg(sources.explained(&error)))
+}
+
+async fn serve(options: ProgramOptions) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen)
         .await
-        .with_context(|| format!("--listen {} cannot be used", options.listen))?;
+        .with_context(|| format!("listen is {}; that address cannot be used", options.listen))?;
     let variables = variables(&options, listener.local_addr()?)?;
     let store = open(&options).await?;
     let mut keeping = storage_adapter::Options::default();
@@ -61,7 +66,12 @@ async fn open(options: &ProgramOptions) -> anyhow::Result<NativeStore> {
     match options.store {
         Store::Fs => {
             let opened = FsStore::open(&options.data);
-            let refused = || format!("--data {} cannot be used", options.data.display());
+            let refused = || {
+                format!(
+                    "data is {}; that folder cannot be used",
+                    options.data.display()
+                )
+            };
             Ok(NativeStore::Folder(opened.with_context(refused)?))
         }
         Store::S3 => {

@@ -138,3 +138,52 @@ fn what_is_wrong_is_named() {
         assert_eq!(errors.lines().count(), 1, "{errors}");
     }
 }
+
+/// Also what is found wrong after the options were read, and without a secret.
+#[test]
+fn what_is_wrong_in_a_file_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    std::fs::write(folder.path().join("occupied"), "").unwrap();
+    let key = KEY.1;
+    for (settings, said, line) in [
+        // No machine has this address (RFC 5737).
+        (
+            format!("master-key = \"{key}\"\nlisten = \"192.0.2.1:6701\"\n"),
+            "listen is 192.0.2.1:6701; that address cannot be used",
+            2,
+        ),
+        (
+            format!("master-key = \"{key}\"\n\ndata = \"occupied\"\n"),
+            "data is occupied; that folder cannot be used",
+            3,
+        ),
+        (
+            "\n\n\nmaster-key = \"hunter2\"\n".to_owned(),
+            "master-key",
+            4,
+        ),
+    ] {
+        std::fs::write(&file, &settings).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_subspace-functions"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUBSPACE_")) {
+            command.env_remove(name);
+        }
+        command
+            .current_dir(folder.path())
+            .arg("--config")
+            .arg(&file);
+        if !settings.contains("listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert!(!output.status.success());
+        let text = String::from_utf8(output.stderr).unwrap();
+        let last = text.lines().last().unwrap();
+        let found = last.strip_prefix("subspace-functions: ").unwrap();
+        assert!(found.starts_with(said), "{found}");
+        let place = format!("settings.toml, line {line})");
+        assert!(found.ends_with(&place), "{found}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -54,7 +54,7 @@ pub(crate) fn read(flags: Flags) -> anyhow::Result<Settings> {
 
 /// An error of what a program does with its options, with the source of the key that it is about.
 pub(crate) fn explained(sources: &Sources, error: &anyhow::Error) -> anyhow::Error {
-    anyhow::Error::msg(sources.explain(&program::sentence(error)))
+    anyhow::Error::msg(sources.explained(error))
 }
 
 impl Settings {
