@@ -323,19 +323,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let alice: AccountName = "alice".parse().unwrap();
         let (deferred, _) = open(dir.path());
-        let records: [&[u8]; 3] = [b"first", b"second", b"third"];
+        // Records are JSON objects; the next one is found by that.
+        let records: [&[u8]; 3] = [br#"{"id":1}"#, br#"{"id":2}"#, br#"{"id":3}"#];
         deferred.defer(&alice, &records).unwrap();
         drop(deferred);
         let segment = dir.path().join("held/alice/0000000000000000.spool");
         let mut bytes = fs::read(&segment).unwrap();
-        let at = bytes.windows(6).position(|part| part == b"second").unwrap();
+        let at = bytes
+            .windows(8)
+            .position(|part| part == records[1])
+            .unwrap();
         bytes[at] ^= 1;
         fs::write(&segment, bytes).unwrap();
         let (deferred, found) = open(dir.path());
-        assert_eq!(found, [b"first".to_vec(), b"third".to_vec()]);
+        assert_eq!(found, [records[0], records[2]]);
         assert_eq!(deferred.damaged(), 1);
         let (read, next) = deferred.read(&alice, 9, 1_000).unwrap();
-        assert_eq!(read, [b"first".to_vec(), b"third".to_vec()]);
+        assert_eq!(read, [records[0], records[2]]);
         assert!(deferred.published(&alice, next).unwrap());
     }
 
