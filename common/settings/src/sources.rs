@@ -29,7 +29,8 @@ impl Sources {
     pub fn explain(&self, sentence: &str) -> String {
         let end = sentence.find([':', ' ']).unwrap_or(sentence.len());
         let (key, rest) = sentence.split_at(end);
-        match self.0.get(key) {
+        // In a file a prefix may be a table: `limits.nick`.
+        match self.0.get(&key.replace('.', "-")) {
             // It says so already.
             Some(source) if sentence.ends_with(')') && sentence.contains(&source.from) => {
                 sentence.to_owned()
@@ -72,6 +73,10 @@ mod tests {
             ("SUBSPACE_NAME: found", "SUBSPACE_NAME: found"),
             ("name: found", "name: found (from SUBSPACE_NAME)"),
             ("origins: found", "origins: found"),
+            (
+                "s3.endpoint is x; expected an address",
+                "s3-endpoint is x; expected an address (from s3-endpoint in x.toml, line 5)",
+            ),
             ("the disk is full", "the disk is full"),
             ("", ""),
         ] {

@@ -42,6 +42,7 @@ fn what_is_found_wrong_later_is_said_with_its_place_and_without_secrets() {
             2,
         ),
         ("\nname = \"nodot\"\n", "name is ", 2),
+        ("[limits]\nnick = 3\n", "limits-nick is 3", 2),
     ] {
         let said = refused(folder.path(), settings);
         assert!(said.starts_with(key), "{said}");

@@ -76,6 +76,10 @@ pub(crate) async fn start(
                 "ircd-tls-listen: {address} cannot be used: {source}; choose another address with --ircd-tls-listen"
             )
         }
+        // As it is called here.
+        Err(StartError::Config(sentence)) if sentence.starts_with("limits.") => {
+            bail!("ircd-{sentence}")
+        }
         Err(error) => Err(error.into()),
     }
 }
