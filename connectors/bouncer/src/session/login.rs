@@ -1,5 +1,6 @@
 //! What a client signs in as: `account`, `account/network`, `account@device`, `account/network@device`.
 
+use gateway::NetworkState;
 use protocol::{AccountName, BearerToken};
 
 /// The longest name of a device that is kept, in bytes.
@@ -41,6 +42,28 @@ impl Login {
             device: device.filter(|name: &String| !name.is_empty()),
         }
     }
+
+    /// Whether the network that it names is among these, or any, if it names none.
+    #[must_use]
+    pub fn is_served_by(&self, networks: &[NetworkState]) -> bool {
+        match &self.network {
+            Some(name) => find(networks, name).is_some(),
+            None => !networks.is_empty(),
+        }
+    }
+}
+
+/// Finds a network by its id, its name, its server, or its host.
+pub(super) fn find<'a>(networks: &'a [NetworkState], name: &str) -> Option<&'a NetworkState> {
+    let by = |key: fn(&NetworkState) -> &str| {
+        networks
+            .iter()
+            .find(|network| key(network).eq_ignore_ascii_case(name))
+    };
+    by(|network| &network.record.id)
+        .or_else(|| by(|network| &network.record.name))
+        .or_else(|| by(|network| &network.record.server))
+        .or_else(|| by(|network| network.record.text("host").unwrap_or_default()))
 }
 
 /// The logins and passwords that a `PASS` may mean: `login:password`; a token, which names its account; otherwise the

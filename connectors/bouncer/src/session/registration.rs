@@ -1,8 +1,7 @@
 //! Until the welcome: CAP, NICK, USER, PASS, AUTHENTICATE PLAIN (RFC 4616), and the choice of a network.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use gateway::NetworkState;
+use irc_codec::sasl::{Exchange, Step};
 use irc_codec::{CAP_VERSION, Message, numeric};
 use protocol::AccountName;
 
@@ -12,10 +11,6 @@ use super::{Output, Refused, Session};
 
 /// The longest nickname, user name and password that are kept, in bytes.
 const MAX_WORD: usize = 500;
-/// A chunk of this length is followed by another (IRCv3 sasl-3.1).
-const CHUNK: usize = 400;
-/// Maximum length of a payload in base64.
-const MAX_PAYLOAD: usize = 4 * CHUNK;
 /// Failed attempts to sign in after which the client is disconnected.
 const MAX_FAILURES: u32 = 3;
 
@@ -27,8 +22,8 @@ pub(super) struct Registration {
     nick: Option<String>,
     user: Option<String>,
     pass: Option<String>,
-    /// The base64 so far of an exchange.
-    sasl: Option<String>,
+    /// The exchange of AUTHENTICATE.
+    sasl: Exchange,
     /// A SASL answer is awaited, and not one to `PASS`.
     by_sasl: bool,
     failures: u32,
@@ -153,41 +148,26 @@ impl Session {
         if registration.waiting {
             return;
         }
-        if argument == "*" {
-            registration.sasl = None;
-            return self.reply(numeric::ERR_SASLABORTED, ["SASL authentication aborted"]);
-        }
-        let Some(so_far) = &mut registration.sasl else {
-            if !argument.eq_ignore_ascii_case("PLAIN") {
-                let text = "are the available SASL mechanisms";
-                self.reply(numeric::RPL_SASLMECHS, ["PLAIN", text]);
-                let text = "SASL authentication failed: only PLAIN is supported";
-                return self.reply(numeric::ERR_SASLFAIL, [text]);
+        let same =
+            |authzid: &str, name: &str| Login::parse(authzid).account == Login::parse(name).account;
+        match registration.sasl.step(argument, same) {
+            Step::Begun => self.push(&Message::new("AUTHENTICATE", ["+"])),
+            Step::More => {}
+            Step::Aborted(code, text) => self.reply(code, [text]),
+            Step::OtherMechanism { available, refusal } => {
+                self.reply(numeric::RPL_SASLMECHS, ["PLAIN", available]);
+                self.reply(numeric::ERR_SASLFAIL, [refusal]);
             }
-            registration.sasl = Some(String::new());
-            return self.push(&Message::new("AUTHENTICATE", ["+"]));
-        };
-        if argument.len() > CHUNK || so_far.len() + argument.len() > MAX_PAYLOAD {
-            registration.sasl = None;
-            self.reply(numeric::ERR_SASLTOOLONG, ["SASL message too long"]);
-            return self.count_failure();
+            Step::Failed(code, text) => {
+                self.reply(code, [text]);
+                self.count_failure();
+            }
+            Step::Plain(plain) => {
+                (registration.by_sasl, registration.waiting) = (true, true);
+                let candidate = (Login::parse(&plain.name), plain.password);
+                self.out.push(Output::SignIn(vec![candidate]));
+            }
         }
-        if argument != "+" {
-            so_far.push_str(argument);
-        }
-        if argument.len() == CHUNK {
-            return;
-        }
-        let payload = registration.sasl.take().unwrap_or_default();
-        let Some((name, password)) = parse_plain(&payload) else {
-            let text =
-                "SASL authentication failed: expected base64 of authzid NUL name NUL password";
-            self.reply(numeric::ERR_SASLFAIL, [text]);
-            return self.count_failure();
-        };
-        (registration.by_sasl, registration.waiting) = (true, true);
-        let candidate = (Login::parse(&name), password);
-        self.out.push(Output::SignIn(vec![candidate]));
     }
 
     pub(super) fn signed_in(
@@ -280,7 +260,7 @@ impl Session {
         let bind = self.registration.as_mut().and_then(|one| one.bind.take());
         let chosen = match (bind, &self.login.network) {
             (Some(id), _) => Some(id),
-            (None, Some(name)) => match find(&self.networks, name) {
+            (None, Some(name)) => match login::find(&self.networks, name) {
                 Some(network) => Some(network.record.id.clone()),
                 None => {
                     let text = format!("You have no network \"{name}\"; {}", self.choices());
@@ -327,30 +307,4 @@ impl Session {
             [first, ..] => format!("use one of {} as in {account}/{first}", names.join(", ")),
         }
     }
-}
-
-/// Finds a network by its id, its name, its server, or its host.
-fn find<'a>(networks: &'a [NetworkState], name: &str) -> Option<&'a NetworkState> {
-    let by = |key: fn(&NetworkState) -> &str| {
-        networks
-            .iter()
-            .find(|network| key(network).eq_ignore_ascii_case(name))
-    };
-    by(|network| &network.record.id)
-        .or_else(|| by(|network| &network.record.name))
-        .or_else(|| by(|network| &network.record.server))
-        .or_else(|| by(|network| network.record.text("host").unwrap_or_default()))
-}
-
-/// Parses `authzid NUL authcid NUL password`; the authzid may only repeat the name.
-fn parse_plain(payload: &str) -> Option<(String, String)> {
-    let bytes = STANDARD.decode(payload).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let mut parts = text.split('\0');
-    let (authzid, name, password) = (parts.next()?, parts.next()?, parts.next()?);
-    let same = authzid.is_empty()
-        || authzid == name
-        || Login::parse(authzid).account == Login::parse(name).account;
-    let good = parts.next().is_none() && same && !name.is_empty() && !password.is_empty();
-    good.then(|| (name.to_owned(), password.to_owned()))
 }

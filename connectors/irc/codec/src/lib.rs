@@ -9,6 +9,7 @@ mod message;
 mod modes;
 mod names;
 pub mod numeric;
+pub mod sasl;
 mod split;
 mod tags;
 mod work;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Tags;
+use crate::split::floor_boundary;
 
 /// The sender of a message: a server name or `nick!user@host`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -148,6 +149,20 @@ impl Message {
         )
     }
 
+    /// Formats the line without CR LF for who takes lines of `max` bytes with it: it is cut at a character boundary, that
+    /// is, at the end of the last parameter. Tags do not count.
+    #[must_use]
+    pub fn fitted(&self, max: usize) -> String {
+        let mut line = self.to_string();
+        let tags = match self.tags.is_empty() {
+            true => 0,
+            false => line.find(' ').map_or(0, |blank| blank + 1),
+        };
+        let end = floor_boundary(&line, tags + max.saturating_sub(2));
+        line.truncate(end);
+        line
+    }
+
     /// Returns a parameter, or the empty string.
     #[must_use]
     pub fn param(&self, index: usize) -> &str {
@@ -196,6 +211,24 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_a_character_within_its_limit() {
+        let mut message =
+            Message::new("TOPIC", ["#t".to_owned(), format!("{} ü", "x".repeat(499))]);
+        let whole = message.to_string();
+        assert_eq!(whole.len(), 510 + 1 + 1);
+        let cut = message.fitted(512);
+        assert_eq!((cut.len(), whole.strip_prefix(&cut)), (510, Some("ü")));
+        message.tags.set("time", "long ".repeat(200));
+        let tagged = message.fitted(512);
+        assert_eq!(
+            tagged.split_once(' ').map(|(_, line)| line),
+            Some(cut.as_str())
+        );
+        let short = Message::new("PING", ["x"]);
+        assert_eq!(short.fitted(512), short.to_string());
+    }
 
     #[test]
     fn a_character_that_was_cut_off_does_not_make_a_line_latin_1() {

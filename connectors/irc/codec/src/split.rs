@@ -28,7 +28,8 @@ pub fn split_text(text: &str, max: usize) -> Vec<&str> {
     pieces
 }
 
-fn floor_boundary(text: &str, mut at: usize) -> usize {
+/// Moves back to a position between two characters.
+pub(crate) fn floor_boundary(text: &str, mut at: usize) -> usize {
     at = at.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;

@@ -93,8 +93,8 @@ pub(super) struct Client {
     /// The session's away message.
     pub away: Option<Arc<str>>,
     pub busy: Option<Busy>,
-    /// The data received so far, once AUTHENTICATE PLAIN was started.
-    pub sasl: Option<String>,
+    /// Its exchange of AUTHENTICATE.
+    pub sasl: irc_codec::sasl::Exchange,
     /// Failed attempts to sign in on this connection.
     pub failures: u32,
     /// When it last sent a line, in ticks.

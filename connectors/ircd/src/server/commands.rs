@@ -1,7 +1,7 @@
 //! The table of all commands: the handler, who may use it, how many parameters it needs, and its HELP text.
 //!
 //! ERR_UNKNOWNCOMMAND, ERR_NOTREGISTERED and ERR_NEEDMOREPARAMS are decided from the table before a handler runs.
-//! Each line costs a client the same, whatever its command: one token of its connection's bucket (`shell/bucket.rs`).
+//! Each line costs a client the same, whatever its command: one token of its connection's bucket (`connector_kit::TokenBucket`).
 
 use irc_codec::Message;
 

@@ -54,7 +54,7 @@ impl Server {
                 user: None,
                 away: None,
                 busy: None,
-                sasl: None,
+                sasl: irc_codec::sasl::Exchange::default(),
                 failures: 0,
                 last_activity: now.ticks,
                 pinged: false,

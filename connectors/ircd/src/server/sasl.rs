@@ -1,7 +1,6 @@
 //! AUTHENTICATE PLAIN (IRCv3 sasl-3.2, RFC 4616).
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use irc_codec::sasl::Step;
 use irc_codec::{Message, Numeric, numeric};
 use protocol::AccountName;
 
@@ -14,20 +13,6 @@ use super::sign_in::{DISABLED, MAX_FAILURES, wait};
 use super::{ClientId, Server};
 use crate::accounts::{Proof, Refusal};
 
-/// A chunk of this length is followed by another.
-const CHUNK: usize = 400;
-
-const NOT_PLAIN: &str =
-    "SASL authentication failed: expected base64 of authzid NUL name NUL password";
-
-/// Said to who proves to be one account and wants to be another (RFC 4616 section 2).
-const FOR_ANOTHER: &str = "SASL authentication failed: you can sign in only as the account whose password you give; leave the authorization identity (authzid) empty";
-
-const ABORTED: &str = "SASL authentication aborted";
-
-/// Maximum length of the payload in base64.
-const MAX_PAYLOAD: usize = 4 * CHUNK;
-
 impl Server {
     pub(super) fn on_authenticate(&mut self, id: ClientId, message: &Message) {
         let Some(client) = self.clients.get_mut(&id) else {
@@ -38,60 +23,36 @@ impl Server {
             return self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [text]));
         }
         let argument = message.param(0);
-        if argument == "*" {
-            client.sasl = None;
-            return self.reply(id, Reply::new(numeric::ERR_SASLABORTED, [ABORTED]));
-        }
-        if client.account.is_some() {
+        if client.account.is_some() && argument != "*" {
             return self.reply(
                 id,
                 Reply::new(numeric::ERR_SASLALREADY, ["You are already signed in"]),
             );
         }
-        let Some(so_far) = &mut client.sasl else {
-            if !argument.eq_ignore_ascii_case("PLAIN") {
-                self.reply(
-                    id,
-                    Reply::new(
-                        numeric::RPL_SASLMECHS,
-                        ["PLAIN", "are the available SASL mechanisms"],
-                    ),
-                );
-                return self.reply(
-                    id,
-                    Reply::new(
-                        numeric::ERR_SASLFAIL,
-                        ["SASL authentication failed: only PLAIN is supported"],
-                    ),
-                );
-            }
-            client.sasl = Some(String::new());
-            return self.push(id, "AUTHENTICATE +".to_owned(), When::Always);
+        let same = |authzid: &str, name: &str| {
+            let account = split_device(name).0;
+            split_device(authzid).0.eq_ignore_ascii_case(account)
         };
-        if argument.len() > CHUNK || so_far.len() + argument.len() > MAX_PAYLOAD {
-            client.sasl = None;
-            return self.failed_attempt(id, numeric::ERR_SASLTOOLONG, "SASL message too long");
-        }
-        if argument != "+" {
-            so_far.push_str(argument);
-        }
-        if argument.len() == CHUNK {
-            return;
-        }
-        let payload = client.sasl.take().unwrap_or_default();
-        match parse_plain(&payload) {
-            Ok((name, password)) => {
+        match client.sasl.step(argument, same) {
+            Step::Begun => self.push(id, "AUTHENTICATE +".to_owned(), When::Always),
+            Step::More => {}
+            Step::Aborted(code, text) => self.reply(id, Reply::new(code, [text])),
+            Step::OtherMechanism { available, refusal } => {
+                self.reply(id, Reply::new(numeric::RPL_SASLMECHS, ["PLAIN", available]));
+                self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [refusal]));
+            }
+            Step::Failed(code, text) => self.failed_attempt(id, code, text),
+            Step::Plain(plain) => {
                 let label = self.response.take().map(|response| response.label);
                 if let Some(client) = self.clients.get_mut(&id) {
-                    let (name, device) = split_device(&name);
+                    let (name, device) = split_device(&plain.name);
                     let name = name.to_owned();
                     client.device = device;
                     client.busy = Some(Busy::Sasl { label });
                     let address = client.peer.address;
-                    self.authenticate(id, name, password, address);
+                    self.authenticate(id, name, plain.password, address);
                 }
             }
-            Err(text) => self.failed_attempt(id, numeric::ERR_SASLFAIL, text),
         }
     }
 
@@ -134,9 +95,9 @@ impl Server {
 
     /// Aborts the exchange of a client that completes its registration while it is in progress (IRCv3 sasl-3.1).
     pub(super) fn abort_sasl(&mut self, id: ClientId) {
-        let exchange = self.clients.get_mut(&id).and_then(|c| c.sasl.take());
-        if exchange.is_some() {
-            self.reply(id, Reply::new(numeric::ERR_SASLABORTED, [ABORTED]));
+        let exchange = self.clients.get_mut(&id).and_then(|c| c.sasl.abort());
+        if let Some((code, text)) = exchange {
+            self.reply(id, Reply::new(code, [text]));
         }
     }
 
@@ -177,45 +138,5 @@ impl Server {
         for key in channels {
             self.remember_member(&key, account);
         }
-    }
-}
-
-/// Parses `authzid NUL authcid NUL password`.
-///
-/// # Errors
-/// It is malformed, or the authzid is that of another account.
-fn parse_plain(payload: &str) -> Result<(String, String), &'static str> {
-    let bytes = STANDARD.decode(payload).map_err(|_| NOT_PLAIN)?;
-    let text = String::from_utf8(bytes).map_err(|_| NOT_PLAIN)?;
-    let parts: Vec<&str> = text.split('\0').collect();
-    let &[authzid, name, password] = parts.as_slice() else {
-        return Err(NOT_PLAIN);
-    };
-    if name.is_empty() || password.is_empty() {
-        return Err(NOT_PLAIN);
-    }
-    let account = split_device(name).0;
-    if !authzid.is_empty() && !split_device(authzid).0.eq_ignore_ascii_case(account) {
-        return Err(FOR_ANOTHER);
-    }
-    Ok((name.to_owned(), password.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_payloads() {
-        let read = |text: &str| parse_plain(&STANDARD.encode(text));
-        let pair = Ok(("alice".to_owned(), "pw".to_owned()));
-        assert_eq!(read("\0alice\0pw"), pair);
-        assert_eq!(read("alice\0alice\0pw"), pair);
-        assert_eq!(read("Alice@phone\0alice\0pw"), pair);
-        for bad in ["", "alice", "\0alice", "\0\0pw", "\0alice\0", "\0a\0b\0c"] {
-            assert_eq!(read(bad), Err(NOT_PLAIN), "{bad:?}");
-        }
-        assert_eq!(parse_plain("%%%"), Err(NOT_PLAIN));
-        assert_eq!(read("bob\0alice\0pw"), Err(FOR_ANOTHER));
     }
 }

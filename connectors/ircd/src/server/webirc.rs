@@ -48,7 +48,7 @@ impl Server {
             .clients += 1;
         if let Some(client) = self.clients.get_mut(&id) {
             client.peer.address = address;
-            client.peer.secure = secure && (client.peer.secure || crate::config::is_loopback(from));
+            client.peer.secure = secure && (client.peer.secure || program::is_loopback(from));
         }
     }
 }
