@@ -7,6 +7,7 @@
 mod queue;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use connector_kit::FunctionsClient;
 use protocol::{
@@ -23,6 +24,9 @@ use crate::dialect;
 use crate::hub::Hub;
 use crate::link::{Link, ToLink};
 use crate::sessions::{Refusal, Sessions};
+
+/// How long a member waits for connections that are not known here.
+const FETCH: Duration = Duration::from_secs(5);
 
 /// Admits programs of members; clones are the same entrance.
 #[derive(Clone)]
@@ -162,6 +166,14 @@ impl Attachment {
     pub fn networks(&self) -> Vec<NetworkState> {
         let links = self.hub.links(self.queue.admitted().account());
         links.iter().filter_map(|link| self.state(link)).collect()
+    }
+
+    /// The same, after asking the functions: for a member whose connection is not known here, since it may have been
+    /// created moments ago. It takes at most [`FETCH`]; afterwards the answer is what is known.
+    pub async fn fetched_networks(&self) -> Vec<NetworkState> {
+        let account = self.queue.admitted().account();
+        let _ = tokio::time::timeout(FETCH, self.hub.fetch_missed(account)).await;
+        self.networks()
     }
 
     fn state(&self, link: &Link) -> Option<NetworkState> {

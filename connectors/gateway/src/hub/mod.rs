@@ -32,6 +32,7 @@ const MAX_FETCHES: usize = 16;
 /// Quit message on a network when its connection was removed or switched off.
 const REMOVED: &str = "the connection was removed";
 
+static NOT_FETCHED: Seldom = Seldom::new();
 static LEFT_OUT: Seldom = Seldom::new();
 static NOT_ENDED: Seldom = Seldom::new();
 
@@ -291,6 +292,27 @@ impl Hub {
             tokio::spawn(Arc::clone(self).fetch_settled(account.clone()));
         }
         result
+    }
+
+    /// Fetches an account's connections for a member who misses one here: it may have been created moments ago. What
+    /// cannot be fetched stays as it is.
+    pub(crate) async fn fetch_missed(&self, account: &AccountName) {
+        let fetched = Arc::clone(
+            &lock(&self.accounts)
+                .entry(account.clone())
+                .or_default()
+                .fetched,
+        );
+        let mut fetched = fetched.lock().await;
+        if let Some(last) = *fetched {
+            tokio::time::sleep_until(last + FETCH_PAUSE).await;
+        }
+        if let Err(error) = self.fetch(account).await
+            && let Some(left_out) = NOT_FETCHED.say()
+        {
+            tracing::warn!(%account, %error, left_out, "the connections of a member who signs in cannot be fetched");
+        }
+        *fetched = Some(Instant::now());
     }
 
     /// Fetches an account's connections again once everything recorded for it so far is published.
