@@ -237,19 +237,25 @@ impl Dummy {
         }
     }
 
+    /// Gives an activity without a text its id and time; an error if nobody would receive it.
+    fn place(&self, activity: &mut Activity) -> Result<Line, String> {
+        let to = To::of(activity.target.as_ref());
+        self.reaches(&to).map_err(|error| format!("{error}."))?;
+        let line = self.line(&self.connection.nick, &to, "");
+        activity.id = Some(line.id.clone());
+        activity.published = Some(line.time.to_string());
+        Ok(line)
+    }
+
     async fn set_topic(
         &self,
         request: RequestId,
         socket: Attached,
         mut activity: Activity,
     ) -> Result<(), Gone> {
-        let to = To::of(activity.target.as_ref());
-        if let Err(error) = self.reaches(&to) {
-            return self.done(request, Err(format!("{error}."))).await;
+        if let Err(error) = self.place(&mut activity) {
+            return self.done(request, Err(error)).await;
         }
-        let line = self.line(&self.connection.nick, &to, "");
-        activity.id = Some(line.id.clone());
-        activity.published = Some(line.time.to_string());
         let others = Audience::Except(socket.socket);
         self.tell(activity.clone(), others).await?;
         self.done(request, Ok(activity)).await

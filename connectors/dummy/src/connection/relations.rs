@@ -3,7 +3,7 @@
 use gateway::{Attached, Audience, RequestId};
 use protocol::{Activity, ActivityObject, MessageType};
 
-use super::{Dummy, Gone, To};
+use super::{Dummy, Gone};
 
 impl Dummy {
     /// Does something to a message that was said: the person at the other end has nothing against it.
@@ -13,11 +13,10 @@ impl Dummy {
         socket: Attached,
         mut activity: Activity,
     ) -> Result<(), Gone> {
-        let to = To::of(activity.target.as_ref());
-        if let Err(error) = self.reaches(&to) {
-            return self.done(request, Err(format!("{error}."))).await;
-        }
-        let line = self.line(&self.connection.nick, &to, "");
+        let line = match self.place(&mut activity) {
+            Ok(line) => line,
+            Err(error) => return self.done(request, Err(error)).await,
+        };
         let mut entry = self.entry(&line);
         match &activity.object {
             Some(ActivityObject::Reaction(reaction)) => {
@@ -40,8 +39,6 @@ impl Dummy {
                 return self.done(request, Err(error)).await;
             }
         }
-        activity.id = Some(line.id.clone());
-        activity.published = Some(line.time.to_string());
         let others = Audience::Except(socket.socket);
         self.put_record(activity.clone(), others, &line, entry)
             .await?;
