@@ -25,8 +25,9 @@ struct Taken {
 /// A slot that is free again when this is dropped.
 #[derive(Debug)]
 pub struct Place {
-    address: IpAddr,
-    taken: Arc<Mutex<Taken>>,
+    /// Whose it is; `None` if it counts in total only.
+    address: Option<IpAddr>,
+    places: Places,
 }
 
 impl Places {
@@ -43,20 +44,21 @@ impl Places {
     /// Takes a slot, unless there is none left for this address.
     #[must_use]
     pub fn take(&self, address: IpAddr) -> Option<Place> {
-        let address = network(address);
+        let mut place = self.take_shared()?;
+        place.moves_to(address).then_some(place)
+    }
+
+    /// Takes a slot for an address that many people share ([`crate::is_shared`]): it counts in total only.
+    #[must_use]
+    pub fn take_shared(&self) -> Option<Place> {
         let mut taken = lock(&self.taken);
         if taken.all >= self.all {
             return None;
         }
-        let of_address = taken.by_address.entry(address).or_default();
-        if *of_address >= self.of_address {
-            return None;
-        }
-        *of_address += 1;
         taken.all += 1;
         Some(Place {
-            address,
-            taken: Arc::clone(&self.taken),
+            address: None,
+            places: self.clone(),
         })
     }
 
@@ -67,15 +69,45 @@ impl Places {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = lock(&self.taken);
-        taken.all -= 1;
-        if let Some(of_address) = taken.by_address.get_mut(&self.address) {
+impl Taken {
+    fn leave(&mut self, address: IpAddr) {
+        if let Some(of_address) = self.by_address.get_mut(&address) {
             *of_address -= 1;
             if *of_address == 0 {
-                taken.by_address.remove(&self.address);
+                self.by_address.remove(&address);
             }
+        }
+    }
+}
+
+impl Place {
+    /// Makes it count for this address, as when a proxy says where a client is; returns false, and changes nothing, if
+    /// the address has no slot left.
+    #[must_use]
+    pub fn moves_to(&mut self, address: IpAddr) -> bool {
+        let address = network(address);
+        let mut taken = lock(&self.places.taken);
+        let of_address = taken.by_address.entry(address).or_default();
+        if *of_address >= self.places.of_address {
+            if *of_address == 0 {
+                taken.by_address.remove(&address);
+            }
+            return false;
+        }
+        *of_address += 1;
+        if let Some(before) = self.address.replace(address) {
+            taken.leave(before);
+        }
+        true
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = lock(&self.places.taken);
+        taken.all -= 1;
+        if let Some(address) = self.address {
+            taken.leave(address);
         }
     }
 }
@@ -111,6 +143,22 @@ mod tests {
         assert!(places.take(address("192.0.2.2")).is_none(), "all are taken");
         drop(first);
         assert!(places.take(address("192.0.2.1")).is_some());
+    }
+
+    #[test]
+    fn a_shared_address_counts_in_total_and_a_client_behind_it_for_itself() {
+        let places = Places::new(4, 1);
+        let mut behind = places.take_shared().unwrap();
+        let _shared = [places.take_shared().unwrap(), places.take_shared().unwrap()];
+        assert!(behind.moves_to(address("192.0.2.1")));
+        assert!(places.take(address("192.0.2.1")).is_none());
+        assert_eq!(places.taken(), 3, "what was refused is free again");
+        let mut last = places.take_shared().unwrap();
+        assert!(!last.moves_to(address("192.0.2.1")));
+        assert!(places.take_shared().is_none() && places.take(address("192.0.2.2")).is_none());
+        assert!(behind.moves_to(address("192.0.2.2")) && last.moves_to(address("192.0.2.1")));
+        drop((behind, last));
+        assert!(lock(&places.taken).by_address.is_empty());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The bouncer's configuration and limits.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use program::AddressRange;
 
 /// Configuration of a [`crate::Bouncer`].
 #[derive(Clone, Debug)]
@@ -13,8 +15,25 @@ pub struct BouncerConfig {
     pub listen: Option<SocketAddr>,
     /// Address for clients with TLS.
     pub tls: Option<TlsConfig>,
+    /// Addresses that many people share, such as those of gateways: nothing is counted against them. Loopback is always
+    /// one.
+    pub trusted: Vec<IpAddr>,
+    /// Reverse proxies, which forward a client's address with the PROXY protocol (version 1 or 2).
+    pub proxies: Vec<AddressRange>,
     /// Limits.
     pub limits: Limits,
+}
+
+impl BouncerConfig {
+    /// Returns whether an address belongs to a proxy.
+    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
+        program::is_within(address, &self.proxies)
+    }
+
+    /// Returns whether many people may share an address; nothing is counted against it.
+    pub(crate) fn is_shared(&self, address: IpAddr) -> bool {
+        program::is_shared(address, &self.trusted, &self.proxies)
+    }
 }
 
 impl Default for BouncerConfig {
@@ -23,6 +42,8 @@ impl Default for BouncerConfig {
             name: "bouncer.subspace".to_owned(),
             listen: None,
             tls: None,
+            trusted: Vec::new(),
+            proxies: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -44,11 +65,11 @@ pub struct TlsConfig {
 pub struct Limits {
     /// Connections in total.
     pub clients: usize,
-    /// Connections of one address.
+    /// Connections of one address that is neither loopback nor trusted.
     pub clients_per_address: usize,
     /// Connections that have not signed in, in total.
     pub strangers: usize,
-    /// Connections of one address that have not signed in.
+    /// Connections of one such address that have not signed in.
     pub strangers_per_address: usize,
     /// How long a client may take to sign in.
     pub registration: Duration,

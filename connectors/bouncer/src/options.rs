@@ -1,9 +1,10 @@
 //! The operator's options.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use options::Listen;
+use options::{List, Listen};
+use program::AddressRange;
 
 use crate::config::{BouncerConfig, TlsConfig};
 
@@ -13,6 +14,10 @@ options::options! {
     pub struct BouncerOptions {
         /// Address for IRC clients without TLS, which use the networks of their account here.
         listen: Listen = "off", "ADDR", "an address like 127.0.0.1:6677, or off";
+        /// Addresses that many people share, which the per-address limits do not apply to. Loopback is always included.
+        trusted: List<IpAddr>, or "none", "IPS", "addresses like 192.0.2.7";
+        /// Reverse proxies that forward the client's address (PROXY protocol).
+        proxies: List<AddressRange>, or "none", "ADDRS", "addresses like 192.0.2.7 or 10.0.0.0/8";
         /// Address for IRC clients with TLS; it needs a certificate and a key.
         tls_listen: Option<SocketAddr>, "ADDR", "an address like 0.0.0.0:6698";
         /// PEM file with the certificate chain.
@@ -52,6 +57,8 @@ impl BouncerOptions {
         Ok(Some(BouncerConfig {
             listen: self.listen.0,
             tls,
+            trusted: self.trusted.0.clone(),
+            proxies: self.proxies.0.clone(),
             ..BouncerConfig::default()
         }))
     }
@@ -75,6 +82,10 @@ mod tests {
         assert!(read(&[]).unwrap().is_none());
         let plain = read(&[("listen", "127.0.0.1:6677")]).unwrap().unwrap();
         assert_eq!(plain.listen.unwrap().port(), 6677);
+        let behind = [("listen", "127.0.0.1:6677"), ("proxies", "10.0.0.0/8")];
+        let behind = read(&behind).unwrap().unwrap();
+        let proxy = "10.1.2.3".parse().unwrap();
+        assert!(behind.is_proxy(proxy) && behind.is_shared(proxy) && !plain.is_shared(proxy));
         let some = [("tls_listen", "0.0.0.0:6698"), ("tls_key", "k")];
         let wrong = read(&some).unwrap_err().to_string();
         assert!(wrong.contains("bouncer-tls-certificate"), "{wrong}");

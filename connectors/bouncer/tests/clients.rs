@@ -87,26 +87,68 @@ async fn a_revoked_grant_ends_its_sessions() {
     space.stop().await;
 }
 
+/// Connects through a proxy on this machine, from an address of the documentation.
+async fn behind_a_proxy(space: &Space, last: u8) -> Plain {
+    let mut client = Plain::connect(space.bouncer).await;
+    let header = format!("PROXY TCP4 192.0.2.{last} 127.0.0.1 4711 6667");
+    client.say(&header).await;
+    client
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_are_few_and_brief() {
-    let space = Space::start_with(|limits| {
-        limits.strangers_per_address = 2;
-        limits.registration = std::time::Duration::from_secs(2);
+    let space = Space::start_with(|config| {
+        config.proxies = vec!["127.0.0.1".parse().unwrap()];
+        config.limits.strangers_per_address = 2;
+        config.limits.registration = std::time::Duration::from_secs(2);
     })
     .await;
-    let mut first = Plain::connect(space.bouncer).await;
-    first.say("NICK x").await;
-    let mut second = Plain::connect(space.bouncer).await;
+    let mut first = behind_a_proxy(&space, 7).await;
+    first.say("PING x").await;
+    first.expect(" PONG ").await;
+    let mut second = behind_a_proxy(&space, 7).await;
     second.say(&"y".repeat(20_000)).await;
     second.expect(" 417 ").await;
-    Plain::connect(space.bouncer).await.ends().await;
+    behind_a_proxy(&space, 7).await.ends().await;
+    // Others have their own places, and so have members of that address.
+    let mut other = behind_a_proxy(&space, 8).await;
+    other.register("x", "PASS alice@other:pw-alice").await;
     first.expect("ERROR :Registration timeout").await;
     second.expect("ERROR :Registration timeout").await;
     first.ends().await;
     second.ends().await;
     // Members come in again.
+    let mut alice = behind_a_proxy(&space, 7).await;
+    alice.register("x", "PASS alice:pw-alice").await;
+    space.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_of_this_machine_keep_nobody_out() {
+    let space = Space::start().await;
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        let mut client = Plain::connect(space.bouncer).await;
+        client.say("PING x").await;
+        client.expect(" PONG ").await;
+        idle.push(client);
+    }
     let mut alice = Plain::connect(space.bouncer).await;
     alice.register("x", "PASS alice:pw-alice").await;
+    space.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_just_created_is_there_at_once() {
+    let space = Space::start().await;
+    space.add("bert", "Test");
+    let mut bert = Plain::connect(space.bouncer).await;
+    bert.register("x", "PASS bert:pw-bert").await;
+    assert!(bert.seen("Welcome to Test"), "an account without any");
+    space.add("bert", "Other");
+    let mut bert = Plain::connect(space.bouncer).await;
+    bert.register("x", "PASS bert/other:pw-bert").await;
+    assert!(bert.seen("Welcome to Other"), "one that the account names");
     space.stop().await;
 }
 

@@ -3,12 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use program::Share;
+use program::{AddressRange, Share, is_loopback, is_within};
 use protocol::AccountName;
 use serde::Deserialize;
 
 use crate::ProgramOptions;
-use crate::addresses::AddressRange;
 use crate::secret::Secret;
 
 /// The server's name if none is configured.
@@ -59,12 +58,6 @@ impl Guests {
             Self::Off => false,
         }
     }
-}
-
-/// Returns whether an address is loopback, including IPv4-mapped IPv6 addresses.
-#[must_use]
-pub(crate) fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
 }
 
 /// A channel that exists from the first start.
@@ -236,15 +229,13 @@ impl Default for Limits {
 impl IrcdConfig {
     /// Returns whether an address belongs to a proxy or gateway.
     pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
-        self.proxies.iter().any(|range| range.contains(address))
+        is_within(address, &self.proxies)
     }
 
     /// Returns whether many people may share an address: this machine, connectors, proxies. Nothing is counted
     /// against it.
     pub(crate) fn is_shared(&self, address: IpAddr) -> bool {
-        is_loopback(address)
-            || self.trusted.contains(&address.to_canonical())
-            || self.is_proxy(address)
+        program::is_shared(address, &self.trusted, &self.proxies)
     }
 
     /// Checks what types cannot express.
@@ -261,20 +252,20 @@ impl IrcdConfig {
         if !word(&self.name) || !self.name.contains('.') {
             return Err(format!(
                 "name is \"{}\"; expected a host name with a dot, of at most 63 characters",
-                self.name
+                options::shown(&self.name)
             ));
         }
         if !word(&self.network) {
             return Err(format!(
                 "network is \"{}\"; expected one word of at most 63 characters",
-                self.network
+                options::shown(&self.network)
             ));
         }
         for channel in &self.channels {
             if crate::server::names::channel(&channel.name, self.limits.channel_name).is_none() {
                 return Err(format!(
                     "channels has \"{}\"; expected a name like #general",
-                    channel.name
+                    options::shown(&channel.name)
                 ));
             }
             if channel.topic.len() > self.limits.topic || channel.topic.contains(char::is_control) {

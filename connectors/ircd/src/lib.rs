@@ -5,10 +5,8 @@
 //! connected several times under one nickname, and nothing is shown to anyone before it is durable.
 
 mod accounts;
-mod addresses;
 mod config;
 mod options;
-mod proxy;
 mod record;
 mod secret;
 pub mod server;
@@ -19,7 +17,6 @@ pub use self::options::{Contradiction, Options, ProgramOptions};
 pub use accounts::{
     AUTHENTICATION_SECONDS, Accounts, Answered, Authentication, NoAccounts, Proof, Refusal,
 };
-pub use addresses::AddressRange;
 pub use config::{DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
 pub use record::{
     Answer, Ban, Body, ChannelRecord, Query, Range, Record, Seen, State, Stored, Topic,

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use connector_kit::ConnectorOptions;
 use options::{Kind, List, Listen, Secret, Value};
+use program::AddressRange;
 use protocol::AccountName;
 use settings::Renamed;
 
-use crate::{AddressRange, DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
+use crate::{DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
 
 options::options! {
     /// Options of the server.

@@ -120,7 +120,7 @@ impl Shared {
             self.refuse(stream, address).await;
             return;
         };
-        drop(stream.set_nodelay(true));
+        program::accepted(&stream);
         let mut session = Session::new(Arc::clone(&self.session));
         let end = Instant::now() + self.session.limits.session;
         let run = Run {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use connector_kit::TokenBucket;
 use gateway::{Attachment, News, NotAdmitted};
 use irc_codec::LineBuffer;
 use program::{Place, Seldom};
@@ -13,7 +14,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, WriteHalf};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::Shared;
-use super::bucket::Bucket;
 use super::outgoing::Outgoing;
 use crate::session::{Input, Login, Now, Output, PLATFORM, Refused, Session};
 
@@ -94,7 +94,8 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<S> {
     async fn run<R: AsyncRead + Unpin>(&mut self, reader: &mut R, stranger: Place) {
         let limits = self.shared.config.limits.clone();
         let mut stop = self.shared.stop.clone();
-        let mut bucket = Bucket::new(limits.line_burst, limits.lines_per_second);
+        let mut bucket =
+            TokenBucket::new(limits.line_burst, limits.lines_per_second, Duration::ZERO);
         let mut lines = LineBuffer::new(MAX_TAGS, MAX_BODY);
         let mut waiting: VecDeque<Result<Vec<u8>, ()>> = VecDeque::new();
         let mut stranger = Some(stranger);
@@ -257,7 +258,10 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<S> {
             match timeout_at(limit, self.check(&login, password)).await {
                 Ok(Ok(attachment)) => {
                     let (attachment, account) = attachment;
-                    let networks = attachment.networks();
+                    let mut networks = attachment.networks();
+                    if !login.is_served_by(&networks) {
+                        networks = attachment.fetched_networks().await;
+                    }
                     self.attachment = Some(attachment);
                     self.account = Some(account.clone());
                     return Ok((login, account, networks));
@@ -288,8 +292,9 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<S> {
         let request = AuthenticateRequest {
             name: login.account.clone(),
             password,
-            // Many clients share the address of this machine, as behind a proxy: guesses then count by account only.
-            address: (!self.address.is_loopback()).then(|| self.address.to_string()),
+            // Where many clients share an address, guesses count by account only.
+            address: (!self.shared.config.is_shared(self.address))
+                .then(|| self.address.to_string()),
         };
         let functions = self.shared.entrance.functions();
         let answer = functions.authenticate(&request).await.map_err(|error| {

@@ -1,18 +1,17 @@
 //! The bouncer on its ports: who may connect, and what sessions share.
 
-mod bucket;
 mod connection;
 mod outgoing;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway::Entrance;
 use mutex::lock;
-use program::{Places, Seldom};
+use program::{Place, Places, Prefixed, Seldom, announced, is_loopback};
 use protocol::{AccountName, Bounded, Timestamp};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -29,6 +28,7 @@ const STOP: Duration = Duration::from_secs(5);
 
 static NOT_ACCEPTED: Seldom = Seldom::new();
 static TOO_MANY: Seldom = Seldom::new();
+static BAD_HEADER: Seldom = Seldom::new();
 
 /// Why the bouncer cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -151,29 +151,68 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAccep
 
 fn admit(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr, tls: Option<TlsAcceptor>) {
     let address = from.ip().to_canonical();
-    let places = (shared.places.take(address), shared.strangers.take(address));
-    let (Some(place), Some(stranger)) = places else {
-        if let Some(left_out) = TOO_MANY.say() {
-            tracing::warn!(%address, left_out, "a connection to the bouncer was closed at once: there are too many");
-        }
-        return;
+    let take = |places: &Places| match shared.config.is_shared(address) {
+        true => places.take_shared(),
+        false => places.take(address),
     };
-    // Lines are short, and people wait for them.
-    let _ = stream.set_nodelay(true);
+    let (Some(place), Some(stranger)) = (take(&shared.places), take(&shared.strangers)) else {
+        return too_many(address);
+    };
+    program::accepted(&stream);
     let shared = Arc::clone(shared);
-    let tag = format!("b{}", shared.next.fetch_add(1, Ordering::Relaxed));
-    tokio::spawn(async move {
-        let _place = place;
-        match tls {
-            None => connection::serve(shared, stream, address, tag, stranger).await,
-            Some(tls) => {
-                let handshake = timeout(shared.config.limits.handshake, tls.accept(stream));
-                if let Ok(Ok(stream)) = handshake.await {
-                    connection::serve(shared, stream, address, tag, stranger).await;
+    tokio::spawn(welcome(shared, stream, address, tls, place, stranger));
+}
+
+/// Finds out where a client is, agrees with it on TLS, and serves it.
+async fn welcome(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    mut address: IpAddr,
+    tls: Option<TlsAcceptor>,
+    mut place: Place,
+    mut stranger: Place,
+) {
+    let stream = if shared.config.is_proxy(address) {
+        // Other programs on this machine connect without a header; any other proxy must send one.
+        match announced(stream, is_loopback(address)).await {
+            Ok((None, stream)) => stream,
+            Ok((Some(origin), stream)) => {
+                address = origin.address;
+                // One that is shared itself counts in total only, as it does now.
+                if !shared.config.is_shared(address)
+                    && !(place.moves_to(address) && stranger.moves_to(address))
+                {
+                    return too_many(address);
                 }
+                stream
+            }
+            Err(error) => {
+                if let Some(left_out) = BAD_HEADER.say() {
+                    tracing::warn!(%address, %error, left_out, "a proxy's header (PROXY protocol) is invalid");
+                }
+                return;
             }
         }
-    });
+    } else {
+        Prefixed::from(stream)
+    };
+    let tag = format!("b{}", shared.next.fetch_add(1, Ordering::Relaxed));
+    match tls {
+        None => connection::serve(shared, stream, address, tag, stranger).await,
+        Some(tls) => {
+            let handshake = timeout(shared.config.limits.handshake, tls.accept(stream));
+            if let Ok(Ok(stream)) = handshake.await {
+                connection::serve(shared, stream, address, tag, stranger).await;
+            }
+        }
+    }
+    drop(place);
+}
+
+fn too_many(address: IpAddr) {
+    if let Some(left_out) = TOO_MANY.say() {
+        tracing::warn!(%address, left_out, "a connection to the bouncer was closed at once: there are too many");
+    }
 }
 
 impl Bouncer {

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bouncer::{Bouncer, BouncerConfig, Limits};
+use bouncer::{Bouncer, BouncerConfig};
 use gateway::{Gateway, GatewayConfig};
 use gateway_contract::functions::{Functions, ID, KEY, assignment};
 use irc_connector::{AddressPolicy, Irc, IrcConfig, Settings};
@@ -39,7 +39,7 @@ impl Space {
         Self::start_with(|_| {}).await
     }
 
-    pub(crate) async fn start_with(change: impl FnOnce(&mut Limits)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut BouncerConfig)) -> Self {
         let folder = TempDir::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = IrcdConfig {
@@ -51,21 +51,12 @@ impl Space {
             .unwrap();
         let irc = ircd.address();
         let functions = Functions::start().await;
-        let mut alice = assignment("alice", "alice", &["#tea"]);
-        let record = &mut alice.connection;
-        for (field, value) in [
-            ("host", json!("127.0.0.1")),
-            ("port", json!(irc.port())),
-            ("secure", json!(false)),
-            ("sasl", json!(false)),
-        ] {
-            record.fields.insert(field.to_owned(), value);
-        }
-        functions.state.lock().unwrap().assignments = vec![alice];
+        add(&functions, irc, "alice", "Test");
         let mut config =
             GatewayConfig::new(ID, KEY, &functions.origin, folder.path().join("spool"));
         config.limits.sessions = Duration::from_millis(200);
-        config.limits.refresh = Duration::from_millis(500);
+        // Nothing here may depend on the list that is fetched now and then.
+        config.limits.refresh = Duration::from_secs(3_600);
         let platform = Irc::new(IrcConfig {
             settings: Settings {
                 reconnect_min: Duration::from_millis(200),
@@ -80,7 +71,7 @@ impl Space {
             listen: Some("127.0.0.1:0".parse().unwrap()),
             ..BouncerConfig::default()
         };
-        change(&mut config.limits);
+        change(&mut config);
         let running = bouncer::start(config, gateway.entrance()).await.unwrap();
         let space = Self {
             irc,
@@ -104,6 +95,11 @@ impl Space {
         }
     }
 
+    /// Creates a connection, as the functions do that cannot reach the gateway.
+    pub(crate) fn add(&self, account: &str, name: &str) {
+        add(&self.functions, self.irc, account, name);
+    }
+
     /// Revokes a grant, as the functions do.
     pub(crate) fn revoke(&self, grant: &str) {
         let mut state = self.functions.state.lock().unwrap();
@@ -116,6 +112,22 @@ impl Space {
         self.gateway.shutdown().await;
         self.ircd.shutdown().await;
     }
+}
+
+fn add(functions: &Functions, irc: SocketAddr, account: &str, name: &str) {
+    let mut one = assignment(account, account, &["#tea"]);
+    let record = &mut one.connection;
+    record.id = format!("{account}-{name}").to_lowercase();
+    name.clone_into(&mut record.name);
+    for (field, value) in [
+        ("host", json!("127.0.0.1")),
+        ("port", json!(irc.port())),
+        ("secure", json!(false)),
+        ("sasl", json!(false)),
+    ] {
+        record.fields.insert(field.to_owned(), value);
+    }
+    functions.state.lock().unwrap().assignments.push(one);
 }
 
 /// Sends lines, reads lines.

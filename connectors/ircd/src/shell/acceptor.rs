@@ -1,17 +1,13 @@
 //! Accepts connections: limits by address, the PROXY protocol, TLS.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mutex::lock;
-use program::{Seldom, network};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use program::{Prefixed, Seldom, announced, is_loopback, network};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
@@ -20,8 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::connection;
 use super::engine::Input;
 use super::outgoing::Outgoing;
-use crate::config::{IrcdConfig, is_loopback};
-use crate::proxy::{self, Origin, Reading};
+use crate::config::IrcdConfig;
 use crate::server::{ClientId, Peer};
 
 /// Connections of one address above its limit that may be in a TLS handshake or in the process of being refused.
@@ -29,9 +24,6 @@ const SPARE_OF_ADDRESS: usize = 4;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(15);
-
-/// How long a proxy may take to send its header.
-const HEADER: Duration = Duration::from_secs(5);
 
 /// The delay after `accept` failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -97,8 +89,7 @@ impl Acceptor {
         let Some(address_slot) = self.enter(address) else {
             return too_many(address);
         };
-        // Lines are short, and people wait for them.
-        let _ = stream.set_nodelay(true);
+        program::accepted(&stream);
         let acceptor = Arc::clone(self);
         tokio::spawn(async move {
             acceptor
@@ -127,7 +118,7 @@ impl Acceptor {
 
     async fn serve(
         self: Arc<Self>,
-        mut stream: TcpStream,
+        stream: TcpStream,
         address: IpAddr,
         tls: Option<TlsAcceptor>,
         (_slot, mut address_slot): (OwnedSemaphorePermit, Option<AddressSlot>),
@@ -136,14 +127,12 @@ impl Acceptor {
             address,
             secure: tls.is_some(),
         };
-        let mut before = Vec::new();
-        if self.config.is_proxy(address) {
+        let stream = if self.config.is_proxy(address) {
             // Other programs on this machine connect without a header, and gateways send WEBIRC instead; any other
             // proxy must send one.
             let optional = is_loopback(address) || self.config.webirc_password.is_some();
-            match timeout(HEADER, read_header(&mut stream, optional)).await {
-                Ok(Ok((origin, rest))) => {
-                    before = rest;
+            match announced(stream, optional).await {
+                Ok((origin, stream)) => {
                     if let Some(origin) = origin {
                         peer.address = origin.address;
                         peer.secure |= origin.secure;
@@ -152,14 +141,12 @@ impl Acceptor {
                             None => return too_many(origin.address),
                         };
                     }
+                    stream
                 }
-                Ok(Err(error)) => return bad_header(address, &error.to_string()),
-                Err(_) => return bad_header(address, "it did not arrive in time"),
+                Err(error) => return bad_header(address, &error.to_string()),
             }
-        }
-        let stream = Prefixed {
-            before,
-            inner: stream,
+        } else {
+            Prefixed::from(stream)
         };
         let id = ClientId(self.next.fetch_add(1, Ordering::Relaxed));
         let inputs = self.inputs.clone();
@@ -186,30 +173,6 @@ fn too_many(address: IpAddr) {
 fn bad_header(address: IpAddr, reason: &str) {
     if let Some(left_out) = BAD_HEADER.say() {
         tracing::warn!(%address, reason, left_out, "a proxy's header (PROXY protocol) is invalid");
-    }
-}
-
-/// Reads a proxy's header; returns the client's origin, and any bytes received after the header.
-async fn read_header(
-    stream: &mut TcpStream,
-    optional: bool,
-) -> io::Result<(Option<Origin>, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    loop {
-        match proxy::read(&bytes) {
-            Reading::More => {}
-            Reading::Absent if optional => return Ok((None, bytes)),
-            Reading::Absent => return Err(io::Error::other("it is missing")),
-            Reading::Wrong(reason) => return Err(io::Error::other(reason)),
-            Reading::Header { length, origin } => {
-                return Ok((origin, bytes.split_off(length)));
-            }
-        }
-        let most = proxy::MAX_HEADER - bytes.len().min(proxy::MAX_HEADER);
-        let mut part = (&mut *stream).take(most as u64);
-        if part.read_buf(&mut bytes).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
     }
 }
 
@@ -249,51 +212,6 @@ struct AddressSlot {
 impl Drop for AddressSlot {
     fn drop(&mut self) {
         self.acceptor.counts.leave(self.address);
-    }
-}
-
-/// A connection from which some bytes were read already.
-#[derive(Debug)]
-struct Prefixed {
-    before: Vec<u8>,
-    inner: TcpStream,
-}
-
-impl AsyncRead for Prefixed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.before.is_empty() {
-            return Pin::new(&mut self.inner).poll_read(context, buffer);
-        }
-        let count = self.before.len().min(buffer.remaining());
-        buffer.put_slice(self.before.get(..count).unwrap_or_default());
-        // Moves at most one header's length, a few times.
-        self.before.drain(..count);
-        if self.before.is_empty() {
-            self.before = Vec::new();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Prefixed {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }
 

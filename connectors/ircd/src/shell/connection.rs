@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use connector_kit::TokenBucket;
 use irc_codec::LineBuffer;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
-use super::bucket::TokenBucket;
 use super::engine::Input;
 use super::outgoing::Outgoing;
 use crate::config::Limits;

@@ -1,7 +1,6 @@
 //! The shell around the state machine: listeners, connections, the engine task, the log's thread.
 
 mod acceptor;
-mod bucket;
 mod checks;
 mod connection;
 mod ended;

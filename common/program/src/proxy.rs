@@ -1,7 +1,15 @@
 //! The PROXY protocol, versions 1 and 2 (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>): a reverse
 //! proxy announces a client's real address before the client's own first byte.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// The signature of version 2; neither a line of IRC nor TLS begins with it.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -10,7 +18,10 @@ const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 const MAX_TEXT: usize = 107;
 
 /// Maximum length of a version 2 header that is accepted: addresses, and information about TLS.
-pub(crate) const MAX_HEADER: usize = 4096;
+const MAX_HEADER: usize = 4096;
+
+/// How long a proxy may take to send its header.
+const HEADER: Duration = Duration::from_secs(5);
 
 /// The type of the TLS information about client and proxy, and the bit that says TLS was used (section 2.2.6).
 const TLS: u8 = 0x20;
@@ -18,15 +29,116 @@ const TLS_SPOKEN: u8 = 0x01;
 
 /// A client's origin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Origin {
+pub struct Origin {
+    /// Its address.
     pub address: IpAddr,
     /// It uses TLS to the proxy.
     pub secure: bool,
 }
 
+/// Reads a proxy's header; returns the client's origin, and the rest of the connection. If the header is not
+/// `optional`, its absence is an error; without an origin, the proxy itself is the client.
+///
+/// # Errors
+/// The connection failed, or the header is missing, invalid or late; one clause saying which.
+pub async fn announced(
+    mut stream: TcpStream,
+    optional: bool,
+) -> io::Result<(Option<Origin>, Prefixed)> {
+    match timeout(HEADER, read_header(&mut stream, optional)).await {
+        Ok(Ok((origin, before))) => {
+            let stream = Prefixed {
+                before,
+                inner: stream,
+            };
+            Ok((origin, stream))
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(io::Error::other("it did not arrive in time")),
+    }
+}
+
+async fn read_header(
+    stream: &mut TcpStream,
+    optional: bool,
+) -> io::Result<(Option<Origin>, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    loop {
+        match read(&bytes) {
+            Reading::More => {}
+            Reading::Absent if optional => return Ok((None, bytes)),
+            Reading::Absent => return Err(io::Error::other("it is missing")),
+            Reading::Wrong(reason) => return Err(io::Error::other(reason)),
+            Reading::Header { length, origin } => {
+                return Ok((origin, bytes.split_off(length)));
+            }
+        }
+        let most = MAX_HEADER - bytes.len().min(MAX_HEADER);
+        let mut part = (&mut *stream).take(most as u64);
+        if part.read_buf(&mut bytes).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// A connection from which some bytes were read already.
+#[derive(Debug)]
+pub struct Prefixed {
+    before: Vec<u8>,
+    inner: TcpStream,
+}
+
+impl From<TcpStream> for Prefixed {
+    /// Of which nothing was read.
+    fn from(inner: TcpStream) -> Self {
+        Self {
+            before: Vec::new(),
+            inner,
+        }
+    }
+}
+
+impl AsyncRead for Prefixed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.before.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(context, buffer);
+        }
+        let count = self.before.len().min(buffer.remaining());
+        buffer.put_slice(self.before.get(..count).unwrap_or_default());
+        // Moves at most one header's length, a few times.
+        self.before.drain(..count);
+        if self.before.is_empty() {
+            self.before = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Prefixed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
 /// The kind of a connection's first bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reading {
+enum Reading {
     /// Possibly a header; more bytes are needed.
     More,
     /// No header: the client's own bytes.
@@ -41,7 +153,7 @@ pub(crate) enum Reading {
 }
 
 /// Parses a connection's first bytes.
-pub(crate) fn read(bytes: &[u8]) -> Reading {
+fn read(bytes: &[u8]) -> Reading {
     let agrees = |wanted: &[u8]| {
         let length = bytes.len().min(wanted.len());
         bytes.get(..length) == wanted.get(..length)
@@ -166,6 +278,11 @@ fn tls_spoken(mut entries: &[u8], steps: &mut usize) -> bool {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail"
+)]
 mod tests {
     use super::*;
 

@@ -58,6 +58,25 @@ impl FromStr for AddressRange {
     }
 }
 
+/// Returns whether an address is in one of some ranges.
+#[must_use]
+pub fn is_within(address: IpAddr, ranges: &[AddressRange]) -> bool {
+    ranges.iter().any(|range| range.contains(address))
+}
+
+/// Returns whether an address is loopback, IPv4-mapped IPv6 addresses included.
+#[must_use]
+pub fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// Returns whether many people may share an address: this machine, trusted addresses, proxies. Nothing is counted
+/// against it.
+#[must_use]
+pub fn is_shared(address: IpAddr, trusted: &[IpAddr], proxies: &[AddressRange]) -> bool {
+    is_loopback(address) || trusted.contains(&address.to_canonical()) || is_within(address, proxies)
+}
+
 impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.bits)
@@ -65,6 +84,7 @@ impl fmt::Display for AddressRange {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may fail")]
 mod tests {
     use super::*;
 
@@ -82,6 +102,26 @@ mod tests {
         for wrong in ["", "10", "10.0.0.0/33", "::/129", "10.0.0.0/x", "localhost"] {
             assert!(wrong.parse::<AddressRange>().is_err(), "{wrong}");
         }
+        let shared = |address: &str| {
+            let trusted = ["192.0.2.7".parse().unwrap()];
+            is_shared(
+                address.parse().unwrap(),
+                &trusted,
+                &["10.0.0.0/8".parse().unwrap()],
+            )
+        };
+        assert!(
+            [
+                "127.0.0.1",
+                "::ffff:127.0.0.1",
+                "::1",
+                "192.0.2.7",
+                "10.1.1.1"
+            ]
+            .into_iter()
+            .all(shared)
+        );
+        assert!(!shared("192.0.2.8"));
         assert_eq!(
             "::1".parse::<AddressRange>().unwrap().to_string(),
             "::1/128"
