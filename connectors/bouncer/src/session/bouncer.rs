@@ -140,6 +140,9 @@ impl Session {
     }
 }
 
+/// Attributes of a network that fit into a line, in bytes.
+const MAX_ATTRIBUTES: usize = 440;
+
 /// The platform of networks that clients add.
 pub(crate) const PLATFORM: &str = DEFAULT_PLATFORM;
 
@@ -164,6 +167,12 @@ fn attributes(network: &NetworkState) -> Tags {
     for field in ["username", "realname"] {
         if let Some(text) = record.text(field) {
             tags.set(field, text);
+        }
+    }
+    // A cut value would be another one, and one that is missing is not known.
+    for field in ["realname", "username"] {
+        if tags.to_string().len() > MAX_ATTRIBUTES {
+            tags.retain(|key| key != field);
         }
     }
     tags

@@ -1,13 +1,14 @@
 //! Lines to the client.
 
-use irc_codec::{Message, Numeric, Source};
+use irc_codec::{MAX_BODY, Message, Numeric, Source};
 use protocol::Timestamp;
 
 use super::{Output, Session};
 
 impl Session {
+    /// Sends a line. What the network, other people or this bouncer say in it may be longer than a line.
     pub(super) fn push(&mut self, message: &Message) {
-        self.out.push(Output::Line(message.to_string()));
+        self.out.push(Output::Line(message.fitted(MAX_BODY)));
     }
 
     /// A line from the bouncer itself.

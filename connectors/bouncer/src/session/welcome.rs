@@ -1,7 +1,7 @@
 //! The welcome, and what the network supports.
 
 use gateway::NetworkState;
-use irc_codec::numeric;
+use irc_codec::{MAX_BODY, numeric};
 
 use super::Session;
 use super::network::Network;
@@ -47,12 +47,29 @@ impl Session {
         self.reply(numeric::ERR_NOMOTD, ["There is no message of the day"]);
     }
 
-    /// RPL_ISUPPORT, at most 13 tokens a line.
+    /// RPL_ISUPPORT, at most 13 tokens a line, and as many as it takes.
     pub(super) fn support(&mut self, tokens: &[String]) {
-        for part in tokens.chunks(13) {
-            let mut params: Vec<&str> = part.iter().map(String::as_str).collect();
-            params.push("are supported by this server");
+        let text = "are supported by this server";
+        let around = format!(
+            ":{} {} {} :{text}\r\n",
+            self.name,
+            numeric::RPL_ISUPPORT,
+            self.nick
+        )
+        .len();
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let mut room = MAX_BODY.saturating_sub(around);
+            let fits = |token: &&String| {
+                let before = room;
+                room = room.saturating_sub(token.len() + 1);
+                before > token.len()
+            };
+            let count = rest.iter().take(13).take_while(fits).count().max(1);
+            let (line, after) = rest.split_at(count);
+            let params = line.iter().map(String::as_str).chain([text]);
             self.reply(numeric::RPL_ISUPPORT, params);
+            rest = after;
         }
     }
 
@@ -67,7 +84,6 @@ impl Session {
         match network {
             None => {
                 tokens.push("NETWORK=Subspace".to_owned());
-                tokens.push("CHANTYPES=".to_owned());
             }
             Some(network) => {
                 let name = network.name.replace(|c: char| !c.is_ascii_graphic(), "-");
