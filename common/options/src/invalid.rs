@@ -20,10 +20,35 @@ fn without_login(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns user input in a form that can be shown on one line: its beginning, with invisible characters escaped, and
-/// without a password in an address.
+/// Whether a text cannot be a secret, whatever key it was given for: numbers and addresses in digits, and words too short
+/// to be one. A password that was written beside the wrong key must not end up in the log, and nothing else tells it from
+/// a mistyped value.
+fn is_harmless(text: &str) -> bool {
+    let word = text.len() <= 4 && text.bytes().all(|b| b.is_ascii_lowercase());
+    let mut runs = text.split(['.', ':', ',', '/', '-', '[', ']', ' ']);
+    word || runs.all(|run| run.len() <= 5 && run.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Returns what may be shown of a value of unknown meaning: all of it if it cannot be a secret; of an address with a
+/// scheme that and the host; otherwise `…`.
 #[must_use]
 pub fn shown(text: &str) -> String {
+    match text.split_once("://") {
+        _ if is_harmless(text) => text.to_owned(),
+        Some((scheme, rest)) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (host, more) = rest.split_at(end);
+            let more = if more.len() > 1 { "/…" } else { more };
+            visible(&format!("{scheme}://{host}{more}"))
+        }
+        None => "…".to_owned(),
+    }
+}
+
+/// Returns a name, such as that of a key or a file, in a form that can be shown on one line: its beginning, with
+/// invisible characters escaped, and without a password in an address.
+#[must_use]
+pub fn visible(text: &str) -> String {
     // Invisible ones, and those that change the text direction.
     let unseen = |c: char| {
         let marks = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
@@ -58,18 +83,20 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// For a value that can be shown, or a missing one.
+    /// For a value, of which only what cannot be a secret is shown, or a missing one.
     #[must_use]
     pub fn new(name: &str, found: Option<String>, expected: &'static str) -> Self {
+        let found = found.map(|found| shown(&found));
+        let hidden = found.as_deref() == Some("…");
         Self {
             name: name.to_owned(),
-            found: found.map(|found| shown(&found)),
+            found: found.filter(|_| !hidden),
             expected,
-            hidden: false,
+            hidden,
         }
     }
 
-    /// For a value that cannot be shown.
+    /// For a value that cannot be shown whatever it is.
     #[must_use]
     pub fn secret(name: &str, expected: &'static str) -> Self {
         Self {

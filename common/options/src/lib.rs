@@ -10,7 +10,7 @@ mod value;
 
 #[doc(hidden)]
 pub use declare::{key, part_keys, read_key, read_part};
-pub use invalid::{Invalid, shown};
+pub use invalid::{Invalid, shown, visible};
 pub use value::{Addresses, Json, List, Listen, Networks, Secret, Value};
 
 /// Returns the text for a key, by its name with `_`; `None` if it is not set.

@@ -70,13 +70,15 @@ fn what_is_wrong_is_named() {
         wrong(&[("number", "1"), ("lamp_listen", "1")]),
         "lamp-listen: found \"1\", expected addresses like 127.0.0.1:1"
     );
-    let wrong = wrong(&[("number", "1\u{1b}[2J\n\u{202e}2")]);
+    assert_eq!(visible("1\u{1b}[2J\n\u{202e}2"), "1\\u{1b}[2J\\n\\u{202e}2");
     assert_eq!(
-        wrong,
-        "number: found \"1\\u{1b}[2J\\n\\u{202e}2\", expected the number at the door"
+        visible(&"ä".repeat(100_000)),
+        format!("{}…", "ä".repeat(100))
     );
-    let long = Invalid::new("number", Some("ä".repeat(100_000)), "a number");
-    assert_eq!(long.found, Some(format!("{}…", "ä".repeat(100))));
+    assert_eq!(
+        wrong(&[("number", "hunter2")]),
+        "number: found something else than the number at the door"
+    );
     let hidden = Invalid::secret("lamp_key", "a key");
     assert_eq!(
         hidden.to_string(),
@@ -140,8 +142,62 @@ fn keys_are_described() {
     assert_eq!(format!("{:?}", Secret("s3cret".into())), "Secret");
 }
 
+/// Where there is a private key, or anything else.
 #[test]
-fn a_password_in_an_address_is_not_shown() {
+fn the_content_of_a_file_is_no_path() {
+    use std::path::PathBuf;
+    let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI\n-----END PRIVATE KEY-----\n";
+    assert!(PathBuf::parse(key).is_none() && PathBuf::parse("key.pem\n").is_some());
+}
+
+#[test]
+fn what_could_be_a_secret_is_not_shown() {
+    for text in [
+        "hunter2",
+        "hunter",
+        "correct horse",
+        "abcdabcdabcdabcd",
+        "user:hunter2",
+        "12345678",
+        "alice@example.org",
+        "Hnt2",
+        "a/b+c==",
+        "mail.example.org:587",
+        "\u{1b}",
+        "äöü",
+    ] {
+        assert_eq!(shown(text), "…", "{text}");
+        let invalid = Invalid::new("number", Some(text.to_owned()), "a number");
+        assert!(invalid.hidden && !format!("{invalid:?} {invalid}").contains(text));
+    }
+    for text in [
+        "6700",
+        "-3",
+        "0.0.0.0:3478",
+        "127.0.0.1:1,127.0.0.1:2",
+        "10.0.0.0/8",
+        "yes",
+        "ftp",
+        "",
+    ] {
+        assert_eq!(shown(text), text);
+    }
+    for (text, seen) in [
+        ("https://user:hunter2@a.example/x", "https://…@a.example/…"),
+        ("https://token@a.example", "https://…@a.example"),
+        ("https://a.example/", "https://a.example/"),
+        ("https://a.example?key=hunter2", "https://a.example/…"),
+        (
+            "https://hooks.example/services/T0/hunter2",
+            "https://hooks.example/…",
+        ),
+    ] {
+        assert_eq!(shown(text), seen);
+    }
+}
+
+#[test]
+fn a_password_in_an_address_is_not_visible() {
     for (text, seen) in [
         ("https://user:hunter2@a.example/x", "https://…@a.example/x"),
         ("https://token@a.example", "https://…@a.example"),
@@ -149,6 +205,6 @@ fn a_password_in_an_address_is_not_shown() {
         ("alice@example.org", "alice@example.org"),
         ("mail.example.org:587", "mail.example.org:587"),
     ] {
-        assert_eq!(shown(text), seen);
+        assert_eq!(visible(text), seen);
     }
 }

@@ -50,8 +50,9 @@ impl Value for String {
 impl Value for PathBuf {
     const KIND: Kind = Kind::Text;
 
+    /// What has several lines is the content of a file, such as a private key, which errors would show as its name.
     fn parse(text: &str) -> Option<Self> {
-        Some(text.into())
+        (!text.trim().contains('\n')).then(|| text.into())
     }
 }
 

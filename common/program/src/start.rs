@@ -18,8 +18,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// If the filter is not valid.
 pub fn log(filter: Option<&str>) -> Result<(), String> {
     let filter = match filter {
+        // What was found may be a secret beside the wrong key.
         Some(text) => text.parse().map_err(|_| {
-            format!("log: found \"{text}\", expected a filter like info or warn,ircd=debug")
+            "log: found something else than a filter like info or warn,ircd=debug".to_owned()
         })?,
         None => EnvFilter::builder()
             .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())

@@ -80,13 +80,11 @@ pub enum Error {
         /// What is expected.
         expected: &'static str,
     },
-    /// A secret's file cannot be read.
-    #[error("{key}: cannot read {path}: {error} (from {source_name})")]
+    /// A secret's file cannot be read. Its path is not shown: some write the secret there.
+    #[error("{key}: cannot read the file that it names: {error} (from {source_name})")]
     SecretFile {
         /// The key that names it.
         key: String,
-        /// Its path.
-        path: String,
         /// The cause.
         error: std::io::Error,
         /// Where the path comes from.

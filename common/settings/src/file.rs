@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         });
         Error::Unknown {
             path: self.path.to_owned(),
-            key: options::shown(key),
+            key: options::visible(key),
             line: self.line(" in line", key),
             nearest: nearest.unwrap_or_default(),
         }

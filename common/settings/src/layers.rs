@@ -90,11 +90,10 @@ fn contents(key: &Known, file: Found) -> Result<Found, Error> {
     match std::fs::read_to_string(&file.text) {
         Ok(text) => Ok(Found {
             text: text.trim_end().to_owned(),
-            from: options::shown(&file.text),
+            from: options::visible(&file.text),
         }),
         Err(error) => Err(Error::SecretFile {
             key: key.shown(),
-            path: options::shown(&file.text),
             error,
             source_name: file.from,
         }),

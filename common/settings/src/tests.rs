@@ -355,9 +355,13 @@ fn secrets_come_from_anywhere_but_flags_and_are_not_shown() {
     assert!(load::<Alone>(&["--password", "x"], &[]).is_err());
     let gone = load::<Alone>(&["--password-file", "gone"], &[]).unwrap_err();
     assert!(
-        gone.starts_with("password-file: cannot read gone: "),
+        gone.starts_with("password-file: cannot read the file that it names: "),
         "{gone}"
     );
+    // The secret itself, where the name of its file belongs.
+    let variable = ("SUBSPACE_SERVER_PASSWORD_FILE", "from-a-variable");
+    let wrong = load::<Alone>(&[], &[variable]).unwrap_err();
+    assert!(!wrong.contains("from-a-variable"), "{wrong}");
 }
 
 #[test]

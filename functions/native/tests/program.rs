@@ -125,7 +125,7 @@ fn what_is_wrong_is_named() {
         ),
         (
             &[KEY, ("SUBSPACE_CONNECTORS_FILE", "/nowhere/connectors")],
-            "connectors-file: cannot read /nowhere/connectors",
+            "connectors-file: cannot read the file that it names",
         ),
     ] {
         let mut running = Running(program(folder.path(), variables).spawn().unwrap());

@@ -134,14 +134,14 @@ fn check_turn(turn: &turn_server::Config) -> anyhow::Result<()> {
     }
 }
 
+/// One sentence: which key is wrong and what is expected.
+fn wrong(key: &str, found: &str, expected: &'static str) -> String {
+    options::Invalid::new(key, Some(found.to_owned()), expected).to_string()
+}
+
 /// An origin, RFC 6454: scheme, host and port only.
 fn origin(text: &str) -> anyhow::Result<String> {
-    let wrong = || {
-        format!(
-            "origin: found \"{}\", expected scheme and host only, like https://chat.example.org",
-            options::shown(text)
-        )
-    };
+    let wrong = || wrong("origin", text, "scheme and host only, like https://chat.example.org");
     let uri: http::Uri = text.parse().ok().with_context(wrong)?;
     let scheme = uri
         .scheme_str()
@@ -159,7 +159,7 @@ fn origin(text: &str) -> anyhow::Result<String> {
 
 fn line(key: &str, text: &str) -> anyhow::Result<()> {
     if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) {
-        bail!("{key}: found {text:?}, expected 1 to 100 bytes on one line");
+        bail!(wrong(key, text, "1 to 100 bytes on one line"));
     }
     Ok(())
 }
@@ -173,7 +173,7 @@ fn server_name(name: &str) -> anyhow::Result<String> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
     if !fits {
-        bail!("ircd-name: found \"{name}\", expected a host name with a dot, like irc.example.org");
+        bail!(wrong("ircd_name", name, "a host name with a dot, like irc.example.org"));
     }
     Ok(name.to_lowercase())
 }
@@ -186,7 +186,7 @@ fn check_channels(names: &[String]) -> anyhow::Result<()> {
             && !name.contains([',', '\u{7}', ':'])
     };
     match names.iter().find(|name| !fits(name)) {
-        Some(name) => bail!("channels: found \"{name}\", expected names like #general"),
+        Some(name) => bail!(wrong("channels", name, "names like #general")),
         None if names.is_empty() => {
             bail!("channels: found nothing, expected at least one name like #general")
         }

@@ -188,7 +188,7 @@ fn what_is_wrong_is_one_sentence() {
     for (flags, said) in [
         (
             vec!["--mail-out", "a b"],
-            "subspace-smtp-connector: mail-out: found \"a b\"",
+            "subspace-smtp-connector: mail-out: found something else than off, direct",
         ),
         (
             vec!["--mail-out", "a:1", "--mail-out-tls", "ssl"],
@@ -217,7 +217,7 @@ fn what_is_wrong_is_one_sentence() {
         ),
         (
             vec!["--mail-out", "direct", "--mail-from", "nobody"],
-            "subspace-smtp-connector: mail-from: found \"nobody\"",
+            "subspace-smtp-connector: mail-from: found something else than an e-mail address",
         ),
     ] {
         let output = Command::new(program())

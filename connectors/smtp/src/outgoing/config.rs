@@ -95,7 +95,7 @@ impl OutgoingConfig {
         let from = from.unwrap_or_else(|| format!("subspace@{domain}"));
         let from: EmailAddress = from
             .parse()
-            .map_err(|error| format!("mail-from: found \"{from}\"; {error}"))?;
+            .map_err(|_| wrong("mail_from", &from, "an e-mail address"))?;
         let dkim = match (&options.dkim_key, options.dkim_selector.as_deref()) {
             (None, None) => None,
             (None, Some(_)) => {
@@ -114,11 +114,17 @@ impl OutgoingConfig {
     }
 }
 
+/// One sentence: which key is wrong and what is expected.
+fn wrong(key: &str, found: &str, expected: &'static str) -> String {
+    options::Invalid::new(key, Some(found.to_owned()), expected).to_string()
+}
+
 fn smarthost(text: &str, options: &Options) -> Result<Smarthost, String> {
     let expected = || {
-        format!(
-            "mail-out: found \"{}\", expected off, direct, or a server like mail.example.org:587",
-            options::shown(text)
+        wrong(
+            "mail_out",
+            text,
+            "off, direct, or a server like mail.example.org:587",
         )
     };
     let (host, port) = match text.rsplit_once(':') {
@@ -136,9 +142,7 @@ fn smarthost(text: &str, options: &Options) -> Result<Smarthost, String> {
         None if port == SUBMISSIONS => Protection::Implicit,
         None => Protection::StartTls,
         Some(other) => {
-            return Err(format!(
-                "mail-out-tls: found \"{other}\", expected starttls, implicit or off"
-            ));
+            return Err(wrong("mail_out_tls", other, "starttls, implicit or off"));
         }
     };
     let login = match (&options.out_user, &options.out_password) {
@@ -231,6 +235,8 @@ mod tests {
             ("smtp://u:s3cret@a", None, (None, None), "mail-out:"),
             ("", None, (None, None), "mail-out:"),
             ("a:1", Some("ssl"), (None, None), "mail-out-tls:"),
+            ("a:1", Some("s3cret"), (None, None), "mail-out-tls:"),
+            ("s3cret word", None, (None, None), "mail-out:"),
             (
                 "a:1",
                 Some("off"),

@@ -64,9 +64,9 @@ impl Dkim {
         let selector = selector.unwrap_or(SELECTOR);
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         if selector.is_empty() || selector.len() > MAX_SELECTOR || !selector.bytes().all(fits) {
-            return Err(format!(
-                "mail-dkim-selector: found \"{selector}\", expected a name like subspace"
-            ));
+            let found = Some(selector.to_owned());
+            let expected = "a name like subspace";
+            return Err(options::Invalid::new("mail_dkim_selector", found, expected).to_string());
         }
         let unusable = || {
             "mail-dkim-key: found no key that can sign, expected a PEM file with a private key: RSA of 2048 to 4096 bits \
