@@ -297,6 +297,12 @@ impl Server {
         self.outbox.pending()
     }
 
+    /// Returns how many bytes of lines wait for appends.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.outbox.bytes()
+    }
+
     /// Returns statistics for operators.
     #[must_use]
     pub fn statistics(&self) -> Statistics {

@@ -32,6 +32,8 @@ struct Waiting {
 pub(super) struct Outbox {
     requests: VecDeque<Output>,
     lines: VecDeque<Waiting>,
+    /// Bytes of these lines, each counted once however many clients it is for.
+    bytes: usize,
     /// The append that was requested last.
     requested: AppendId,
     /// All appends up to this one are settled.
@@ -42,6 +44,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn send(&mut self, to: Recipients, line: Arc<str>, when: When) {
+        self.bytes += line.len();
         self.lines.push_back(Waiting {
             after: self.requested,
             when,
@@ -99,6 +102,10 @@ impl Outbox {
         usize::try_from(self.requested.0 - self.settled.0).unwrap_or(usize::MAX)
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn poll(&mut self) -> Option<Output> {
         if let Some(request) = self.requests.pop_front() {
             return Some(request);
@@ -109,6 +116,9 @@ impl Outbox {
             .is_some_and(|line| line.after <= self.settled)
         {
             let line = self.lines.pop_front()?;
+            if let Output::Send { line, .. } = &line.output {
+                self.bytes -= line.len();
+            }
             let due = match line.when {
                 When::Always => true,
                 When::Stored(id) => !self.failed.contains_key(&id),
@@ -182,7 +192,7 @@ mod tests {
         ));
         assert_eq!(outbox.poll(), Some(line("a")));
         assert_eq!(outbox.poll(), None);
-        assert_eq!(outbox.pending(), 2);
+        assert_eq!((outbox.pending(), outbox.bytes()), (2, 13));
         outbox.settle(first, Ok(()));
         assert_eq!(outbox.poll(), Some(line("b")));
         assert_eq!(outbox.poll(), None);
@@ -190,6 +200,6 @@ mod tests {
         assert_eq!(outbox.poll(), Some(line("not c")));
         assert_eq!(outbox.poll(), Some(line("d")));
         assert_eq!(outbox.poll(), None);
-        assert_eq!(outbox.pending(), 0);
+        assert_eq!((outbox.pending(), outbox.bytes()), (0, 0));
     }
 }

@@ -70,6 +70,8 @@ pub(super) struct Engine {
     pub statistics: Arc<Mutex<Statistics>>,
     started: Instant,
     connections: HashMap<ClientId, Connection>,
+    /// Clients whose lines wait until less waits for the disk.
+    held: BTreeSet<ClientId>,
     checks: Checks,
 }
 
@@ -89,6 +91,7 @@ impl Engine {
             statistics: Arc::default(),
             started,
             connections: HashMap::new(),
+            held: BTreeSet::new(),
             checks: Checks::new(accounts),
         }
     }
@@ -109,7 +112,7 @@ impl Engine {
                 .server
                 .poll_timeout()
                 .map(|ticks| self.started + Duration::from_millis(ticks));
-            let open = self.server.pending() < MAX_PENDING;
+            let open = self.server.pending() < MAX_PENDING && !self.is_full();
             tokio::select! {
                 biased;
                 _ = &mut stop => break,
@@ -185,12 +188,21 @@ impl Engine {
         *shared = self.server.statistics();
     }
 
+    /// Returns whether so much waits for the disk that no more lines are taken: they may ask for long answers without
+    /// appending anything. All of it may be for one client, which must not be dropped for it once the disk works again.
+    fn is_full(&self) -> bool {
+        self.server.waiting() > self.sendq / 4
+    }
+
     fn on_reply(&mut self, reply: Reply) {
         let now = self.now();
         match reply {
             Reply::Stored(ids, result) => {
                 for id in ids {
                     self.server.handle_stored(AppendId(id), result, now);
+                }
+                for client in std::mem::take(&mut self.held) {
+                    self.resume(client);
                 }
             }
             Reply::Answer(client, answer) => {
@@ -241,6 +253,7 @@ impl Engine {
             Input::Ended { sessions } => self.server.handle_ended(&sessions, now),
             Input::Closed { id, how } => {
                 self.connections.remove(&id);
+                self.held.remove(&id);
                 self.server.handle_closed(id, &how, now);
             }
         }
@@ -255,6 +268,10 @@ impl Engine {
                 return;
             };
             if connection.lines.is_empty() {
+                return;
+            }
+            if self.server.waiting() > self.sendq / 4 {
+                self.held.insert(id);
                 return;
             }
             if connection.outgoing.queued() > self.sendq / 4 {

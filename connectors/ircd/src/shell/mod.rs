@@ -7,6 +7,8 @@ mod ended;
 mod engine;
 mod metrics;
 mod outgoing;
+#[cfg(test)]
+mod stalled;
 
 use std::io;
 use std::net::SocketAddr;
