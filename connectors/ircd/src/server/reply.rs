@@ -47,7 +47,7 @@ pub(super) fn wire(message: &Message) -> String {
     let last = if text && message.params.len() > 1
         || matches!(
             message.command.as_str(),
-            "QUIT" | "AWAY" | "SETNAME" | "ERROR"
+            "QUIT" | "AWAY" | "SETNAME" | "ERROR" | "PING"
         ) {
         plain.params.pop()
     } else {

@@ -2,6 +2,8 @@
 
 use irc_codec::Message;
 
+use super::outbox::When;
+use super::reply::wire;
 use super::{ClientId, Now, Server};
 
 impl Server {
@@ -66,8 +68,9 @@ impl Server {
         self.deadlines.insert((next, id));
         if self.clients.get(&id).is_some_and(|client| client.pinged) {
             self.note_ping(id);
-            let name = self.config.name.clone();
-            self.reply_message(id, Message::new("PING", [name]));
+            // Without a source, as other servers send it: simple programs look only for lines that begin with PING.
+            let line = wire(&Message::new("PING", [self.config.name.as_str()]));
+            self.push(id, line, When::Always);
         }
     }
 
