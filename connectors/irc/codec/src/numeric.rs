@@ -140,6 +140,7 @@ numerics! {
     ERR_NONICKNAMEGIVEN = 431, "NICK without a nickname";
     ERR_ERRONEUSNICKNAME = 432, "not a valid nickname";
     ERR_NICKNAMEINUSE = 433, "the nickname is in use";
+    ERR_BANNICKCHANGE = 435, "no other nickname while banned in a channel";
     ERR_NICKCOLLISION = 436, "the nickname is in use elsewhere on the network";
     ERR_UNAVAILRESOURCE = 437, "the nickname or channel is not available now";
     ERR_NICKTOOFAST = 438, "the nickname was changed too often (ircu)";

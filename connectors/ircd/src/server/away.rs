@@ -4,6 +4,7 @@ use irc_codec::{Message, numeric};
 
 use super::caps::Caps;
 use super::client::UserId;
+use super::mute::AWAY;
 use super::outbox::When;
 use super::reply::Reply;
 use super::{ClientId, Server, names};
@@ -51,12 +52,26 @@ impl Server {
         if away == user.away {
             return;
         }
+        let was_away = user.away.is_some();
         let event = self.event(user_id, "AWAY", away.as_deref());
+        let plain = self.event(user_id, "AWAY", away.as_ref().map(|_| AWAY));
+        let changed = was_away != away.is_some();
         if let Some(user) = self.users.get_mut(&user_id) {
             user.away = away;
         }
-        let audience = self.watchers(user_id);
-        let audience = self.with_cap(audience, Caps::AWAY_NOTIFY);
-        self.relay(audience, &event, When::Always);
+        let (shown, hidden) = self.divide(user_id, self.watchers(user_id));
+        self.relay(
+            self.with_cap(shown, Caps::AWAY_NOTIFY),
+            &event,
+            When::Always,
+        );
+        // Without the text, another text is no change.
+        if changed {
+            self.relay(
+                self.with_cap(hidden, Caps::AWAY_NOTIFY),
+                &plain,
+                When::Always,
+            );
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::Timestamp;
 
 use super::client::{User, UserId};
-use super::names::Mask;
+use super::names::{self, Mask};
 use crate::record::ChannelRecord;
 
 /// A member's rights.
@@ -92,9 +92,15 @@ impl Channel {
         source.host = source
             .host
             .map(|host| host.strip_prefix("guest/").unwrap_or(&host).to_owned());
-        let bare = source.to_string();
+        let (whole, bare) = (names::folded(&whole), names::folded(&source.to_string()));
         let mut masks = self.banned.iter();
-        masks.any(|mask| mask.matches(&whole) || mask.matches(&bare))
+        masks.any(|mask| mask.matches_folded(&whole) || mask.matches_folded(&bare))
+    }
+
+    /// Returns whether a member is banned, and neither an operator nor voiced.
+    pub(super) fn is_silenced(&self, id: UserId, user: &User) -> bool {
+        let member = self.members.get(&id).copied().unwrap_or_default();
+        !member.operator && !member.voice && self.is_banned(user)
     }
 
     /// Returns whether a user may send to the channel.

@@ -14,6 +14,14 @@ pub enum Departure {
 }
 
 impl Departure {
+    /// The same without a text of the client's own.
+    pub(crate) fn without_text(&self) -> Self {
+        match self {
+            Self::Quit(_) => Self::Quit(String::new()),
+            Self::Closed | Self::Lost(_) => self.clone(),
+        }
+    }
+
     /// The reason that the client itself and others are told.
     #[must_use]
     pub fn reason(&self) -> Cow<'_, str> {

@@ -7,6 +7,7 @@ use super::caps::Caps;
 use super::channel::{Channel, Member};
 use super::client::UserId;
 use super::lookalike::is_hidden;
+use super::mute::AWAY;
 use super::outbox::When;
 use super::reply::Reply;
 use super::{AppendId, ClientId, Server, names};
@@ -210,7 +211,12 @@ impl Server {
         let Some(away) = self.users.get(&user_id).and_then(|user| user.away.clone()) else {
             return;
         };
-        let event = self.event(user_id, "AWAY", [&*away]);
+        let shown = if self.is_muted(user_id, key) {
+            AWAY
+        } else {
+            &away
+        };
+        let event = self.event(user_id, "AWAY", [shown]);
         let others = self
             .audience(key)
             .into_iter()
@@ -304,7 +310,7 @@ impl Server {
             return;
         };
         let name = channel.record.name.clone();
-        let params = if text.is_empty() {
+        let params = if text.is_empty() || self.is_muted(user_id, key) {
             vec![name.clone()]
         } else {
             vec![name.clone(), text.to_owned()]

@@ -30,6 +30,7 @@ mod missed;
 mod mode;
 mod mode_list;
 mod monitor;
+mod mute;
 pub(crate) mod names;
 mod namreply;
 mod nick;

@@ -103,6 +103,11 @@ pub(crate) fn complete_mask(mask: &str) -> String {
     }
 }
 
+/// Returns a text in the form in which masks are compared with it.
+pub(crate) fn folded(text: &str) -> String {
+    MAPPING.fold(text)
+}
+
 /// A mask with `*` and `?`, prepared for case-insensitive comparison with many texts.
 #[derive(Clone, Debug)]
 pub(crate) struct Mask(Glob);
@@ -114,6 +119,11 @@ impl Mask {
 
     pub(crate) fn matches(&self, text: &str) -> bool {
         self.0.matches(&MAPPING.fold(text))
+    }
+
+    /// Like [`Mask::matches`], for a text that is [`folded`] once for many masks.
+    pub(crate) fn matches_folded(&self, text: &str) -> bool {
+        self.0.matches(text)
     }
 }
 

@@ -58,6 +58,13 @@ impl Server {
         {
             return self.nick_in_use(id, nick);
         }
+        // Who is signed in may always have the account's own name.
+        let own = account.is_some_and(|account| account.as_str() == names::fold(nick).as_str());
+        if let Some(channel) = self.banned_in(user_id).filter(|_| !own) {
+            let text = "You are banned there: leave it before you take another nickname";
+            let reply = Reply::new(numeric::ERR_BANNICKCHANGE, [nick, channel, text]);
+            return self.reply(id, reply);
+        }
         self.rename(user_id, nick);
     }
 
@@ -162,7 +169,7 @@ impl Server {
             user.real.clone_from(&real);
         }
         let event = self.event(user_id, "SETNAME", [real]);
-        let mut audience = self.watchers(user_id);
+        let (mut audience, _) = self.divide(user_id, self.watchers(user_id));
         audience.extend(self.sessions(user_id));
         let audience = self.with_cap(audience, Caps::SETNAME);
         self.relay(audience, &event, When::Always);

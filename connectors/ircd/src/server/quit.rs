@@ -75,16 +75,18 @@ impl Server {
         };
         user.sessions.retain(|session| *session != id);
         if user.sessions.is_empty() {
-            self.quit(user_id, &how.reason());
+            self.quit(user_id, how);
         } else {
             self.update_away(user_id);
         }
     }
 
-    fn quit(&mut self, user_id: UserId, reason: &str) {
-        let event = self.event(user_id, "QUIT", [reason]);
-        let audience = self.neighbours(user_id);
-        self.relay(audience, &event, When::Always);
+    fn quit(&mut self, user_id: UserId, how: &Departure) {
+        let (shown, hidden) = self.divide(user_id, self.neighbours(user_id));
+        let event = self.event(user_id, "QUIT", [how.reason()]);
+        self.relay(shown, &event, When::Always);
+        let event = self.event(user_id, "QUIT", [how.without_text().reason()]);
+        self.relay(hidden, &event, When::Always);
         let Some(user) = self.users.remove(&user_id) else {
             return;
         };

@@ -142,7 +142,8 @@ impl Server {
         let mut event = self.event(user_id, "REDACT", [to.as_str(), &msgid]);
         let room = LINE.saturating_sub(wire(&event.message).len() + " :\r\n".len());
         let reason = names::clip(&asked.reason, room.min(self.config.limits.text));
-        let reason = Some(reason).filter(|reason| !reason.is_empty());
+        let muted = self.is_muted(user_id, &folded);
+        let reason = Some(reason).filter(|reason| !reason.is_empty() && !muted);
         event.message.params.extend(reason.map(str::to_owned));
         event.at = self.next_id();
         event.has_id = true;

@@ -40,6 +40,10 @@ impl Server {
                 ),
             );
         }
+        if self.is_muted(user_id, &key) {
+            let text = "You may not set the topic: the channel is moderated (+m) or you are banned";
+            return self.reply(id, Reply::new(numeric::ERR_CANNOTSENDTOCHAN, [name, text]));
+        }
         let text = names::clip(text, self.config.limits.topic).to_owned();
         let spelled = channel.record.name.clone();
         let mut event = self.event(user_id, "TOPIC", [spelled.clone(), text.clone()]);

@@ -9,6 +9,7 @@ mod history;
 mod labels;
 mod limits;
 mod missed;
+mod mute;
 mod proxies;
 mod random;
 mod redact;

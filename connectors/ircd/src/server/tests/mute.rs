@@ -1,0 +1,156 @@
+//! Who may not speak in a channel puts no text before it, whatever the command.
+
+use super::*;
+
+const CAPS: &str = "away-notify batch draft/chathistory draft/event-playback draft/message-redaction \
+                    draft/relaymsg echo-message extended-join message-tags server-time setname \
+                    standard-replies";
+
+/// Alice, the operator of #tea, and bob, who may not speak there.
+fn story(muted: &str) -> (World, ClientId, ClientId, String) {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, CAPS);
+    let bob = world.join_as("bob", true, CAPS);
+    world.say(alice, "JOIN #tea");
+    world.say(bob, "JOIN #tea");
+    let echo = world.ask(bob, "PRIVMSG #tea :a message of bob's");
+    let (_, rest) = echo[0].split_once("msgid=").unwrap();
+    let id = rest.split([';', ' ']).next().unwrap().to_owned();
+    world.say(alice, &format!("MODE #tea {muted}"));
+    world.clear();
+    (world, alice, bob, id)
+}
+
+/// What must not be seen by anybody in #tea.
+const TEXT: &str = "buy-this";
+
+#[test]
+fn no_command_carries_a_text_of_who_may_not_speak() {
+    for muted in ["-nt+m", "-nt+b bob"] {
+        for line in [
+            "PRIVMSG #tea :TEXT",
+            "NOTICE #tea :TEXT",
+            "@+draft/react=TEXT;+draft/reply=MSGID TAGMSG #tea",
+            "RELAYMSG #tea TEXT/x :TEXT",
+            "TOPIC #tea :TEXT",
+            "REDACT #tea MSGID :TEXT",
+            "KICK #tea alice :TEXT",
+            "INVITE carol #tea :TEXT",
+            "MODE #tea +k TEXT",
+            "MODE #tea +b TEXT",
+            "AWAY :TEXT",
+            "SETNAME :TEXT",
+            "PART #tea :TEXT",
+            "QUIT :TEXT",
+        ] {
+            let (mut world, alice, bob, id) = story(muted);
+            world.join_as("carol", true, CAPS);
+            let line = line.replace("TEXT", TEXT).replace("MSGID", &id);
+            world.say(bob, &line);
+            let told = world.take(alice);
+            assert!(!told.join("\n").contains(TEXT), "{muted}, {line}: {told:?}");
+            let history = world.ask(alice, "CHATHISTORY LATEST #tea * 10");
+            assert!(
+                !history.join("\n").contains(TEXT),
+                "{muted}, {line}: {history:?}"
+            );
+            // The same from somebody who may speak is seen, so the line is a right one.
+            // Each story has the same ids.
+            let (mut world, alice, bob, _) = story("+o bob");
+            world.join_as("carol", true, CAPS);
+            world.say(bob, &line);
+            let told = world.take(alice).join("\n");
+            assert!(
+                told.contains(TEXT) || line.starts_with("INVITE"),
+                "{line}: {told}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_happened_is_told_without_the_text() {
+    for (line, told) in [
+        (
+            "REDACT #tea MSGID :x",
+            ":bob!bob@user/bob REDACT #tea MSGID",
+        ),
+        ("PART #tea :x", ":bob!bob@user/bob PART #tea"),
+        ("QUIT :x", ":bob!bob@user/bob QUIT :Quit"),
+        ("AWAY :x", ":bob!bob@user/bob AWAY :Away"),
+    ] {
+        let (mut world, alice, bob, id) = story("+m");
+        world.say(bob, &line.replace("MSGID", &id));
+        let seen = world.take(alice);
+        assert_eq!(untagged(&seen), [told.replace("MSGID", &id)], "{line}");
+    }
+    let (mut world, _, bob, _) = story("-t+m");
+    assert!(world.ask(bob, "TOPIC #tea :x")[0].contains(" 404 bob #tea "));
+}
+
+#[test]
+fn who_shares_a_channel_where_one_may_speak_sees_the_text() {
+    let (mut world, alice, bob, _) = story("+m");
+    let carol = world.join_as("carol", true, CAPS);
+    for id in [alice, bob, carol] {
+        world.say(id, "JOIN #milk");
+    }
+    world.say(carol, "JOIN #tea");
+    let dave = world.join_as("dave", true, CAPS);
+    world.say(dave, "JOIN #tea");
+    world.clear();
+    world.say(bob, "AWAY :lunch");
+    world.say(bob, "AWAY :dinner");
+    world.say(bob, "SETNAME :Robert");
+    world.say(bob, "QUIT :home");
+    let seen = world.take(carol);
+    assert_eq!(
+        untagged(&seen),
+        [
+            ":bob!bob@user/bob AWAY :lunch",
+            ":bob!bob@user/bob AWAY :dinner",
+            ":bob!bob@user/bob SETNAME :Robert",
+            ":bob!bob@user/bob QUIT :Quit: home",
+        ]
+    );
+    let seen = world.take(dave);
+    assert_eq!(
+        untagged(&seen),
+        [
+            ":bob!bob@user/bob AWAY :Away",
+            ":bob!bob@user/bob QUIT :Quit"
+        ]
+    );
+}
+
+#[test]
+fn an_away_message_is_not_shown_by_joining_a_moderated_channel() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, CAPS);
+    let bob = world.join_as("bob", true, CAPS);
+    world.say(alice, "JOIN #tea");
+    world.say(alice, "MODE #tea +m");
+    world.say(bob, "AWAY :lunch");
+    world.clear();
+    world.say(bob, "JOIN #tea");
+    let seen = world.take(alice);
+    assert_eq!(
+        untagged(&seen),
+        [
+            ":bob!bob@user/bob JOIN #tea bob :bob the person",
+            ":bob!bob@user/bob AWAY :Away",
+        ]
+    );
+}
+
+#[test]
+fn nobody_takes_another_name_while_banned() {
+    let (mut world, alice, bob, _) = story("+b bob");
+    let told = world.ask(bob, "NICK robert");
+    assert!(told[0].contains(" 435 bob robert #tea :"), "{told:?}");
+    world.say(alice, "MODE #tea +v bob");
+    assert!(world.ask(bob, "NICK robert")[0].ends_with("NICK robert"));
+    // One's own name is no text.
+    world.say(alice, "MODE #tea -v+b robert robert");
+    assert!(world.ask(bob, "NICK bob")[0].ends_with("NICK bob"));
+}
