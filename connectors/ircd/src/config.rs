@@ -150,7 +150,7 @@ options::options! {
         channels_per_user: usize = "200", "COUNT", "a number";
         /// Users per channel.
         members: usize = "5000", "COUNT", "a number";
-        /// Entries in a channel's list of bans.
+        /// Entries in a channel's lists of bans, quiets and exceptions together.
         bans: usize = "100", "COUNT", "a number";
         /// Nicknames monitored per client.
         monitor: usize = "100", "COUNT", "a number";

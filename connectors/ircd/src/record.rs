@@ -136,10 +136,10 @@ pub struct Topic {
     pub at: Timestamp,
 }
 
-/// A mask of users who may not join or speak.
+/// An entry of a channel's list: a mask of users.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Ban {
-    /// `nick!user@host` with wildcards.
+    /// `nick!user@host` with wildcards, or `$a:account`.
     pub mask: String,
     /// Nickname of the user who set it.
     pub by: String,
@@ -181,6 +181,18 @@ pub struct ChannelRecord {
     /// Bans (+b).
     #[serde(default)]
     pub bans: Vec<Ban>,
+    /// Who may in spite of a ban or quiet (+e).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Ban>,
+    /// Who needs no invitation (+I).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invite_exceptions: Vec<Ban>,
+    /// Who may not speak (+q).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quiets: Vec<Ban>,
+    /// The account that founded it, or to which it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub founder: Option<AccountName>,
     /// Accounts that are operators whenever they are present (+o).
     #[serde(default)]
     pub operators: BTreeSet<AccountName>,

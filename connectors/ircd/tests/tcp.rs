@@ -47,7 +47,7 @@ async fn history_and_channels_survive_a_restart() {
         Client::register(server.address(), "alice", Some("alice:pw-alice"), HISTORY).await;
     alice.say("JOIN #tea").await;
     alice.expect(" 332 alice #tea :Darjeeling").await;
-    alice.expect(" 353 alice = #tea :@alice").await;
+    alice.expect(" 353 alice = #tea :~alice").await;
     alice.say("CHATHISTORY LATEST #tea * 10").await;
     alice.expect("PRIVMSG #tea :remember me").await;
     server.shutdown().await;

@@ -96,6 +96,7 @@ numerics! {
     RPL_LIST = 322, "LIST: a channel, its members and topic";
     RPL_LISTEND = 323, "end of LIST";
     RPL_CHANNELMODEIS = 324, "the modes of a channel";
+    RPL_UNIQOPIS = 325, "the founder of a channel";
     RPL_CHANNEL_URL = 328, "the URL of a channel's page";
     RPL_CREATIONTIME = 329, "when a channel was created, in seconds since 1970";
     RPL_WHOISACCOUNT = 330, "WHOIS: the account";
@@ -107,6 +108,10 @@ numerics! {
     RPL_ENDOFINVITELIST = 337, "end of the list of invitations";
     RPL_WHOISACTUALLY = 338, "WHOIS: the real host or address";
     RPL_INVITING = 341, "an invitation is on its way";
+    RPL_INVEXLIST = 346, "who needs no invitation to a channel (RFC 2812 has RPL_INVITELIST here)";
+    RPL_ENDOFINVEXLIST = 347, "end of the invite exceptions";
+    RPL_EXCEPTLIST = 348, "an exception from the bans of a channel";
+    RPL_ENDOFEXCEPTLIST = 349, "end of the exceptions";
     RPL_VERSION = 351, "the answer to VERSION";
     RPL_WHOREPLY = 352, "WHO: a user";
     RPL_NAMREPLY = 353, "NAMES: members of a channel";
@@ -183,6 +188,8 @@ numerics! {
     ERR_TARGCHANGE = 707, "messages to too many targets (charybdis)";
     ERR_TARGUMODEG = 716, "the recipient accepts messages only from users on its accept list";
     ERR_NOPRIVS = 723, "the operator lacks that privilege";
+    RPL_QUIETLIST = 728, "a quiet of a channel (charybdis)";
+    RPL_ENDOFQUIETLIST = 729, "end of the quiets";
     RPL_MONONLINE = 730, "MONITOR: these are online";
     RPL_MONOFFLINE = 731, "MONITOR: these are offline";
     RPL_MONLIST = 732, "MONITOR: the client's list";

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use protocol::Timestamp;
 
 use super::client::{User, UserId};
-use super::names::{self, Mask};
+use super::masks::{List, Matcher, Who};
 use crate::record::ChannelRecord;
 
 /// A member's rights.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Member {
+    pub founder: bool,
     pub operator: bool,
     pub voice: bool,
 }
@@ -18,12 +19,28 @@ pub(super) struct Member {
 impl Member {
     /// Returns a nickname's prefixes: the highest, or all of them with multi-prefix.
     pub(super) fn prefix(self, all: bool) -> &'static str {
-        match (self.operator, self.voice) {
-            (true, true) if all => "@+",
-            (true, _) => "@",
-            (false, true) => "+",
-            (false, false) => "",
+        match (self.founder, self.operator, self.voice) {
+            (true, true, true) if all => "~@+",
+            (true, true, false) if all => "~@",
+            (true, false, true) if all => "~+",
+            (true, ..) => "~",
+            (false, true, true) if all => "@+",
+            (false, true, _) => "@",
+            (false, false, true) => "+",
+            (false, false, false) => "",
         }
+    }
+
+    /// Returns whether the member may do what operators may.
+    pub(super) fn may_act(self) -> bool {
+        self.founder || self.operator
+    }
+
+    /// The letters of the modes.
+    pub(super) fn letters(self) -> String {
+        let all = [(self.founder, 'O'), (self.operator, 'o'), (self.voice, 'v')];
+        let set = all.into_iter().filter(|(set, _)| *set);
+        set.map(|(_, letter)| letter).collect()
     }
 }
 
@@ -32,8 +49,8 @@ impl Member {
 pub(super) struct Channel {
     pub record: ChannelRecord,
     pub members: BTreeMap<UserId, Member>,
-    /// The masks of [`ChannelRecord::bans`].
-    banned: Vec<Mask>,
+    /// The entries of its lists, in the order of [`List::ALL`].
+    lists: [Vec<Matcher>; 4],
 }
 
 impl Channel {
@@ -41,16 +58,18 @@ impl Channel {
         let mut channel = Self {
             record,
             members: BTreeMap::new(),
-            banned: Vec::new(),
+            lists: Default::default(),
         };
-        channel.prepare_bans();
+        channel.prepare_lists();
         channel
     }
 
-    /// To be called whenever the bans of the record change: they are checked for every message.
-    pub(super) fn prepare_bans(&mut self) {
-        let bans = self.record.bans.iter();
-        self.banned = bans.map(|ban| Mask::new(&ban.mask)).collect();
+    /// To be called whenever a list of the record changes: they are checked for every message.
+    pub(super) fn prepare_lists(&mut self) {
+        self.lists = List::ALL.map(|list| {
+            let entries = list.entries(&self.record).iter();
+            entries.map(|entry| Matcher::new(&entry.mask)).collect()
+        });
     }
 
     /// Returns a new channel's record, with the modes +nt.
@@ -67,6 +86,10 @@ impl Channel {
             key: None,
             limit: None,
             bans: Vec::new(),
+            exceptions: Vec::new(),
+            invite_exceptions: Vec::new(),
+            quiets: Vec::new(),
+            founder: None,
             operators: Default::default(),
             voices: Default::default(),
             members: Default::default(),
@@ -82,33 +105,44 @@ impl Channel {
     pub(super) fn is_operator(&self, user: UserId) -> bool {
         self.members
             .get(&user)
-            .is_some_and(|member| member.operator)
+            .is_some_and(|member| member.may_act())
+    }
+
+    fn has(&self, list: List, who: &Who) -> bool {
+        let place = List::ALL.iter().position(|other| *other == list);
+        let entries = place.and_then(|place| self.lists.get(place));
+        entries.is_some_and(|entries| entries.iter().any(|entry| entry.matches(who)))
     }
 
     pub(super) fn is_banned(&self, user: &User) -> bool {
-        let mut source = user.source();
-        let whole = source.to_string();
-        // Masks may contain a guest's bare address.
-        source.host = source
-            .host
-            .map(|host| host.strip_prefix("guest/").unwrap_or(&host).to_owned());
-        let (whole, bare) = (names::folded(&whole), names::folded(&source.to_string()));
-        let mut masks = self.banned.iter();
-        masks.any(|mask| mask.matches_folded(&whole) || mask.matches_folded(&bare))
+        let who = Who::of(user);
+        self.has(List::Bans, &who) && !self.has(List::Exceptions, &who)
     }
 
-    /// Returns whether a member is banned, and neither an operator nor voiced.
+    /// Returns whether a user needs no invitation.
+    pub(super) fn is_welcome(&self, user: &User) -> bool {
+        self.has(List::Invites, &Who::of(user))
+    }
+
+    /// Returns whether somebody without a voice is kept from speaking by a ban or quiet.
+    fn is_shut_up(&self, user: &User) -> bool {
+        let who = Who::of(user);
+        (self.has(List::Bans, &who) || self.has(List::Quiets, &who))
+            && !self.has(List::Exceptions, &who)
+    }
+
+    /// Returns whether a member is banned or quieted, and neither an operator nor voiced.
     pub(super) fn is_silenced(&self, id: UserId, user: &User) -> bool {
         let member = self.members.get(&id).copied().unwrap_or_default();
-        !member.operator && !member.voice && self.is_banned(user)
+        !member.may_act() && !member.voice && self.is_shut_up(user)
     }
 
     /// Returns whether a user may send to the channel.
     pub(super) fn may_speak(&self, id: UserId, user: &User) -> bool {
         match self.members.get(&id) {
-            Some(member) if member.operator || member.voice => true,
-            Some(_) => !self.record.moderated && !self.is_banned(user),
-            None => !self.record.moderated && !self.record.members_only && !self.is_banned(user),
+            Some(member) if member.may_act() || member.voice => true,
+            Some(_) => !self.record.moderated && !self.is_shut_up(user),
+            None => !self.record.moderated && !self.record.members_only && !self.is_shut_up(user),
         }
     }
 

@@ -60,7 +60,7 @@ impl Server {
         true
     }
 
-    fn look_up_names(&mut self, id: ClientId, names: Vec<AccountName>, then: NextStep) {
+    pub(super) fn look_up_names(&mut self, id: ClientId, names: Vec<AccountName>, then: NextStep) {
         let label = self.response.take().map(|response| response.label);
         if let Some(client) = self.clients.get_mut(&id) {
             client.busy = Some(Busy::Names { label, then });
@@ -109,7 +109,7 @@ impl Server {
         let user = client.user;
         let name = match &then {
             NextStep::Nick(nick) => nick.clone(),
-            NextStep::Message(message) => message.param(0).to_owned(),
+            NextStep::Message(message) | NextStep::Roles(message) => message.param(0).to_owned(),
         };
         match (result, then) {
             (Ok(found), then) => {
@@ -120,7 +120,8 @@ impl Server {
                 match (then, user) {
                     (NextStep::Nick(nick), _) => self.take_nick(id, &nick),
                     (NextStep::Message(message), Some(user)) => self.on_message(id, user, &message),
-                    (NextStep::Message(_), None) => {}
+                    (NextStep::Roles(message), Some(user)) => self.amode(id, user, &message),
+                    (NextStep::Message(_) | NextStep::Roles(_), None) => {}
                 }
             }
             (Err(reason), NextStep::Nick(nick)) => {
@@ -132,6 +133,9 @@ impl Server {
                     id,
                     Reply::new(numeric::ERR_UNAVAILRESOURCE, [nick.as_str(), &text]),
                 );
+            }
+            (Err(reason), NextStep::Roles(_)) => {
+                self.fail(id, "AMODE", "TEMPORARILY_UNAVAILABLE", &[&name], &reason);
             }
             (Err(reason), NextStep::Message(message)) => {
                 if message.command == "PRIVMSG" {
@@ -146,4 +150,10 @@ impl Server {
         self.finish_response();
         self.show_next_missed(id);
     }
+}
+
+/// What somebody typed, or a star if it cannot be a middle parameter.
+pub(super) fn known_or(typed: &str) -> &str {
+    let whole = !typed.is_empty() && !typed.contains(' ') && !typed.starts_with(':');
+    if whole { typed } else { "*" }
 }

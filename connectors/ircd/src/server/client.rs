@@ -68,6 +68,8 @@ pub(super) struct Redaction {
 pub(super) enum NextStep {
     /// The client takes it as its nickname.
     Nick(String),
+    /// AMODE gives it a role.
+    Roles(Box<Message>),
     /// A message is sent to it.
     Message(Box<Message>),
 }

@@ -236,6 +236,24 @@ impl Server {
         }
     }
 
+    /// Creates an event caused by the server.
+    pub(super) fn server_event<P: Into<String>>(
+        &self,
+        command: &str,
+        params: impl IntoIterator<Item = P>,
+    ) -> Event {
+        let mut message = Message::new(command, params);
+        message.source = Some(irc_codec::Source::parse(&self.config.name));
+        Event {
+            at: self.now.wall.millis().max(self.last_id),
+            has_id: false,
+            account: None,
+            tags: String::new(),
+            relayed_by: None,
+            message,
+        }
+    }
+
     /// Ends the labelled response: one line with the label, a batch, or ACK.
     pub(super) fn finish_response(&mut self) {
         let Some(response) = self.response.take() else {

@@ -47,7 +47,7 @@ impl Server {
                 ),
             );
         };
-        if channel.record.invite_only && !member.operator {
+        if channel.record.invite_only && !member.may_act() {
             return self.reply(
                 id,
                 Reply::new(
@@ -70,7 +70,7 @@ impl Server {
             .members
             .iter()
             .filter(|(other, member)| {
-                **other != user_id && (member.operator || !channel.record.invite_only)
+                **other != user_id && (member.may_act() || !channel.record.invite_only)
             })
             .map(|(&other, _)| other)
             .collect();

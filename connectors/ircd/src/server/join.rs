@@ -120,7 +120,7 @@ impl Server {
         if returning {
             return None;
         }
-        if record.invite_only {
+        if record.invite_only && !channel.is_welcome(user) {
             return Some((
                 numeric::ERR_INVITEONLYCHAN,
                 "Cannot join channel: you need an invitation (+i)",
@@ -168,7 +168,10 @@ impl Server {
             && account
                 .as_ref()
                 .is_some_and(|account| self.config.operators.contains(account));
+        let founder =
+            is_new && account.is_some() || record.founder.is_some() && record.founder == account;
         let member = Member {
+            founder,
             operator: is_new || alone && is(&record.members) || is(&record.operators) || appointed,
             voice: is(&record.voices),
         };
@@ -180,11 +183,15 @@ impl Server {
             if member.operator {
                 changed |= channel.record.operators.insert(account.clone());
             }
+            if is_new {
+                channel.record.founder = Some(account.clone());
+            }
             if changed {
                 saved = self.save_channel(&key);
             }
         }
         self.announce_join(user_id, &key);
+        self.announce_role(user_id, &key, member);
         for session in self.sessions(user_id) {
             self.send_topic_and_names(session, user_id, &key);
         }
@@ -223,6 +230,22 @@ impl Server {
             .filter(|id| !own.contains(id));
         let others = self.with_cap(others, Caps::AWAY_NOTIFY);
         self.relay(others, &event, When::Always);
+    }
+
+    /// Tells the others, and sessions that are not sent the names, which role a member comes back to.
+    fn announce_role(&mut self, user_id: UserId, key: &FoldedName, member: Member) {
+        let letters = member.letters();
+        let Some(user) = self.users.get(&user_id).filter(|_| !letters.is_empty()) else {
+            return;
+        };
+        let names = letters.chars().map(|_| user.nick.clone());
+        let params = [self.spelled(key), format!("+{letters}")];
+        let event = self.server_event("MODE", params.into_iter().chain(names));
+        let own = user.sessions.clone();
+        let mut audience = self.audience(key);
+        audience.retain(|id| !own.contains(id));
+        audience.extend(self.with_cap(own, Caps::NO_IMPLICIT_NAMES));
+        self.relay(audience, &event, When::Always);
     }
 
     /// Creates a user's JOIN, plain and with extended-join.

@@ -61,6 +61,9 @@ impl Server {
             );
         }
         let spelled = channel.record.name.clone();
+        if victim != user_id && self.is_above(victim, user_id, &key) {
+            return self.founder_stays(id, &key);
+        }
         let nick = self
             .users
             .get(&victim)

@@ -1,9 +1,10 @@
-//! MODE (RFC 2812, sections 3.1.5 and 3.2.3): users have +i; channels have +bklimnst and members +o +v.
+//! MODE (RFC 2812, sections 3.1.5 and 3.2.3): users have +i; channels have +Ibeqklimnst and members +O +o +v.
 
 use irc_codec::{Message, numeric};
 use protocol::FoldedName;
 
 use super::client::UserId;
+use super::masks::List;
 use super::names::KEY_LENGTH;
 use super::outbox::When;
 use super::reply::Reply;
@@ -12,14 +13,14 @@ use super::{ClientId, Server, names};
 
 /// The changes of a MODE command that took effect, for one line to the channel.
 #[derive(Debug, Default)]
-struct Applied {
-    letters: String,
-    params: Vec<String>,
+pub(super) struct Applied {
+    pub letters: String,
+    pub params: Vec<String>,
     adding: Option<bool>,
 }
 
 impl Applied {
-    fn push(&mut self, add: bool, letter: char, param: Option<String>) {
+    pub(super) fn push(&mut self, add: bool, letter: char, param: Option<String>) {
         if self.adding != Some(add) {
             self.letters.push(if add { '+' } else { '-' });
             self.adding = Some(add);
@@ -112,9 +113,19 @@ impl Server {
                 Reply::new(numeric::RPL_CREATIONTIME, [spelled, created]),
             );
         }
-        let asks_bans = matches!(message.param(1), "b" | "+b" | "-b") && message.params.len() == 2;
-        if asks_bans {
-            return self.send_bans(id, &key);
+        if message.params.len() == 2 {
+            let letters = message.param(1).trim_start_matches(['+', '-']);
+            if letters == "O" {
+                return self.send_founder(id, &key);
+            }
+            let lists: Option<Vec<List>> = letters.chars().map(List::of).collect();
+            let lists = lists.filter(|lists| (1..=List::ALL.len()).contains(&lists.len()));
+            if let Some(lists) = lists {
+                for list in lists {
+                    self.send_list(id, &key, list);
+                }
+                return;
+            }
         }
         if !self.check_operator(id, user_id, name, &key) {
             return;
@@ -162,14 +173,14 @@ impl Server {
                         applied.push(false, 'l', None);
                     }
                 }
-                'b' | 'k' | 'l' | 'o' | 'v' => {
+                'b' | 'e' | 'I' | 'q' | 'k' | 'l' | 'o' | 'v' => {
                     with_param += 1;
                     if with_param > MAX_MODES {
                         continue;
                     }
                     let Some(param) = params.next().filter(|param| !param.is_empty()) else {
-                        if letter == 'b' {
-                            self.send_bans(id, key);
+                        if let Some(list) = List::of(letter) {
+                            self.send_list(id, key, list);
                         } else {
                             let text = format!("Mode {letter} requires a parameter");
                             self.reply(
@@ -182,19 +193,22 @@ impl Server {
                         }
                         continue;
                     };
-                    let done = match letter {
-                        'b' => self.set_ban(id, user_id, key, add, param),
-                        'k' => self.set_key(id, key, add, param),
-                        'l' => self.set_limit(id, key, param),
-                        _ => self.set_member(id, key, letter, add, param),
+                    let done = match (letter, List::of(letter)) {
+                        (_, Some(list)) => self.set_list(id, user_id, key, (list, add), param),
+                        ('k', _) => self.set_key(id, key, add, param),
+                        ('l', _) => self.set_limit(id, key, param),
+                        _ => self.set_member(id, user_id, key, (letter, add), param),
                     };
                     if let Some(shown) = done {
                         applied.push(add, letter, Some(shown));
                     }
                 }
                 other => {
-                    let text =
-                        "Unknown channel mode; supported are b, i, k, l, m, n, o, s, t and v";
+                    let text = if other == 'O' {
+                        "The founder is changed with AMODE, by account"
+                    } else {
+                        "Unknown channel mode; supported are I, b, e, i, k, l, m, n, o, q, s, t and v"
+                    };
                     self.reply(
                         id,
                         Reply::new(numeric::ERR_UNKNOWNMODE, [other.to_string().as_str(), text]),
@@ -276,9 +290,9 @@ impl Server {
     fn set_member(
         &mut self,
         id: ClientId,
+        user_id: UserId,
         key: &FoldedName,
-        letter: char,
-        add: bool,
+        (letter, add): (char, bool),
         nick: &str,
     ) -> Option<String> {
         let Some(&other) = self.nicks.get(&names::fold(nick)) else {
@@ -287,6 +301,10 @@ impl Server {
         };
         let user = self.users.get(&other)?;
         let (nick, account) = (user.nick.clone(), user.account.clone());
+        if letter == 'o' && !add && self.is_above(other, user_id, key) {
+            self.founder_stays(id, key);
+            return None;
+        }
         let channel = self.channels.get_mut(key)?;
         let Some(member) = channel.members.get_mut(&other) else {
             self.reply(
@@ -314,6 +332,38 @@ impl Server {
             }
         }
         (std::mem::replace(flag, add) != add).then_some(nick)
+    }
+
+    fn send_founder(&mut self, id: ClientId, key: &FoldedName) {
+        let founder = self
+            .channels
+            .get(key)
+            .and_then(|c| c.record.founder.clone());
+        let name = self.spelled(key);
+        let reply = match founder {
+            Some(founder) => Reply::new(numeric::RPL_UNIQOPIS, [name, founder.to_string()]),
+            None => Reply::new(
+                numeric::ERR_NOSUCHNICK,
+                [name.as_str(), "The channel has no founder"],
+            ),
+        };
+        self.reply(id, reply);
+    }
+
+    /// Returns whether a member is the founder, and somebody else neither is nor is an administrator.
+    pub(super) fn is_above(&self, member: UserId, other: UserId, key: &FoldedName) -> bool {
+        let channel = self.channels.get(key);
+        let founds = |id: UserId| {
+            let member = channel.and_then(|channel| channel.members.get(&id));
+            member.is_some_and(|member| member.founder)
+        };
+        founds(member) && !founds(other) && !self.is_administrator(other)
+    }
+
+    pub(super) fn founder_stays(&mut self, id: ClientId, key: &FoldedName) {
+        let text = "That is the founder of the channel";
+        let params = [self.spelled(key), text.to_owned()];
+        self.reply(id, Reply::new(numeric::ERR_CHANOPRIVSNEEDED, params));
     }
 
     pub(super) fn channel_record(

@@ -1,88 +1,82 @@
-//! A channel's list of bans (+b).
+//! Changes and answers of a channel's lists (+b, +e, +I, +q).
 
 use irc_codec::numeric;
 use protocol::FoldedName;
 
 use super::client::UserId;
+use super::masks::{List, complete};
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 use crate::record::Ban;
 
-/// Maximum length of a mask, in bytes.
-const MASK: usize = 120;
-
 impl Server {
-    pub(super) fn send_bans(&mut self, id: ClientId, key: &FoldedName) {
+    pub(super) fn send_list(&mut self, id: ClientId, key: &FoldedName, list: List) {
         let Some(channel) = self.channels.get(key) else {
             return;
         };
         let name = channel.record.name.clone();
-        for ban in channel.record.bans.clone() {
+        let (entry, end, text) = list.numerics();
+        // The numerics of quiets name the letter (charybdis).
+        let start = match list {
+            List::Quiets => vec![name, list.letter().to_string()],
+            List::Bans | List::Exceptions | List::Invites => vec![name],
+        };
+        for ban in list.entries(&channel.record).clone() {
             let seconds = ban.at.millis().div_euclid(1000).to_string();
-            self.reply(
-                id,
-                Reply::new(
-                    numeric::RPL_BANLIST,
-                    [name.clone(), ban.mask, ban.by, seconds],
-                ),
-            );
+            let params = start.iter().cloned().chain([ban.mask, ban.by, seconds]);
+            self.reply(id, Reply::new(entry, params));
         }
-        self.reply(
-            id,
-            Reply::new(
-                numeric::RPL_ENDOFBANLIST,
-                [name.as_str(), "End of the channel's bans"],
-            ),
-        );
+        let params = start.into_iter().chain([text.to_owned()]);
+        self.reply(id, Reply::new(end, params));
     }
 
-    /// Adds or removes a ban; returns its mask if that changed anything.
-    pub(super) fn set_ban(
+    /// Adds or removes an entry of a list; returns its mask if that changed anything.
+    pub(super) fn set_list(
         &mut self,
         id: ClientId,
         user_id: UserId,
         key: &FoldedName,
-        add: bool,
-        mask: &str,
+        (list, add): (List, bool),
+        typed: &str,
     ) -> Option<String> {
-        let mask = names::complete_mask(names::clip(mask, MASK));
-        if mask.starts_with(':') || mask.contains(|c: char| c == ' ' || c.is_control()) {
+        let Some(mask) = complete(typed) else {
+            let text = "Expected nick!user@host with wildcards, or $a:account";
+            let letter = list.letter().to_string();
+            // What is no mask may be no parameter either.
+            let params = [self.spelled(key).as_str(), &letter, "*", text].map(str::to_owned);
+            self.reply(id, Reply::new(numeric::ERR_INVALIDMODEPARAM, params));
             return None;
-        }
+        };
         let most = self.config.limits.bans;
         let (by, at) = (self.users.get(&user_id)?.nick.clone(), self.now.wall);
-        let record = self.channel_record(key)?;
-        let place = record
-            .bans
+        let channel = self.channels.get_mut(key)?;
+        let all: usize = List::ALL
             .iter()
-            .position(|ban| names::same(&ban.mask, &mask));
+            .map(|list| list.entries(&channel.record).len())
+            .sum();
+        let entries = list.entries_mut(&mut channel.record);
+        let place = entries.iter().position(|ban| names::same(&ban.mask, &mask));
         let changed = match (add, place) {
-            (true, None) if record.bans.len() >= most => {
-                let text = format!("The list of bans is full: the maximum is {most}");
-                self.reply(
-                    id,
-                    Reply::new(
-                        numeric::ERR_BANLISTFULL,
-                        [self.spelled(key).as_str(), "b", &text],
-                    ),
-                );
-                None
+            (true, None) if all >= most => {
+                let text = format!("The channel's lists are full: the maximum is {most} in all");
+                let letter = list.letter().to_string();
+                let params = [self.spelled(key), letter, text];
+                self.reply(id, Reply::new(numeric::ERR_BANLISTFULL, params));
+                return None;
             }
             (true, None) => {
-                record.bans.push(Ban {
+                entries.push(Ban {
                     mask: mask.clone(),
                     by,
                     at,
                 });
                 Some(mask)
             }
-            (false, Some(place)) => Some(record.bans.remove(place).mask),
+            (false, Some(place)) => Some(entries.remove(place).mask),
             _ => None,
         };
-        if changed.is_some()
-            && let Some(channel) = self.channels.get_mut(key)
-        {
-            channel.prepare_bans();
+        if changed.is_some() {
+            channel.prepare_lists();
         }
         changed
     }

@@ -31,7 +31,7 @@ impl Server {
                 ),
             );
         };
-        if channel.record.topic_locked && !member.operator {
+        if channel.record.topic_locked && !member.may_act() {
             return self.reply(
                 id,
                 Reply::new(

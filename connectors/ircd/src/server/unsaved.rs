@@ -8,6 +8,7 @@ use protocol::{AccountName, FoldedName};
 use super::AppendId;
 use super::channel::{Channel, Member};
 use super::client::UserId;
+use super::masks::List;
 use crate::record::ChannelRecord;
 
 /// How long after a failure the disk is tried again, in milliseconds.
@@ -85,17 +86,22 @@ impl Change {
         back(&mut now.limit, &before.limit, &after.limit);
         back_set(&mut now.operators, &before.operators, &after.operators);
         back_set(&mut now.voices, &before.voices, &after.voices);
-        now.bans
-            .retain(|ban| before.bans.contains(ban) || !after.bans.contains(ban));
-        for ban in &before.bans {
-            if !after.bans.contains(ban) && !now.bans.contains(ban) {
-                now.bans.push(ban.clone());
+        back(&mut now.founder, &before.founder, &after.founder);
+        for list in List::ALL {
+            let (before, after) = (list.entries(before), list.entries(after));
+            let now = list.entries_mut(now);
+            now.retain(|entry| before.contains(entry) || !after.contains(entry));
+            for entry in before {
+                if !after.contains(entry) && !now.contains(entry) {
+                    now.push(entry.clone());
+                }
             }
         }
-        channel.prepare_bans();
+        channel.prepare_lists();
         for (user, now) in &mut channel.members {
             let (before, after) = (&self.before.members, &self.after.members);
             if let (Some(before), Some(after)) = (before.get(user), after.get(user)) {
+                back(&mut now.founder, &before.founder, &after.founder);
                 back(&mut now.operator, &before.operator, &after.operator);
                 back(&mut now.voice, &before.voice, &after.voice);
             }

@@ -3,6 +3,7 @@
 
 use irc_codec::numeric;
 
+use super::masks::List;
 use super::names::{self, KEY_LENGTH, USER_LENGTH};
 use super::registration::REAL_NAME;
 use super::reply::Reply;
@@ -63,7 +64,7 @@ impl Server {
             id,
             Reply::new(
                 numeric::RPL_MYINFO,
-                [name.as_str(), VERSION, "i", "bikmnostlv", "bkolv"],
+                [name.as_str(), VERSION, "i", "IObeiklmnoqstv", "IObeklqov"],
             ),
         );
         self.send_isupport(id);
@@ -80,10 +81,14 @@ impl Server {
             format!("NETWORK={}", self.config.network),
             format!("CASEMAPPING={}", names::MAPPING.token()),
             "CHANTYPES=#".to_owned(),
-            "PREFIX=(ov)@+".to_owned(),
-            "CHANMODES=b,k,l,imnst".to_owned(),
+            "PREFIX=(Oov)~@+".to_owned(),
+            format!("CHANMODES={},k,l,imnst", List::LETTERS),
             format!("MODES={MAX_MODES}"),
-            format!("MAXLIST=b:{}", limits.bans),
+            format!("MAXLIST={}:{}", List::LETTERS, limits.bans),
+            "EXCEPTS=e".to_owned(),
+            "INVEX=I".to_owned(),
+            "EXTBAN=$,a".to_owned(),
+            "ACCOUNTEXTBAN=a".to_owned(),
             format!("CHANLIMIT=#:{}", limits.channels_per_user),
             format!("NICKLEN={}", limits.nick),
             format!("USERLEN={USER_LENGTH}"),

@@ -202,7 +202,7 @@ fn sessions_share_one_user() {
     assert!(
         welcome
             .iter()
-            .any(|line| line.ends_with("353 alice = #tea :@alice bob"))
+            .any(|line| line.ends_with("353 alice = #tea :~alice bob"))
     );
     assert!(
         world.take(bob).is_empty(),

@@ -175,7 +175,7 @@ fn who_whois_list_and_friends() {
     world.say(bob, "JOIN #general");
     assert_eq!(
         world.ask(alice, "NAMES #tea")[0],
-        ":irc.subspace.local 353 alice = #tea :@+alice!alice@user/alice"
+        ":irc.subspace.local 353 alice = #tea :~@+alice!alice@user/alice"
     );
     let who = world.ask(bob, "WHO #general");
     assert!(
@@ -192,7 +192,7 @@ fn who_whois_list_and_friends() {
     let whois = world.ask(bob, "WHOIS alice");
     for part in [
         " 311 bob alice alice user/alice * :",
-        " 319 bob alice :#general @+#tea",
+        " 319 bob alice :#general ~@+#tea",
         " 330 bob alice alice :",
         " 318 ",
     ] {

@@ -72,7 +72,10 @@ fn help_is_what_the_table_says() {
     let alice = world.join_as("alice", false, "");
     let lines = world.ask(alice, "HELP");
     assert!(lines[0].contains(" 704 alice * :"), "{lines:#?}");
-    assert!(has(&lines[1..2], " 705 alice * :AUTHENTICATE AWAY CAP "));
+    assert!(has(
+        &lines[1..2],
+        " 705 alice * :AMODE AUTHENTICATE AWAY CAP "
+    ));
     assert!(has(&lines, " PRIVMSG ") && !has(&lines, "OPER"));
     assert!(lines[lines.len() - 1].ends_with(" 706 alice * :End of HELP"));
     let lines = world.ask(alice, "helpop kick");
@@ -119,13 +122,13 @@ fn who_shows_the_highest_sign_or_all_with_multi_prefix() {
         let (_, rest) = line.unwrap().split_once(server).unwrap();
         rest.split(' ').next().unwrap().to_owned()
     };
-    assert_eq!(flags(&world.ask(plain, "WHO #tea")), "H@");
-    assert_eq!(flags(&world.ask(full, "WHO #tea")), "H@+");
+    assert_eq!(flags(&world.ask(plain, "WHO #tea")), "H~");
+    assert_eq!(flags(&world.ask(full, "WHO #tea")), "H~@+");
     assert!(has(
         &world.ask(plain, "WHO #tea %nf"),
-        " 354 alice alice H@"
+        " 354 alice alice H~"
     ));
-    assert!(has(&world.ask(full, "WHO #tea %nf"), " 354 bob alice H@+"));
+    assert!(has(&world.ask(full, "WHO #tea %nf"), " 354 bob alice H~@+"));
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn channels_come_back() {
         world
             .ask(alice, "JOIN #tea")
             .iter()
-            .any(|line| line.ends_with("353 alice = #tea :+bob @alice"))
+            .any(|line| line.ends_with("353 alice = #tea :+bob ~alice"))
     );
     assert!(world.ask(alice, "MODE #tea b")[0].contains("*!*@evil"));
     assert!(

@@ -8,12 +8,14 @@ mod durable;
 mod history;
 mod labels;
 mod limits;
+mod lists;
 mod missed;
 mod mute;
 mod proxies;
 mod random;
 mod redact;
 mod relay;
+mod roles;
 mod sasl;
 mod wire;
 

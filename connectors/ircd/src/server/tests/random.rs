@@ -42,14 +42,17 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn line() -> impl Strategy<Value = String> {
-    let command = prop_oneof![
+    let command =
+        prop_oneof![
         (channel(), text()).prop_map(|(c, t)| format!("JOIN {c} {t}")),
         (channel(), text()).prop_map(|(c, t)| format!("PART {c} :{t}")),
         (channel(), nick(), text()).prop_map(|(c, n, t)| format!("KICK {c} {n} :{t}")),
         (channel(), nick()).prop_map(|(c, n)| format!("INVITE {n} {c}")),
         (channel(), text()).prop_map(|(c, t)| format!("TOPIC {c} :{t}")),
-        (channel(), "[-+bklimnostvx]{1,12}", nick(), "[0-9a-z]{0,4}")
+        (channel(), "[-+IObeklimnoqstvx]{1,12}", nick(), "[$~:0-9a-z]{0,4}")
             .prop_map(|(c, m, n, p)| format!("MODE {c} {m} {n} {p}")),
+        (channel(), "[-+Oov]{1,6}", nick(), nick())
+            .prop_map(|(c, m, n, o)| format!("AMODE {c} {m} {n} {o}")),
         (nick(), text()).prop_map(|(n, t)| format!("PRIVMSG {n} :{t}")),
         (channel(), text()).prop_map(|(c, t)| format!("@+a=b;label=1 PRIVMSG {c} :{t}")),
         (channel(), text()).prop_map(|(c, t)| format!("NOTICE {c} :{t}")),
@@ -126,8 +129,11 @@ fn check(server: &Server) {
     for (key, channel) in &server.channels {
         assert_eq!(&names::fold(&channel.record.name), key);
         assert!(!channel.members.is_empty() || channel.is_lasting());
-        for member in channel.members.keys() {
-            assert!(server.users[member].channels.contains(key));
+        for (id, member) in &channel.members {
+            let user = &server.users[id];
+            assert!(user.channels.contains(key));
+            let founder = channel.record.founder.as_ref();
+            assert!(!member.founder || founder == user.account.as_ref());
         }
     }
     for (id, client) in &server.clients {
