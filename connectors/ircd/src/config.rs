@@ -94,7 +94,7 @@ pub struct IrcdConfig {
     pub data: PathBuf,
     /// Channels that exist from the first start.
     pub channels: Vec<DefaultChannel>,
-    /// Accounts that are operators of these channels, and may end other users' connections (KILL).
+    /// Accounts that are administrators of the server and operators of these channels.
     pub operators: Vec<AccountName>,
     /// Who may connect without an account.
     pub guests: Guests,

@@ -19,7 +19,7 @@ pub use accounts::{
 };
 pub use config::{DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
 pub use record::{
-    Answer, Ban, Body, ChannelRecord, Query, Range, Record, Seen, State, Stored, Topic,
+    Answer, Ban, Body, ChannelRecord, NetworkBan, Query, Range, Record, Seen, State, Stored, Topic,
     conversation, other_side,
 };
 pub use shell::{Ircd, StartError, start};

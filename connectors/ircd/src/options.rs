@@ -23,7 +23,7 @@ options::options! {
             "NAME", "a host name with a dot, like irc.example.org";
         /// Message of the day, any number of lines.
         motd: String = "", "TEXT", "a text";
-        /// Accounts that are operators of the initial channels, and may disconnect others (KILL).
+        /// Accounts that are administrators of the server and operators of the initial channels.
         operators: List<AccountName>, or "none", "ACCOUNTS", "names of accounts";
         /// Who may connect without an account: `loopback`, `on` or `off`.
         guests: Guests = "loopback", "WHO", "loopback, on or off";

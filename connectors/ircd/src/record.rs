@@ -35,6 +35,29 @@ pub enum Body {
     },
     /// A member's client has been shown everything up to a time.
     Seen(Seen),
+    /// Somebody is banned from the server.
+    Ban(NetworkBan),
+    /// A ban from the server was removed.
+    Unban {
+        /// Its mask.
+        mask: String,
+    },
+}
+
+/// A ban from the server.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct NetworkBan {
+    /// `$a:account`, `nick!user@host` with wildcards, an address or a range.
+    pub mask: String,
+    /// Nickname of the administrator who set it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// When it ends; `None` for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Why, as those are told whom it concerns.
+    pub reason: String,
 }
 
 /// How far a member's client has been shown messages.
@@ -79,6 +102,9 @@ pub struct Stored {
     /// Nickname of the relaying user, if the source is a relayed name (RELAYMSG).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relayed_by: Option<String>,
+    /// Whether a program said it (IRCv3 bot-mode).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bot: bool,
     /// The id of the message that was deleted; its text is the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<i64>,
@@ -221,6 +247,9 @@ pub struct State {
     /// How far the clients of each account have been shown messages, by client name.
     #[serde(default)]
     pub seen: BTreeMap<AccountName, BTreeMap<String, i64>>,
+    /// Bans from the server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bans: Vec<NetworkBan>,
 }
 
 impl State {
@@ -249,6 +278,11 @@ impl State {
             Body::Seen(seen) => {
                 seen.note(&mut self.seen);
             }
+            Body::Ban(ban) => {
+                self.bans.retain(|other| other.mask != ban.mask);
+                self.bans.push(ban.clone());
+            }
+            Body::Unban { mask } => self.bans.retain(|ban| ban.mask != *mask),
         }
         self.as_of = record.id;
     }

@@ -9,6 +9,9 @@ use super::outbox::When;
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 
+/// The message of a session without a person, such as a bouncer's (IRCv3 pre-away): it does not count.
+const NOBODY: &str = "*";
+
 impl Server {
     pub(super) fn on_away(&mut self, id: ClientId, message: &Message) {
         let text = names::clip(message.param(0), self.config.limits.text).to_owned();
@@ -46,9 +49,10 @@ impl Server {
             .iter()
             .map(|session| self.clients.get(session)?.away.clone());
         // Away only if each session has an away message; the newest session's is shown.
-        let away = texts
-            .collect::<Option<Vec<_>>>()
-            .and_then(|texts| texts.last().cloned());
+        let away = texts.collect::<Option<Vec<_>>>().and_then(|texts| {
+            let said = texts.iter().rev().find(|text| ***text != *NOBODY);
+            said.cloned().or_else(|| texts.last().map(|_| AWAY.into()))
+        });
         if away == user.away {
             return;
         }

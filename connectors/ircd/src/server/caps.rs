@@ -28,7 +28,8 @@ capabilities! {
     CHATHISTORY = 5, "draft/chathistory";
     EVENT_PLAYBACK = 6, "draft/event-playback";
     MESSAGE_REDACTION = 22, "draft/message-redaction";
-    NO_IMPLICIT_NAMES = 7, "draft/no-implicit-names";
+    OLD_NO_IMPLICIT_NAMES = 7, "draft/no-implicit-names";
+    OPER_TAG = 23, "draft/oper-tag";
     PRE_AWAY = 8, "draft/pre-away";
     RELAYMSG = 21, "draft/relaymsg";
     ECHO_MESSAGE = 9, "echo-message";
@@ -38,6 +39,7 @@ capabilities! {
     LABELED_RESPONSE = 13, "labeled-response";
     MESSAGE_TAGS = 14, "message-tags";
     MULTI_PREFIX = 15, "multi-prefix";
+    NO_IMPLICIT_NAMES = 24, "no-implicit-names";
     SASL = 16, "sasl";
     SERVER_TIME = 17, "server-time";
     SETNAME = 18, "setname";
@@ -74,16 +76,65 @@ impl Caps {
         }
     }
 
-    /// Keeps what decides the tags of a relayed message, for use as an index below 16.
+    /// Whether a client is sent the names of a channel that it joins.
+    pub(super) fn wants_names(self) -> bool {
+        !self.has(Self::NO_IMPLICIT_NAMES) && !self.has(Self::OLD_NO_IMPLICIT_NAMES)
+    }
+
+    /// Keeps what decides the tags of a relayed message, for use as an index below 32.
     pub(super) fn tag_variant(self) -> usize {
         usize::from(self.has(Self::SERVER_TIME))
             | usize::from(self.has(Self::MESSAGE_TAGS)) << 1
             | usize::from(self.has(Self::ACCOUNT_TAG)) << 2
             | usize::from(self.has(Self::RELAYMSG)) << 3
+            | usize::from(self.has(Self::OPER_TAG)) << 4
     }
 }
 
+/// Bytes of a list per line: leaves room for the names of server and client.
+const WIDTH: usize = 392;
+
+/// Whether a capability came after there was no more room in the one line that clients without version 302 read.
+fn is_newer(name: &str) -> bool {
+    NEWER.contains(&name)
+}
+
+const NEWER: &[&str] = &["draft/oper-tag", "no-implicit-names"];
+
 impl Server {
+    /// A capability's value, with version 302.
+    fn value(&self, cap: Caps) -> Option<String> {
+        match cap {
+            Caps::SASL => Some("PLAIN".to_owned()),
+            Caps::RELAYMSG => Some("/".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Sends a list in as many lines as it needs; with a star before all but the last, which clients of version 302
+    /// understand. For older ones, one line has room for all that they are offered.
+    fn send_caps(&mut self, id: ClientId, sub: &str, list: &[String]) {
+        let nick = self.name_for(id);
+        let mut lines: Vec<String> = Vec::new();
+        for entry in list {
+            match lines
+                .last_mut()
+                .filter(|line| line.len() + entry.len() < WIDTH)
+            {
+                Some(line) => {
+                    line.push(' ');
+                    line.push_str(entry);
+                }
+                None => lines.push(entry.clone()),
+            }
+        }
+        let last = lines.pop().unwrap_or_default();
+        for line in lines {
+            self.reply_message(id, Message::new("CAP", [&nick, sub, "*", &line]));
+        }
+        self.reply_message(id, Message::new("CAP", [&nick, sub, &last]));
+    }
+
     pub(super) fn on_cap(&mut self, id: ClientId, message: &Message) {
         let nick = self.name_for(id);
         let cap_reply = |sub: &str, list: &str| Message::new("CAP", [nick.as_str(), sub, list]);
@@ -104,24 +155,25 @@ impl Server {
                     client.caps = client.caps.with(Caps::CAP_NOTIFY);
                 }
                 let values = client.cap_302;
-                let list: Vec<&str> = Caps::ALL
+                let offered = Caps::ALL
                     .iter()
-                    .map(|&(name, cap)| match cap {
-                        Caps::SASL if values => "sasl=PLAIN",
-                        Caps::RELAYMSG if values => "draft/relaymsg=/",
-                        _ => name,
+                    .filter(|(name, _)| values || !is_newer(name));
+                let list: Vec<String> = offered
+                    .map(|&(name, cap)| match self.value(cap).filter(|_| values) {
+                        Some(value) => format!("{name}={value}"),
+                        None => name.to_owned(),
                     })
                     .collect();
-                // 23 short names: one line is enough, as a test checks.
-                self.reply_message(id, cap_reply("LS", &list.join(" ")));
+                self.send_caps(id, "LS", &list);
             }
             "LIST" => {
-                let list: Vec<&str> = Caps::ALL
+                let own = client.caps;
+                let list: Vec<String> = Caps::ALL
                     .iter()
-                    .filter(|&&(_, cap)| client.caps.has(cap))
-                    .map(|&(name, _)| name)
+                    .filter(|&&(_, cap)| own.has(cap))
+                    .map(|&(name, _)| name.to_owned())
                     .collect();
-                self.reply_message(id, cap_reply("LIST", &list.join(" ")));
+                self.send_caps(id, "LIST", &list);
             }
             "REQ" => {
                 if let Some(registration) = &mut client.registration {
@@ -176,10 +228,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_fits_one_line() {
+    fn the_list_of_older_clients_fits_one_line() {
         let list: Vec<&str> = Caps::ALL.iter().map(|&(name, _)| name).collect();
         assert!(list.is_sorted());
-        let fixed = 63 + 40 + ": CAP  LS :=PLAIN=/\r\n".len();
-        assert!(list.join(" ").len() + fixed <= 512);
+        let offered: Vec<&str> = list.into_iter().filter(|name| !is_newer(name)).collect();
+        assert!(offered.join(" ").len() <= WIDTH);
+        let fixed = 63 + 40 + ": CAP  LIST * :\r\n".len();
+        assert!(WIDTH + fixed <= 512);
     }
 }

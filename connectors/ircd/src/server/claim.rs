@@ -68,22 +68,31 @@ impl Server {
         self.outbox.names(id, names);
     }
 
-    /// Looks up whether the recipient of a message is a member who has never connected; returns false if that is
-    /// known already.
-    pub(super) fn must_look_up_recipient(&mut self, id: ClientId, message: &Message) -> bool {
+    /// Looks up which recipients of a message are members who have never connected; returns false if that is known
+    /// already.
+    pub(super) fn must_look_up_recipients(
+        &mut self,
+        id: ClientId,
+        targets: &[&str],
+        message: &Message,
+    ) -> bool {
         let folded = names::fold(message.param(0));
-        let Ok(account) = folded.as_str().parse::<AccountName>() else {
-            return false;
-        };
         let asked = self
             .clients
             .get(&id)
             .is_none_or(|client| client.looked_up.as_ref() == Some(&folded));
-        if asked || self.accounts.contains(&account) || self.nicks.contains_key(&folded) {
+        let unknown: Vec<AccountName> = targets
+            .iter()
+            .map(|target| names::fold(target))
+            .filter(|name| !self.nicks.contains_key(name))
+            .filter_map(|name| name.as_str().parse().ok())
+            .filter(|account| !self.accounts.contains(account))
+            .collect();
+        if asked || unknown.is_empty() {
             return false;
         }
         let then = NextStep::Message(Box::new(message.clone()));
-        self.look_up_names(id, vec![account], then);
+        self.look_up_names(id, unknown, then);
         true
     }
 

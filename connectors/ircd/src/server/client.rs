@@ -8,6 +8,7 @@ use protocol::{AccountName, FoldedName, SessionRef, Timestamp};
 
 use super::caps::Caps;
 use super::playback::{Missed, Playback};
+use super::user_mode::UserModes;
 use super::{Peer, names};
 
 /// Identifies a user; never reused.
@@ -99,6 +100,10 @@ pub(super) struct Client {
     pub sasl: irc_codec::sasl::Exchange,
     /// Failed attempts to sign in on this connection.
     pub failures: u32,
+    /// When it connected, in ticks.
+    pub since: u64,
+    /// How many lines it sent.
+    pub lines: u64,
     /// When it last sent a line, in ticks.
     pub last_activity: u64,
     /// It was sent a PING and has sent nothing since.
@@ -128,7 +133,7 @@ pub(super) struct User {
     /// Channels the user was invited to; at most [`MAX_INVITES`].
     pub invites: BTreeSet<FoldedName>,
     pub away: Option<Arc<str>>,
-    pub invisible: bool,
+    pub modes: UserModes,
     pub since: Timestamp,
     /// Time of the last message sent.
     pub active: Timestamp,

@@ -28,6 +28,8 @@ pub(super) struct Command {
     /// Minimum number of parameters. It is zero if the handler reports missing parameters more precisely than
     /// ERR_NEEDMOREPARAMS.
     pub least: usize,
+    /// Which parameter names the server that is asked, if any: there is only this one.
+    pub server: Option<usize>,
     /// Its parameters in the notation of HELP.
     pub syntax: &'static str,
     /// What it does, in one sentence; empty if HELP does not list it.
@@ -45,14 +47,26 @@ const fn command(
         name,
         handler,
         least,
+        server: None,
         syntax,
         about,
     }
 }
 
-/// A command that operators of other servers use to change what is configured here.
-const fn configured(name: &'static str) -> Command {
-    command(name, 0, Registered(Server::configured), "", "")
+impl Command {
+    /// Says which parameter names a server.
+    const fn at(mut self, place: usize) -> Self {
+        self.server = Some(place);
+        self
+    }
+}
+
+/// A command that HELP does not list: what it is for is not here.
+const fn absent(
+    name: &'static str,
+    handler: fn(&mut Server, ClientId, UserId, &Message),
+) -> Command {
+    command(name, 0, Registered(handler), "", "")
 }
 
 /// All commands, most frequent first.
@@ -95,7 +109,7 @@ static TABLE: &[Command] = &[
     command("TOPIC", 1, Registered(Server::on_topic), "<channel> [<topic>]",
         "Shows or sets the topic of a channel."),
     command("MODE", 1, Registered(Server::on_mode), "<channel or nickname> [<modes> [<parameters>]]",
-        "Shows or changes modes: i of yourself; I, b, e, i, k, l, m, n, o, q, s, t and v of a channel."),
+        "Shows or changes modes: B, i, o and w of yourself; I, b, e, i, k, l, m, n, o, q, s, t and v of a channel."),
     command("AMODE", 1, Registered(Server::on_amode), "<channel> [+|-O|o|v… <account>…]",
         "Shows or changes the roles that accounts have in a channel whenever they are present."),
     command("NAMES", 0, Registered(Server::on_names), "<channel>[,<channel>…]",
@@ -125,29 +139,56 @@ static TABLE: &[Command] = &[
     command("SETNAME", 1, Registered(Server::on_setname), "<real name>",
         "Changes your real name."),
     command("LUSERS", 0, Registered(|server, id, _, _| server.send_lusers(id)), "",
-        "Counts users and channels."),
+        "Counts users and channels.").at(1),
     command("MOTD", 0, Registered(|server, id, _, _| server.send_motd(id)), "",
-        "Shows the message of the day."),
+        "Shows the message of the day.").at(0),
     command("VERSION", 0, Registered(|server, id, _, _| server.on_version(id)), "",
-        "Shows the server's version and what it supports."),
+        "Shows the server's version and what it supports.").at(0),
     command("TIME", 0, Registered(|server, id, _, _| server.on_time(id)), "",
-        "Shows the server's time."),
+        "Shows the server's time.").at(0),
     command("INFO", 0, Registered(|server, id, _, _| server.on_info(id)), "",
-        "Shows information about this server."),
+        "Shows information about this server.").at(0),
+    command("ADMIN", 0, Registered(Server::on_admin), "",
+        "Shows who administers this server.").at(0),
+    command("STATS", 0, Registered(Server::on_stats), "u|m|o|l|k",
+        "Shows the uptime, uses of commands, operators, connections, or bans.").at(1),
+    command("TRACE", 0, Registered(Server::on_trace), "[<nickname>]",
+        "Lists connected users; for administrators.").at(0),
+    command("LINKS", 0, Registered(Server::on_links), "[<mask>]",
+        "Lists the servers of the network: this one."),
     command("HELP", 0, Registered(Server::on_help), "[<command>]",
         "Lists the commands, or explains one."),
     command("HELPOP", 0, Registered(Server::on_help), "[<command>]",
         "Same as HELP."),
     command("KILL", 1, Registered(Server::on_kill), "<nickname> [<reason>]",
         "Ends someone's connections; for administrators."),
-    configured("LINKS"),
-    configured("ADMIN"),
-    configured("STATS"),
-    configured("TRACE"),
-    configured("OPER"),
-    configured("REHASH"),
-    configured("WALLOPS"),
-    configured("CONNECT"),
+    command("OPER", 0, Registered(Server::on_oper), "[<account>]",
+        "Makes you an operator of the server; for administrators, without a password."),
+    command("KLINE", 1, Registered(Server::on_ban), "[<minutes>|<n>h|<n>d|<n>w] <account or mask> [<reason>]",
+        "Bans an account or a mask from the server; for administrators."),
+    command("UNKLINE", 1, Registered(Server::on_unban), "<account or mask>",
+        "Removes such a ban; for administrators."),
+    command("DLINE", 1, Registered(Server::on_ban), "[<minutes>|<n>h|<n>d|<n>w] <address or range> [<reason>]",
+        "Bans addresses from the server; for administrators."),
+    command("UNDLINE", 1, Registered(Server::on_unban), "<address or range>",
+        "Removes such a ban; for administrators."),
+    command("WALLOPS", 1, Registered(Server::on_wallops), "<text>",
+        "Sends a text to everyone with the user mode w; for administrators."),
+    command("SERVLIST", 0, Registered(Server::on_servlist), "[<mask> [<type>]]",
+        "Lists services: there are none."),
+    absent("SQUERY", Server::on_squery),
+    absent("SUMMON", Server::on_summon),
+    absent("USERS", Server::on_users).at(0),
+    absent("REHASH", Server::configured),
+    absent("DIE", Server::configured),
+    absent("RESTART", Server::configured),
+    absent("CONNECT", Server::configured),
+    absent("SQUIT", Server::configured),
+    absent("SERVER", Server::client_already),
+    absent("SERVICE", Server::client_already),
+    absent("NJOIN", Server::client_already),
+    // Clients do not send it; an answer could make two programs answer each other for ever.
+    absent("ERROR", |_, _, _, _| {}),
 ];
 
 /// Finds a command by its name in upper case.

@@ -1,16 +1,16 @@
 //! Lines to clients: replies, relayed messages with the tags that each client understands, labelled responses.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use irc_codec::Message;
-use protocol::{AccountName, FoldedName, Timestamp};
+use protocol::FoldedName;
 
 use super::caps::Caps;
 use super::client::{Client, UserId};
+use super::event::Event;
 use super::outbox::When;
 use super::reply::{LINE, Reply, wire};
-use super::{ClientId, Recipients, Server, message_id, names};
+use super::{ClientId, Recipients, Server, names};
 
 /// The lines that the current command sends to its own client, labelled once it has run.
 #[derive(Debug)]
@@ -31,64 +31,6 @@ impl Response {
             lines: Vec::new(),
             batched: false,
         }
-    }
-}
-
-/// A relayed message: source, command, parameters, and the values of its tags.
-#[derive(Debug)]
-pub(super) struct Event {
-    pub at: i64,
-    pub has_id: bool,
-    pub account: Option<AccountName>,
-    /// Client-only tags, as on the wire.
-    pub tags: String,
-    /// Nickname of the user who relayed it under another name (RELAYMSG).
-    pub relayed_by: Option<String>,
-    pub message: Message,
-}
-
-impl Event {
-    /// Formats the tags (with a trailing space, or nothing) for a client with these capabilities.
-    pub(super) fn tags_for(&self, caps: Caps, batch: Option<&str>) -> String {
-        let mut tags = String::new();
-        let mut add = |key: &str, value: &str| {
-            tags.push(if tags.is_empty() { '@' } else { ';' });
-            tags.push_str(key);
-            if !value.is_empty() {
-                // Writing to a String cannot fail.
-                let _ = write!(tags, "={value}");
-            }
-        };
-        if let Some(batch) = batch {
-            add("batch", batch);
-        }
-        if caps.has(Caps::SERVER_TIME) {
-            add("time", &Timestamp::from_millis(self.at).to_string());
-        }
-        if self.has_id && caps.has(Caps::MESSAGE_TAGS) {
-            add("msgid", &message_id(self.at));
-        }
-        if let Some(account) = self
-            .account
-            .as_ref()
-            .filter(|_| caps.has(Caps::ACCOUNT_TAG))
-        {
-            add("account", account.as_str());
-        }
-        if let Some(nick) = self
-            .relayed_by
-            .as_ref()
-            .filter(|_| caps.has(Caps::RELAYMSG))
-        {
-            add("draft/relaymsg", nick);
-        }
-        if !self.tags.is_empty() && caps.has(Caps::MESSAGE_TAGS) {
-            add(&self.tags, "");
-        }
-        if !tags.is_empty() {
-            tags.push(' ');
-        }
-        tags
     }
 }
 
@@ -182,7 +124,7 @@ impl Server {
     ) {
         let body = wire(&event.message);
         let labelled = self.response.as_ref().map(|response| response.client);
-        let mut groups: [(Caps, Vec<ClientId>); 16] = Default::default();
+        let mut groups: [(Caps, Vec<ClientId>); 32] = Default::default();
         for id in to {
             let Some(client) = self.clients.get_mut(&id) else {
                 continue;
@@ -224,14 +166,18 @@ impl Server {
         params: impl IntoIterator<Item = P>,
     ) -> Event {
         let mut message = Message::new(command, params);
+        let is_oper = self.is_oper(user);
         let user = self.users.get(&user);
         message.source = user.map(super::client::User::source);
+        let account = user.and_then(|user| user.account.clone());
         Event {
             at: self.now.wall.millis().max(self.last_id),
             has_id: false,
-            account: user.and_then(|user| user.account.clone()),
+            oper: account.clone().filter(|_| is_oper),
+            account,
             tags: String::new(),
             relayed_by: None,
+            bot: user.is_some_and(|user| user.modes.bot),
             message,
         }
     }
@@ -250,6 +196,8 @@ impl Server {
             account: None,
             tags: String::new(),
             relayed_by: None,
+            bot: false,
+            oper: None,
             message,
         }
     }

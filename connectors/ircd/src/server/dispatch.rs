@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use irc_codec::{Message, ParseError, numeric};
 
 use super::caps::Caps;
-use super::client::{Client, Registration, UserId};
+use super::client::{Client, Registration};
 use super::commands::{self, Handler};
 use super::deliver::Response;
 use super::reply::Reply;
@@ -56,6 +56,8 @@ impl Server {
                 busy: None,
                 sasl: irc_codec::sasl::Exchange::default(),
                 failures: 0,
+                since: now.ticks,
+                lines: 0,
                 last_activity: now.ticks,
                 pinged: false,
                 deadline,
@@ -71,6 +73,9 @@ impl Server {
     pub(super) fn refuse_address(&self, address: IpAddr) -> Option<String> {
         if self.config.is_shared(address) {
             return None;
+        }
+        if let Some(text) = self.banned_address(address) {
+            return Some(text);
         }
         let limits = &self.config.limits;
         let counted = self.addresses.get(&program::network(address))?;
@@ -192,6 +197,11 @@ impl Server {
         if message.params.len() < command.least {
             return self.needs_more(id, name);
         }
+        *self.used.entry(command.name).or_default() += 1;
+        let asked = command.server.map_or("", |place| message.param(place));
+        if !self.is_here(asked) {
+            return self.no_such_server(id, asked);
+        }
         match (command.handler, user) {
             (Handler::Anyone(handler) | Handler::Early(_, handler), _) => {
                 handler(self, id, message);
@@ -199,18 +209,6 @@ impl Server {
             (Handler::Registered(handler), Some(user)) => handler(self, id, user, message),
             (Handler::Registered(_), None) => {}
         }
-    }
-
-    /// A command that operators of other servers use to change what is configured here.
-    pub(super) fn configured(&mut self, id: ClientId, _: UserId, message: &Message) {
-        let text = "This server has no such command; it is managed by its configuration";
-        self.reply(
-            id,
-            Reply::new(
-                numeric::ERR_UNKNOWNCOMMAND,
-                [message.command.as_str(), text],
-            ),
-        );
     }
 
     pub(super) fn needs_more(&mut self, id: ClientId, command: &str) {
@@ -240,6 +238,7 @@ impl Server {
     fn note_activity(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.last_activity = self.now.ticks;
+            client.lines += 1;
             client.pinged = false;
         }
     }

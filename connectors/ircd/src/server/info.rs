@@ -33,7 +33,11 @@ impl Server {
     pub(super) fn send_lusers(&mut self, id: ClientId) {
         let clients = self.clients.len();
         let users = self.users.len();
-        let invisible = self.users.values().filter(|user| user.invisible).count();
+        let invisible = self
+            .users
+            .values()
+            .filter(|user| user.modes.invisible)
+            .count();
         let visible = users - invisible;
         let unregistered = self
             .clients

@@ -244,7 +244,9 @@ impl Server {
         let own = user.sessions.clone();
         let mut audience = self.audience(key);
         audience.retain(|id| !own.contains(id));
-        audience.extend(self.with_cap(own, Caps::NO_IMPLICIT_NAMES));
+        let client = |id: &ClientId| self.clients.get(id);
+        let blind = |id: &ClientId| client(id).is_some_and(|c| !c.caps.wants_names());
+        audience.extend(own.into_iter().filter(blind));
         self.relay(audience, &event, When::Always);
     }
 
@@ -253,7 +255,7 @@ impl Server {
         &self,
         user_id: UserId,
         key: &FoldedName,
-    ) -> Option<(super::deliver::Event, super::deliver::Event)> {
+    ) -> Option<(super::event::Event, super::event::Event)> {
         let user = self.users.get(&user_id)?;
         let name = self.channels.get(key)?.record.name.as_str();
         let plain = self.event(user_id, "JOIN", [name]);
@@ -279,7 +281,7 @@ impl Server {
         let implicit = self
             .clients
             .get(&id)
-            .is_some_and(|client| !client.caps.has(Caps::NO_IMPLICIT_NAMES));
+            .is_some_and(|client| client.caps.wants_names());
         if implicit {
             self.send_names(id, user_id, key);
         }

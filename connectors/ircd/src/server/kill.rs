@@ -22,6 +22,7 @@ impl Server {
             text => names::clip(text, self.config.limits.text),
         };
         let reason = format!("Killed ({by} ({text}))");
+        self.audit(id, &format!("ended the connections of {nick}: {text}"));
         // All sessions: with one left, the user would still be present.
         for session in self.sessions(victim) {
             self.disconnect(session, &reason);

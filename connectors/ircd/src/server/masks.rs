@@ -4,7 +4,8 @@
 //! `$a:name` is an account, with wildcards; `$a` is everyone who is signed in, `$~a` everyone who is not. `~a:name` and
 //! `~account:name`, as other servers write it, mean the same.
 
-use irc_codec::{Numeric, numeric};
+use irc_codec::{Numeric, Source, numeric};
+use protocol::AccountName;
 
 use super::client::User;
 use super::names::{self, Mask};
@@ -102,7 +103,10 @@ pub(super) struct Who {
 
 impl Who {
     pub(super) fn of(user: &User) -> Self {
-        let mut source = user.source();
+        Self::new(user.source(), user.account.as_ref())
+    }
+
+    pub(super) fn new(mut source: Source, account: Option<&AccountName>) -> Self {
         let whole = names::folded(&source.to_string());
         source.host = source
             .host
@@ -110,10 +114,7 @@ impl Who {
         Self {
             whole,
             bare: names::folded(&source.to_string()),
-            account: user
-                .account
-                .as_ref()
-                .map(|account| names::folded(account.as_str())),
+            account: account.map(|account| names::folded(account.as_str())),
         }
     }
 }

@@ -4,7 +4,7 @@ use irc_codec::{Message, Numeric, Tags, numeric};
 
 use super::caps::Caps;
 use super::client::UserId;
-use super::deliver::Event;
+use super::event::Event;
 use super::outbox::When;
 use super::relaymsg::relayed;
 use super::reply::{LINE, Reply, wire};
@@ -55,11 +55,15 @@ impl Server {
             let reply = too_many_targets(message.param(0), "recipients");
             return self.refuse_message(id, command, reply);
         }
-        // Typing notifications need not wait; of several recipients, only those already known are found.
-        if targets.len() == 1 && text.is_some() && self.must_look_up_recipient(id, message) {
+        // Typing notifications need not wait.
+        if text.is_some() && self.must_look_up_recipients(id, &targets, message) {
             return;
         }
         for target in targets {
+            if let (true, Some(text)) = (target.starts_with('$'), text) {
+                self.announce(id, user_id, (command, target), text);
+                continue;
+            }
             let new = NewMessage {
                 command,
                 text,
@@ -168,6 +172,8 @@ impl Server {
         if let (Some(name), Some(source)) = (new.relayed, &mut event.message.source) {
             let by = std::mem::replace(source, relayed(source, name));
             event.relayed_by = Some(by.nick);
+            // A program that relays for others speaks in their place.
+            event.bot = true;
         }
         let length = wire(&event.message).len() + 2;
         if length > LINE {
@@ -292,6 +298,7 @@ pub(super) fn stored(event: &Event, target: String, to: &str, new: NewMessage<'_
         text: new.text.map(str::to_owned),
         tags: new.tags.to_owned(),
         relayed_by: event.relayed_by.clone(),
+        bot: event.bot,
         about: None,
     }
 }

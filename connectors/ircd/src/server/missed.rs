@@ -8,7 +8,7 @@ use protocol::{AccountName, FoldedName, Timestamp};
 
 use super::caps::Caps;
 use super::client::{Busy, UserId};
-use super::deliver::Event;
+use super::event::Event;
 use super::outbox::When;
 use super::playback::Missed;
 use super::reply::{LINE, wire};
@@ -217,6 +217,8 @@ impl Server {
                     account: stored.account.clone(),
                     tags: stored.tags.clone(),
                     relayed_by: stored.relayed_by.clone(),
+                    bot: stored.bot,
+                    oper: None,
                     message,
                 };
                 let line = event.tags_for(caps, batch.as_deref()) + &wire(&event.message);

@@ -16,6 +16,7 @@ mod departure;
 mod direct;
 mod dispatch;
 mod ended;
+mod event;
 mod help;
 mod info;
 mod invite;
@@ -34,7 +35,10 @@ mod monitor;
 mod mute;
 pub(crate) mod names;
 mod namreply;
+mod network_ban;
 mod nick;
+mod one_server;
+mod oper;
 mod outbox;
 mod pass;
 mod persist;
@@ -49,10 +53,12 @@ mod roles;
 mod sasl;
 mod seen;
 mod sign_in;
+mod stats;
 mod tasks;
 mod timers;
 mod topic;
 mod unsaved;
+mod user_mode;
 mod webirc;
 mod welcome;
 mod who;
@@ -172,6 +178,13 @@ pub enum Output {
         /// The record.
         record: Record,
     },
+    /// Write to the program's log what an administrator did.
+    Audit {
+        /// The account.
+        by: String,
+        /// What, as a sentence without its subject.
+        what: String,
+    },
     /// Run this query after all appends before it, then call [`Server::handle_history`].
     Query {
         /// The waiting client.
@@ -232,6 +245,10 @@ pub struct Server {
     outbox: Outbox,
     /// Tasks' lines that were sent.
     tasks: tasks::Tasks,
+    /// Bans from the server.
+    bans: network_ban::NetworkBans,
+    /// How often each command was used.
+    used: BTreeMap<&'static str, u64>,
     /// Changes of channels and accounts that are not on disk.
     unsaved: unsaved::Unsaved,
     /// The labelled response to the current command, if it has a label.
@@ -268,6 +285,8 @@ impl Server {
             deadlines: BTreeSet::new(),
             outbox: Outbox::default(),
             tasks: tasks::Tasks::default(),
+            bans: network_ban::NetworkBans::new(state.bans),
+            used: BTreeMap::new(),
             unsaved: unsaved::Unsaved::default(),
             response: None,
             most_users: 0,

@@ -1,4 +1,4 @@
-//! MODE (RFC 2812, sections 3.1.5 and 3.2.3): users have +i; channels have +Ibeqklimnst and members +O +o +v.
+//! MODE of channels (RFC 2812, section 3.2.3): they have +Ibeqklimnst, their members +O +o +v.
 
 use irc_codec::{Message, numeric};
 use protocol::FoldedName;
@@ -6,7 +6,6 @@ use protocol::FoldedName;
 use super::client::UserId;
 use super::masks::List;
 use super::names::KEY_LENGTH;
-use super::outbox::When;
 use super::reply::Reply;
 use super::welcome::MAX_MODES;
 use super::{ClientId, Server, names};
@@ -36,59 +35,6 @@ impl Server {
             self.channel_mode(id, user_id, message);
         } else {
             self.user_mode(id, user_id, message);
-        }
-    }
-
-    fn user_mode(&mut self, id: ClientId, user_id: UserId, message: &Message) {
-        let nick = message.param(0);
-        match self.nicks.get(&names::fold(nick)) {
-            None => return self.no_such_nick(id, nick),
-            Some(&other) if other != user_id => {
-                return self.reply(
-                    id,
-                    Reply::new(
-                        numeric::ERR_USERSDONTMATCH,
-                        ["You cannot see or change the modes of others"],
-                    ),
-                );
-            }
-            Some(_) => {}
-        }
-        let Some(user) = self.users.get_mut(&user_id) else {
-            return;
-        };
-        if message.params.len() < 2 {
-            let modes = if user.invisible { "+i" } else { "+" };
-            return self.reply(id, Reply::new(numeric::RPL_UMODEIS, [modes]));
-        }
-        let (mut add, mut unknown) = (true, false);
-        let before = user.invisible;
-        for letter in message.param(1).chars() {
-            match letter {
-                '+' => add = true,
-                '-' => add = false,
-                'i' => user.invisible = add,
-                _ => unknown = true,
-            }
-        }
-        let now = user.invisible;
-        let own = user.nick.clone();
-        if unknown {
-            self.reply(
-                id,
-                Reply::new(
-                    numeric::ERR_UMODEUNKNOWNFLAG,
-                    ["Unknown user mode; supported is i"],
-                ),
-            );
-        }
-        if now != before {
-            let event = self.event(
-                user_id,
-                "MODE",
-                [own.as_str(), if now { "+i" } else { "-i" }],
-            );
-            self.relay(self.sessions(user_id), &event, When::Always);
         }
     }
 

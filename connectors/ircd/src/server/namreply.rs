@@ -58,7 +58,7 @@ impl Server {
             let Some(user) = self
                 .users
                 .get(member_id)
-                .filter(|user| inside || !user.invisible)
+                .filter(|user| inside || !user.modes.invisible)
             else {
                 continue;
             };

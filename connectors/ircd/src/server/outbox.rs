@@ -67,6 +67,10 @@ impl Outbox {
         id
     }
 
+    pub(super) fn audit(&mut self, by: String, what: String) {
+        self.requests.push_back(Output::Audit { by, what });
+    }
+
     pub(super) fn query(&mut self, client: ClientId, query: Query) {
         self.requests.push_back(Output::Query { client, query });
     }

@@ -51,6 +51,7 @@ impl Server {
             as_of: self.last_id,
             accounts: self.accounts.clone(),
             seen: self.seen.clone(),
+            bans: self.bans.all().cloned().collect(),
             channels: self
                 .channels
                 .values()
@@ -64,7 +65,13 @@ impl Server {
     }
 
     /// Appends a record to the log that is written again later if that fails.
-    fn save(&mut self, id: i64, subject: Subject, body: Body, change: Option<Change>) -> AppendId {
+    pub(super) fn save(
+        &mut self,
+        id: i64,
+        subject: Subject,
+        body: Body,
+        change: Option<Change>,
+    ) -> AppendId {
         let append = self.append(id, body);
         self.unsaved.insert(append, subject, change);
         append
@@ -75,6 +82,10 @@ impl Server {
         let body = match &subject {
             Subject::Account(account) => Body::Account {
                 account: account.clone(),
+            },
+            Subject::Ban(mask) => match self.bans.get(mask) {
+                Some(ban) => Body::Ban(ban.clone()),
+                None => Body::Unban { mask: mask.clone() },
             },
             Subject::Channel(key) => match self.channels.get(key) {
                 Some(channel) if channel.is_lasting() => Body::Channel(channel.record.clone()),

@@ -6,7 +6,8 @@
 use irc_codec::Message;
 
 use super::client::{Busy, Redaction, UserId};
-use super::deliver::{Event, Response};
+use super::deliver::Response;
+use super::event::Event;
 use super::outbox::When;
 use super::reply::{LINE, wire};
 use super::{ClientId, Server, message_id, names, parse_message_id};
@@ -167,6 +168,7 @@ fn stored(event: &Event, asked: &Redaction, to: &str, reason: Option<&str>) -> S
         text: reason.map(str::to_owned),
         tags: String::new(),
         relayed_by: None,
+        bot: event.bot,
         about: Some(asked.about),
     }
 }

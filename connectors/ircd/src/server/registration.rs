@@ -1,6 +1,6 @@
 //! Registration: PASS, USER and completion (RFC 2812, section 3.1).
 
-use irc_codec::{Message, numeric};
+use irc_codec::{Message, Source, numeric};
 
 use super::client::{User, UserId};
 use super::lookalike::visible;
@@ -39,7 +39,7 @@ impl Server {
         }
     }
 
-    fn already_registered(&mut self, id: ClientId) {
+    pub(super) fn already_registered(&mut self, id: ClientId) {
         self.reply(
             id,
             Reply::new(
@@ -91,6 +91,18 @@ impl Server {
             }
             return self.nick_in_use(id, &nick);
         }
+        let source = Source {
+            nick: nick.clone(),
+            user: Some(names::user_name(&user)),
+            host: Some(self.host_of(id)),
+        };
+        if let Some(text) = self.banned_source(source, account.as_ref()) {
+            self.reply(
+                id,
+                Reply::new(numeric::ERR_YOUREBANNEDCREEP, [text.as_str()]),
+            );
+            return self.disconnect(id, &text);
+        }
         self.abort_sasl(id);
         match self.nicks.get(&names::fold(&nick)).copied() {
             Some(same) => self.attach(id, same),
@@ -98,20 +110,25 @@ impl Server {
         }
     }
 
+    /// The host that is shown: everyone can see who is a guest.
+    fn host_of(&self, id: ClientId) -> String {
+        let Some(client) = self.clients.get(&id) else {
+            return String::new();
+        };
+        match &client.account {
+            Some(account) => format!("user/{account}"),
+            None => format!("guest/{}", client.peer.address.to_canonical()),
+        }
+    }
+
     fn register(&mut self, id: ClientId, nick: String, user: &str, real: String) {
         let user_id = UserId(self.next_count());
+        let host = self.host_of(id);
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
         client.registration = None;
         client.user = Some(user_id);
-        let host = match &client.account {
-            Some(account) => format!("user/{account}"),
-            None => {
-                // Everyone can see that this is a guest.
-                format!("guest/{}", client.peer.address.to_canonical())
-            }
-        };
         self.nicks.insert(names::fold(&nick), user_id);
         self.users.insert(
             user_id,
@@ -124,12 +141,13 @@ impl Server {
                 sessions: vec![id],
                 channels: Default::default(),
                 invites: Default::default(),
-                away: client.away.clone(),
-                invisible: false,
+                away: None,
+                modes: Default::default(),
                 since: self.now.wall,
                 active: self.now.wall,
             },
         );
+        self.update_away(user_id);
         self.most_users = self.most_users.max(self.users.len());
         self.start_pings(id);
         self.send_welcome(id);

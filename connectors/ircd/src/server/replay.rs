@@ -5,7 +5,8 @@ use protocol::Timestamp;
 
 use super::caps::Caps;
 use super::client::Busy;
-use super::deliver::{Event, Response};
+use super::deliver::Response;
+use super::event::Event;
 use super::outbox::When;
 use super::reply::wire;
 use super::{ClientId, Now, Server, message_id, names};
@@ -74,6 +75,8 @@ impl Server {
                 account: stored.account.clone(),
                 tags: stored.tags.clone(),
                 relayed_by: stored.relayed_by.clone(),
+                bot: stored.bot,
+                oper: None,
                 message,
             };
             if !caps.has(Caps::to_read(&stored.command)) {

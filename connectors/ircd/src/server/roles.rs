@@ -71,6 +71,10 @@ impl Server {
             return;
         }
         let when = self.save_change(&key, before);
+        let channel = self.channels.get(&key);
+        if channel.is_some_and(|channel| !channel.is_operator(user_id)) {
+            self.audit(id, &format!("changed roles: {}", lines.join("; ")));
+        }
         if !applied.letters.is_empty() {
             let params = [spelled.clone(), applied.letters]
                 .into_iter()

@@ -112,6 +112,7 @@ impl Server {
             id,
             Reply::new(numeric::RPL_LOGGEDIN, [mask, account.to_string(), text]),
         );
+        self.end_if_banned(id, account);
     }
 
     pub(super) fn count_failure(&mut self, id: ClientId) {

@@ -61,6 +61,7 @@ impl Server {
             text: Some(text.clone()),
             tags: String::new(),
             relayed_by: None,
+            bot: event.bot,
             about: None,
         };
         let topic = Topic {

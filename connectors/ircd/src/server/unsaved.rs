@@ -18,6 +18,8 @@ pub(super) const RETRY: u64 = 5_000;
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Subject {
     Account(AccountName),
+    /// The ban with this mask.
+    Ban(String),
     Channel(FoldedName),
 }
 

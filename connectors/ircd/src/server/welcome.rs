@@ -7,6 +7,7 @@ use super::masks::List;
 use super::names::{self, KEY_LENGTH, USER_LENGTH};
 use super::registration::REAL_NAME;
 use super::reply::Reply;
+use super::user_mode::{LETTERS, UserModes};
 use super::{ClientId, Server};
 
 /// The server software's name and version.
@@ -36,7 +37,7 @@ impl Server {
             return;
         };
         let source = user.source();
-        let invisible = user.invisible;
+        let modes = user.modes;
         let (name, network) = (self.config.name.clone(), self.config.network.clone());
         let created = self.started.to_string();
         self.reply(
@@ -64,14 +65,20 @@ impl Server {
             id,
             Reply::new(
                 numeric::RPL_MYINFO,
-                [name.as_str(), VERSION, "i", "IObeiklmnoqstv", "IObeklqov"],
+                [
+                    name.as_str(),
+                    VERSION,
+                    LETTERS,
+                    "IObeiklmnoqstv",
+                    "IObeklqov",
+                ],
             ),
         );
         self.send_isupport(id);
         self.send_lusers(id);
         self.send_motd(id);
-        if invisible {
-            self.reply(id, Reply::new(numeric::RPL_UMODEIS, ["+i"]));
+        if modes != UserModes::default() {
+            self.reply(id, Reply::new(numeric::RPL_UMODEIS, [modes.shown()]));
         }
     }
 
@@ -104,6 +111,7 @@ impl Server {
             ),
             format!("MONITOR={}", limits.monitor),
             "ELIST=MNU".to_owned(),
+            "BOT=B".to_owned(),
             "WHOX".to_owned(),
             "UTF8ONLY".to_owned(),
             "SAFELIST".to_owned(),

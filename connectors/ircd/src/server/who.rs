@@ -52,7 +52,11 @@ impl Server {
                         .members
                         .keys()
                         .filter(|member| {
-                            inside || self.users.get(member).is_some_and(|user| !user.invisible)
+                            inside
+                                || self
+                                    .users
+                                    .get(member)
+                                    .is_some_and(|user| !user.modes.invisible)
                         })
                         .map(|&member| (member, Some(&key))),
                 );
@@ -67,7 +71,7 @@ impl Server {
             let mut matching: Vec<UserId> = self
                 .users
                 .iter()
-                .filter(|(other, user)| **other == user_id || !user.invisible || shares(user))
+                .filter(|(other, user)| **other == user_id || !user.modes.invisible || shares(user))
                 .filter(|(_, user)| {
                     wanted.matches(&user.nick)
                         || wanted.matches(&user.host)
@@ -114,12 +118,13 @@ impl Server {
         } else {
             ""
         };
+        let bot = if user.modes.bot { "B" } else { "" };
         let here = if user.away.is_some() { "G" } else { "H" };
         let member = channel
             .and_then(|channel| self.channels.get(channel))
             .and_then(|channel| channel.members.get(&user_id));
         let signs = member.map_or("", |member| member.prefix(all));
-        format!("{here}{star}{signs}")
+        format!("{here}{star}{signs}{bot}")
     }
 
     fn shown_channel<'a>(&'a self, channel: Option<&FoldedName>) -> &'a str {

@@ -67,7 +67,7 @@ impl Server {
                 .get(key)
                 .filter(|channel| channel.is_visible(asker))
         };
-        let hidden = user.invisible && asker != other;
+        let hidden = user.modes.invisible && asker != other;
         for channel in user.channels.iter().filter_map(shared) {
             if hidden && !channel.members.contains_key(&asker) {
                 continue;
@@ -117,6 +117,10 @@ impl Server {
                 numeric::RPL_WHOISOPERATOR,
                 [nick, "is an administrator"],
             ));
+        }
+        if user.modes.bot {
+            let text = "is a bot: a program, not a person";
+            replies.push(Reply::new(numeric::RPL_WHOISBOT, [nick, text]));
         }
         let secure = user.sessions.iter().all(|session| {
             self.clients

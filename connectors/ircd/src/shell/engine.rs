@@ -319,6 +319,9 @@ impl Engine {
                         self.checks.password(client, name, password, address);
                     }
                 }
+                Output::Audit { by, what } => {
+                    tracing::info!(by, what, "an administrator's command on the IRC server");
+                }
                 Output::Names { client, names } => self.checks.names(client, names),
                 Output::Append { id, record } => self.ask(Request::Append(id, record)),
                 Output::Query { client, query } => self.query(client, query),

@@ -43,6 +43,9 @@ pub(super) fn read(disk: &Disk, folder: &Path, name: &str) -> Result<(State, usi
     }
     state.accounts = list(&value, "accounts", &mut damaged).into_iter().collect();
     state.channels = list(&value, "channels", &mut damaged);
+    if value.get("bans").is_some() {
+        state.bans = list(&value, "bans", &mut damaged);
+    }
     for (account, clients) in value
         .get("seen")
         .and_then(Value::as_object)

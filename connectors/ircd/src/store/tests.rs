@@ -27,6 +27,7 @@ pub(super) fn message(id: i64, text: &str) -> Record {
             text: Some(text.to_owned()),
             tags: String::new(),
             relayed_by: None,
+            bot: false,
             about: None,
         }),
     }

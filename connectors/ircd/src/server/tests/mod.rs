@@ -1,6 +1,7 @@
 //! Stories for the state machine: lines in, lines out, a simulated clock, a list as the disk.
 
 mod accounts;
+mod alone;
 mod chat;
 mod claims;
 mod commands;
@@ -11,6 +12,8 @@ mod limits;
 mod lists;
 mod missed;
 mod mute;
+mod opers;
+mod presence;
 mod proxies;
 mod random;
 mod redact;
@@ -37,6 +40,8 @@ pub(super) struct World {
     pub now: Now,
     pub lines: HashMap<ClientId, Vec<String>>,
     pub closed: Vec<ClientId>,
+    /// What was written to the program's log.
+    pub audit: Vec<String>,
     pub log: Vec<Record>,
     pub waiting: Vec<AppendId>,
     /// Appends are settled immediately and successfully.
@@ -91,6 +96,7 @@ impl World {
             now,
             lines: HashMap::new(),
             closed: Vec::new(),
+            audit: Vec::new(),
             log,
             waiting: Vec::new(),
             disk_works: true,
@@ -253,6 +259,7 @@ impl World {
                     };
                     self.server.handle_authenticated(client, result, self.now);
                 }
+                Output::Audit { by, what } => self.audit.push(format!("{by} {what}")),
                 Output::Append { id, record } => {
                     if self.disk_works {
                         self.log.push(record);

@@ -62,6 +62,11 @@ fn line() -> impl Strategy<Value = String> {
         (channel(), text()).prop_map(|(c, t)| format!("CHATHISTORY AROUND {c} {t} 5")),
         (nick(), "[%a-z,0-9]{0,8}").prop_map(|(n, f)| format!("WHO {n} {f}")),
         channel().prop_map(|c| format!("WHO {c} %tcuihsnfdlaor,1")),
+        (nick(), "[-+Biowx]{1,6}").prop_map(|(n, m)| format!("MODE {n} {m}")),
+        ("(KLINE|DLINE|UNKLINE|UNDLINE)", "[0-9a-z$:!*@/.]{0,9}")
+            .prop_map(|(c, m)| format!("{c} 5 {m} :x")),
+        ("(OPER|STATS|TRACE|LINKS|ADMIN)", nick()).prop_map(|(c, n)| format!("{c} {n}")),
+        text().prop_map(|t| format!("NOTICE $* :{t}")),
         nick().prop_map(|n| format!("@label=w WHOIS {n}")),
         text().prop_map(|t| format!("AWAY :{t}")),
         (nick(), "[-+CLS]").prop_map(|(n, s)| format!("MONITOR {s} {n},bob")),
@@ -153,6 +158,7 @@ proptest! {
         let mut clients = vec![
             world.join_as("alice", true, "draft/chathistory batch labeled-response message-tags"),
             world.join_as("c0", false, ""),
+            world.join_as("admin", true, "draft/oper-tag"),
             world.join_as("c1", true, "server-time multi-prefix echo-message"),
         ];
         world.disk_works = disk_works;
@@ -183,6 +189,8 @@ proptest! {
             }
             check(&world.server);
         }
+        world.settle(true);
+        // Once the disk works, what failed before is written.
         world.settle(true);
         prop_assert_eq!(world.server.pending(), 0);
     }
