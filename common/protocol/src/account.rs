@@ -178,11 +178,16 @@ pub const PRIVATE_CONNECTION: &str = "private";
 /// The most channels that a connection stores.
 pub const MAX_CHANNELS: usize = 200;
 
+/// The member of a secret among the fields of a connection that has it in clear text: `{"clear": "…"}`.
+pub const CLEAR: &str = "clear";
+
 /// `accounts/<account>/connections/<id>.json`: an always-on connection.
 ///
 /// In the store, `password` contains the encrypted secret; in an [`crate::Assignment`], the secret itself; in API
 /// responses it is absent. Keys of channels are encrypted in the store, `#channel sealed:v1.…`, and in clear text
-/// everywhere else; records of earlier versions have them in clear text.
+/// everywhere else; records of earlier versions have them in clear text. Other secrets that the platform describes are
+/// objects among the fields: `{"sealed": "v1.…"}` in the store, [`CLEAR`] in the functions. In an assignment they are
+/// texts, in API responses `true`.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Connection {
@@ -236,6 +241,22 @@ impl Connection {
         self.fields.get(field).is_some_and(|flag| flag == true)
     }
 
+    /// The names of its secrets, in the functions: those that the platform describes are objects there.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter().filter(|(_, value)| value.is_object());
+        let password = self.password.as_ref().map(|_| "password");
+        password.into_iter().chain(fields.map(|(name, _)| &**name))
+    }
+
+    /// Turns the secrets that the platform describes into texts, as connectors get them. Returns whether all could be.
+    pub fn in_clear(&mut self) -> bool {
+        let mut secrets = self.fields.values_mut().filter(|value| value.is_object());
+        secrets.all(|value| {
+            *value = value[CLEAR].take();
+            value.is_string()
+        })
+    }
+
     /// Sets one of the platform's fields.
     pub fn set(&mut self, field: &str, value: impl Into<Value>) {
         self.fields.insert(field.to_owned(), value.into());
@@ -243,14 +264,14 @@ impl Connection {
 }
 
 impl fmt::Debug for Connection {
-    /// Without its secrets: the password, and the keys of channels.
+    /// Without its secrets: the password, the keys of channels, and any field may be one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("id", &self.id)
             .field("platform", &self.platform)
             .field("server", &self.server)
             .field("nick", &self.nick)
-            .field("fields", &self.fields)
+            .field("fields", &self.fields.keys().collect::<Vec<_>>())
             .field("enabled", &self.enabled)
             .field("connector", &self.connector)
             .finish_non_exhaustive()

@@ -45,8 +45,8 @@ mod windows_1252;
 mod work;
 
 pub use account::{
-    AccountName, ArchiveState, ArchiveToken, ArchiveView, Connection, ConnectionId, GrantKind,
-    InvalidName, MAX_CHANNELS, NewArchivePlace, PRIVATE_CONNECTION,
+    AccountName, ArchiveState, ArchiveToken, ArchiveView, CLEAR, Connection, ConnectionId,
+    GrantKind, InvalidName, MAX_CHANNELS, NewArchivePlace, PRIVATE_CONNECTION,
 };
 pub use activity::{
     AccountObject, AccountStatus, Activity, ActivityObject, AddressObject, AttendanceObject,
@@ -97,7 +97,7 @@ pub use outgoing::{
 };
 pub use platform::{
     ConnectionField, ConversationKind, Conversations, DEFAULT_DESCRIPTOR, DEFAULT_PLATFORM,
-    Feature, FieldKind, Names, PlatformDescriptor, Unless,
+    Feature, FieldKind, MAX_LINES, Names, PlatformDescriptor, Unless,
 };
 pub use registration::{
     ConnectorKind, ConnectorState, ConnectorView, NetworkInfo, NewConnector, Registration,

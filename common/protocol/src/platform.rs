@@ -14,6 +14,9 @@ pub const DEFAULT_PLATFORM: &str = "irc";
 /// The descriptor of [`DEFAULT_PLATFORM`] in JSON, used if no connector has registered one.
 pub const DEFAULT_DESCRIPTOR: &str = include_str!("platform/irc.json");
 
+/// The most lines of a [`FieldKind::SecretLines`].
+pub const MAX_LINES: usize = 10;
+
 /// A kind of network.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -165,8 +168,10 @@ pub enum FieldKind {
     Host,
     /// 1 to 65535.
     Port,
-    /// Stored encrypted and never returned. Always the field `password`.
+    /// Stored encrypted and never returned; `password` is the one that belongs to the account on the network.
     Secret,
+    /// The same in up to [`MAX_LINES`] lines, each within the limit.
+    SecretLines,
     /// A boolean.
     Flag,
     /// The account's channels. Always the field `channels`.

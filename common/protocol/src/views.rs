@@ -87,7 +87,7 @@ pub struct InviteAbout {
     pub expires: Timestamp,
 }
 
-/// A connection, without its password.
+/// A connection, without its password. Other secrets are `true` if they are set.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConnectionView {
@@ -105,6 +105,9 @@ impl ConnectionView {
     #[must_use]
     pub fn new(mut connection: Connection, managed: bool) -> Self {
         let has_password = connection.password.take().is_some();
+        for secret in connection.fields.values_mut().filter(|f| f.is_object()) {
+            *secret = true.into();
+        }
         Self {
             connection,
             has_password,

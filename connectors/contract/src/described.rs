@@ -88,6 +88,8 @@ fn takes(field: &ConnectionField, value: &Value) -> bool {
             .as_u64()
             .is_some_and(|port| (1..=65_535).contains(&port)),
         FieldKind::Text | FieldKind::Word | FieldKind::Host => value.is_string(),
-        FieldKind::OwnName | FieldKind::Secret | FieldKind::Channels => false,
+        FieldKind::OwnName | FieldKind::Secret | FieldKind::SecretLines | FieldKind::Channels => {
+            false
+        }
     }
 }

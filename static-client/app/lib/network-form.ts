@@ -8,6 +8,9 @@ import type {
   PlatformDescriptor,
 } from './protocol.ts';
 
+/** The most lines of a field that takes several. */
+const MAX_LINES = 10;
+
 /** Reads channels that were typed, separated by commas. */
 export function readChannels(typed: string, names: Conversations): string[] {
   return typed
@@ -32,6 +35,11 @@ export function rowsOf(platform: PlatformDescriptor): ConnectionField[][] {
   return rows;
 }
 
+/** Stored encrypted and never shown again. */
+export function isSecret({ kind }: ConnectionField): boolean {
+  return kind === 'secret' || kind === 'secret-lines';
+}
+
 /** A field's value if left empty, depending on the flags. */
 export function defaultOf(
   { default: usual, unless }: ConnectionField,
@@ -52,11 +60,15 @@ export function readNetworkForm(
   for (const field of platform.fields.filter(({ unasked }) => !unasked)) {
     // A password is used exactly as typed.
     const text =
-      field.kind === 'secret' ? typed(field.name) : typed(field.name).trim();
+      field.kind === 'secret'
+        ? typed(field.name)
+        : typed(field.name).replaceAll('\r', '').trim();
     if (field.kind === 'flag') {
       read[field.name] = form.get(field.name) !== null;
     } else if (field.kind === 'channels') {
       read[field.name] = readChannels(text, platform.conversations);
+    } else if (isSecret(field) && field.name !== 'password' && text === '-') {
+      read[field.name] = null;
     } else if (text) {
       const wrong = whatIsWrong(field, text);
       if (wrong) return wrong;
@@ -94,6 +106,18 @@ export function whatIsWrong(
         begin.includes(text.charAt(0));
       return odd
         ? `${field.label} "${text}" is not valid: ${field.expected ?? 'it has no spaces'}.`
+        : undefined;
+    }
+    case 'secret-lines': {
+      const lines = text.split('\n');
+      if (lines.length > MAX_LINES) {
+        return `${field.label} has ${lines.length} lines; ${MAX_LINES} are allowed.`;
+      }
+      const odd = lines.findIndex((line) =>
+        /^\/?(quote |raw )?quit\b/i.test(line),
+      );
+      return odd >= 0
+        ? `${field.label}: line ${odd + 1} would end the connection.`
         : undefined;
     }
     default:

@@ -229,7 +229,7 @@ export type Conversations = {
 };
 
 /** The type of a field. */
-export type FieldKind = "text" | "word" | "own-name" | "host" | "port" | "secret" | "flag" | "channels";
+export type FieldKind = "text" | "word" | "own-name" | "host" | "port" | "secret" | "secret-lines" | "flag" | "channels";
 
 /** Another default while a flag is off. */
 export type Unless = {
@@ -304,7 +304,7 @@ export type PlatformDescriptor = {
  */
 export type NewConnection = { platform: string; name?: string; [field: string]: unknown };
 
-/** A connection, without its password. */
+/** A connection, without its password. Other secrets are `true` if they are set. */
 export type ConnectionView = {
   /** Whether it has a password. */
   has_password: boolean;
@@ -958,6 +958,15 @@ export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
     {
       "name": "password", "kind": "secret", "label": "Password", "limit": 300,
       "hint": "If your nickname is registered there.", "implies": ["sasl"]
+    },
+    {
+      "name": "server_password", "kind": "secret", "label": "Server password", "limit": 300,
+      "hint": "Only for servers that let nobody in without one, and bouncers. Sent with PASS, besides the password above."
+    },
+    {
+      "name": "commands", "kind": "secret-lines", "label": "Commands on connect", "limit": 400,
+      "placeholder": "/msg NickServ IDENTIFY ...",
+      "hint": "Up to 10, a line each, sent before channels are joined: /msg and /mode, or a line as IRC has it. Stored encrypted and not shown again."
     },
     {
       "name": "certificate", "kind": "word", "label": "Accepted certificate", "limit": 64, "unasked": true,

@@ -79,6 +79,44 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.dom(BOX).isNotChecked();
   });
 
+  test('a server password and commands are set, kept and removed, and never shown', async function (assert) {
+    const far = connection({ id: 'far', name: 'Far', server: 'irc.far' });
+    const body = { ...far, server_password: true, commands: true };
+    server.answers['POST /api/connections'] = { status: 201, body };
+    server.answers['PATCH /api/connections/far'] = { body };
+    const commands = '[data-test-network-field="commands"]';
+    const password = '[data-test-network-field="server_password"]';
+    await openForm();
+    await fillIn('[data-test-network-field="host"]', 'irc.far');
+    await fillIn(password, ' sesame ');
+    await fillIn(commands, '/msg NickServ IDENTIFY hunter2\nQUIT');
+    await click(SUBMIT);
+    assert.dom('[data-test-dialog="network"]').includesText('line 2 would end');
+    await fillIn(commands, 'x\n'.repeat(11));
+    await click(SUBMIT);
+    assert.dom('[data-test-dialog="network"]').includesText('10 are allowed');
+    await fillIn(commands, '/msg NickServ IDENTIFY hunter2\nMODE al +B');
+    await click(SUBMIT);
+    await closed();
+    const [added] = server.told('POST /api/connections');
+    assert.propContains(added, {
+      server_password: ' sesame ',
+      commands: '/msg NickServ IDENTIFY hunter2\nMODE al +B',
+    });
+
+    await click('[data-test-edit-network="Far"]');
+    assert.dom(password).hasValue('').hasAttribute('type', 'password');
+    assert.dom(commands).hasValue('');
+    assert.dom('#commands-hint').includesText('Already set');
+    assert.dom('#password-hint').doesNotIncludeText('Already set');
+    await fillIn(commands, '-');
+    await click(SUBMIT);
+    await closed();
+    const [changed] = server.told('PATCH /api/connections/far') as object[];
+    assert.propContains(changed, { commands: null });
+    assert.notOk('server_password' in (changed ?? {}));
+  });
+
   const listed = () =>
     [...document.querySelectorAll('[data-test-preset]')].map((preset) =>
       preset.getAttribute('data-test-preset'),

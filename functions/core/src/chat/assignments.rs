@@ -84,6 +84,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 .ok()?;
             connection.password = Some(secret);
         }
+        connection.in_clear().then_some(())?;
         Some(Assignment {
             account: account.clone(),
             connection,
@@ -121,6 +122,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             }
         };
         remembered.password = secret;
+        remembered.in_clear();
         let assignment = Assignment {
             account,
             connection: remembered,

@@ -411,10 +411,11 @@ fn apply(
         own.refuse(connection)?;
     }
     if moved {
-        if connection.password.is_some() && !changes.contains_key("password") {
-            // A password is only sent to the host for which its owner gave it.
+        // A secret is only sent to the host for which its owner gave it.
+        let kept = |secret: &&str| !changes.contains_key(*secret);
+        if let Some(secret) = connection.secrets().find(kept) {
             return Err(Failure::unprocessable(format!(
-                "password is for {}: send it again with the new host, or null to go without one",
+                "{secret} is for {}: send it again with the new host, or null to go without one",
                 place_of(&before)
             )));
         }

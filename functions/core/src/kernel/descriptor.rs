@@ -97,7 +97,6 @@ fn check_name<'a>(
     }
     let only = match field.kind {
         FieldKind::OwnName => "nick",
-        FieldKind::Secret => "password",
         FieldKind::Channels => "channels",
         _ => name,
     };
@@ -137,7 +136,12 @@ fn check_defaults(
         .iter()
         .chain(unless.map(|unless| &unless.default));
     for default in defaults.filter(|default| !default.is_null()) {
-        let kept_elsewhere = [FieldKind::OwnName, FieldKind::Secret, FieldKind::Channels];
+        let kept_elsewhere = [
+            FieldKind::OwnName,
+            FieldKind::Secret,
+            FieldKind::SecretLines,
+            FieldKind::Channels,
+        ];
         if kept_elsewhere.contains(&field.kind) {
             return Err(wrong("a field of its kind has no default"));
         }
@@ -197,7 +201,7 @@ mod tests {
             ("nick", json!({"kind": "text"})),
             ("channels", json!({"kind": "text"})),
             ("loud", json!({"kind": "text"})),
-            ("token", json!({"kind": "secret"})),
+            ("token", json!({"kind": "secret", "default": "x"})),
             ("password", json!({"kind": "text"})),
             ("password", json!({"kind": "secret", "default": "x"})),
             ("host", json!({"kind": "text"})),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use protocol::{Folding, MAX_CHANNELS, UnreadableName, readable_name};
+use protocol::{Folding, MAX_CHANNELS, MAX_LINES, UnreadableName, readable_name};
 use serde_json::Value;
 
 /// An invalid field: which one and why, in one sentence.
@@ -121,13 +121,21 @@ pub(super) fn text_within(field: &str, text: &str, limit: usize) -> Result<Strin
     readable_name(text, limit).map_err(|error| expected(&error.to_string()))
 }
 
-/// Validates a secret; it is never shown, not even in the error.
-pub(super) fn secret(name: &str, text: &str, limit: usize) -> Result<String, InvalidField> {
-    if (1..=limit).contains(&text.len()) && !text.contains(['\0', '\r', '\n']) {
+/// Validates a secret, or one of several lines; it is never shown, not even in the error.
+pub(super) fn secret(
+    name: &str,
+    text: &str,
+    limit: usize,
+    lines: bool,
+) -> Result<String, InvalidField> {
+    let most = if lines { MAX_LINES } else { 1 };
+    let fits = |line: &str| line.len() <= limit && !line.contains(['\0', '\r']);
+    let found = text.split('\n');
+    if !text.is_empty() && found.clone().count() <= most && found.into_iter().all(fits) {
         return Ok(text.to_owned());
     }
     Err(InvalidField(format!(
-        "{name} is not valid: expected 1 to {limit} bytes without line breaks and NUL"
+        "{name} is not valid: expected at most {limit} bytes in a line, {most} lines at most, and no NUL"
     )))
 }
 
@@ -208,7 +216,7 @@ mod tests {
     }
 
     fn password(text: &str) -> Result<String, InvalidField> {
-        secret("password", text, 300)
+        secret("password", text, 300, false)
     }
 
     fn channel(text: &str) -> Result<String, InvalidField> {

@@ -1,7 +1,9 @@
 //! A platform as described by its connector, which determines the fields of its connections.
 
-use protocol::{Connection, DEFAULT_DESCRIPTOR, DEFAULT_PLATFORM, Feature, Folding, MAX_CHANNELS};
-use serde_json::{Map, Value};
+use protocol::{
+    CLEAR, Connection, DEFAULT_DESCRIPTOR, DEFAULT_PLATFORM, Feature, Folding, MAX_CHANNELS,
+};
+use serde_json::{Map, Value, json};
 
 use super::fields::{
     InvalidField, channel, host, invalid, limit, said, same_channel, secret, text_within, word,
@@ -139,7 +141,7 @@ impl Platform {
         };
         if !is_absent(field, value) {
             self.put(connection, field, value)?;
-        } else if said(field, "kind") == SECRET {
+        } else if name == PASSWORD {
             connection.password = None;
         } else if !must_be(field) {
             connection.fields.remove(name);
@@ -158,10 +160,15 @@ impl Platform {
     ) -> Result<(), InvalidField> {
         let (name, kind) = (said(field, "name"), said(field, "kind"));
         match (kind, value) {
-            (SECRET, Value::String(text)) => {
-                connection.password = Some(secret(name, text, limit(field))?);
+            (SECRET | LINES, Value::String(text)) => {
+                let text = secret(name, text, limit(field), kind == LINES)?;
+                if name == PASSWORD {
+                    connection.password = Some(text);
+                } else {
+                    connection.set(name, json!({ CLEAR: text }));
+                }
             }
-            (SECRET, _) => {
+            (SECRET | LINES, _) => {
                 return Err(InvalidField(format!(
                     "{name} is not valid: expected a text"
                 )));
@@ -204,13 +211,17 @@ impl Platform {
     }
 }
 
-/// The kind of the field that is stored encrypted.
+/// The kinds of fields that are stored encrypted.
 const SECRET: &str = "secret";
+const LINES: &str = "secret-lines";
+
+/// The secret that has a place of its own in the record. Others are objects among the fields.
+const PASSWORD: &str = "password";
 
 fn is_absent(field: &Value, value: &Value) -> bool {
     // A secret is taken as typed.
     let is_empty = |text: &str| match said(field, "kind") {
-        SECRET => text.is_empty(),
+        SECRET | LINES => text.is_empty(),
         _ => text.trim().is_empty(),
     };
     value.is_null() || value.as_str().is_some_and(is_empty)

@@ -1,10 +1,13 @@
 //! Connections as stored. A channel's key is a secret like the password, so it is stored encrypted in place of the key:
-//! `#channel sealed:v1.…`. Everywhere else in the functions it is in clear text.
+//! `#channel sealed:v1.…`. Everywhere else in the functions it is in clear text. So is a secret among the platform's
+//! fields: `{"sealed": "v1.…"}` in the store, `{"clear": "…"}` elsewhere. No other field is an object, so whoever passes a
+//! connection on needs no descriptor to find its secrets.
 //!
 //! Records of earlier versions have keys in clear text. They are read as they are, and encrypted when the record is
 //! next written.
 
-use protocol::{AccountName, Connection};
+use protocol::{AccountName, CLEAR, Connection};
+use serde_json::json;
 use storage_adapter::{ETag, MaybeSend, ObjectStore, StoreError};
 
 use super::swap::Edit;
@@ -16,16 +19,35 @@ use crate::kernel::keys;
 /// The prefix of an encrypted key.
 const SEALED: &str = "sealed:";
 
+/// The member of a field that has its encrypted secret.
+const SEALED_FIELD: &str = "sealed";
+
 /// Returns the ciphertext if the key is encrypted. A clear-text key may begin alike, but is never as long: a nonce and
 /// a tag alone exceed the limit of a key.
 fn sealed(key: &str) -> Option<&str> {
     key.strip_prefix(SEALED).filter(|_| key.len() > MAX_KEY)
 }
 
-/// What the encryption of a channel's key is bound to. The password's is bound to the connection alone, so neither can
+/// What the encryption of a channel's key, or of a field, is bound to: no channel is called like a field. The password's is bound to the connection alone, so neither can
 /// be decrypted in place of the other.
 fn context(connection: &str, channel: &str) -> String {
     format!("{connection}\n{channel}")
+}
+
+/// Replaces secrets among the fields by what `change` makes of them, if anything: those that it can do nothing with stay.
+fn turn(
+    connection: &mut Connection,
+    [from, to]: [&str; 2],
+    change: impl Fn(&str, &str) -> Option<String>,
+) {
+    let id = &connection.id;
+    for (name, value) in &mut connection.fields {
+        if let Some(text) = value[from].as_str()
+            && let Some(changed) = change(&context(id, name), text)
+        {
+            *value = json!({ to: changed });
+        }
+    }
 }
 
 impl<S: ObjectStore, H: Host> Kernel<S, H> {
@@ -88,6 +110,9 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
     /// Decrypts the keys of channels. A channel whose key was encrypted with another master key, or for another
     /// channel, is left without one; its original entry is returned.
     fn open_channels(&self, account: &AccountName, connection: &mut Connection) -> Vec<String> {
+        turn(connection, [SEALED_FIELD, CLEAR], |context, sealed| {
+            self.keys.open(account, context, sealed).ok()
+        });
         let mut unopened = Vec::new();
         for entry in &mut connection.channels {
             let Some((name, key)) = entry.split_once(' ') else {
@@ -117,6 +142,11 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         connection: &mut Connection,
         unopened: &[String],
     ) {
+        turn(connection, [CLEAR, SEALED_FIELD], |context, clear| {
+            let sealed = self.keys.seal(account, context, clear, self.random());
+            // Better lost than in clear text.
+            Some(sealed.unwrap_or_default())
+        });
         for entry in &mut connection.channels {
             let Some((name, key)) = entry.split_once(' ') else {
                 let same = |old: &&String| old.split(' ').next() == Some(entry.as_str());

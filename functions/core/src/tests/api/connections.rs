@@ -1,11 +1,11 @@
 //! Connections and tickets.
 
-use protocol::{Ticket, Timestamp};
+use protocol::{Connection, Ticket, Timestamp};
 use serde_json::{Value, json};
-use storage_adapter::Host;
+use storage_adapter::{Host, PutMode};
 
 use super::NOTHING;
-use crate::testing::{KEY, functions};
+use crate::testing::{KEY, block_on, functions};
 
 #[test]
 fn a_new_account_is_connected_to_the_private_network() {
@@ -308,4 +308,78 @@ fn tickets_open_the_connectors_for_five_minutes() {
         functions.request("POST", "/api/tickets", &[], "").status,
         401
     );
+}
+
+#[test]
+fn other_secrets_of_a_platform_are_kept_as_the_password_is() {
+    let functions = functions();
+    let session = functions.sign_up("alice");
+    let api = |method: &str, path: &str, body: Value| functions.api(method, path, &session, body);
+    let commands = "/msg NickServ IDENTIFY hunter2\nMODE alice +B";
+    let wanted = json!({"platform": "irc", "host": "irc.example", "server_password": "sesame", "commands": commands});
+    let made = api("POST", "/api/connections", wanted);
+    assert_eq!(made.status, 201, "{made:?}");
+    let made = made.json();
+    let path = format!("/api/connections/{}", made["id"].as_str().unwrap());
+    let shown = |shown: &Value| [shown["server_password"].clone(), shown["commands"].clone()];
+    assert_eq!(shown(&made), [json!(true), json!(true)]);
+    assert_eq!(shown(&api("GET", &path, NOTHING).json()), shown(&made));
+    let is_dumped = || ["hunter2", "sesame"].map(|secret| functions.dump().contains(secret));
+    assert_eq!(is_dumped(), [false; 2]);
+    // The connector gets them as texts, also after other changes.
+    let assigned = || {
+        let all = functions
+            .signed("irc-1", "GET", "/connector/assignments", "")
+            .json();
+        let all = all["assignments"].as_array().unwrap().clone();
+        let mine = all
+            .into_iter()
+            .find(|one| one["connection"]["id"] == made["id"]);
+        mine.map(|mine| shown(&mine["connection"]))
+    };
+    assert_eq!(assigned().unwrap(), [json!("sesame"), json!(commands)]);
+    let renamed = api("PATCH", &path, json!({"nick": "al"}));
+    assert_eq!(shown(&renamed.json()), shown(&made));
+    assert_eq!(assigned().unwrap(), [json!("sesame"), json!(commands)]);
+    assert_eq!(is_dumped(), [false; 2]);
+    // Nobody else gets them.
+    let elsewhere = api(
+        "PATCH",
+        &path,
+        json!({"host": "evil.example", "commands": null}),
+    );
+    assert_eq!(elsewhere.status, 422);
+    assert!(
+        elsewhere
+            .detail()
+            .starts_with("server_password is for irc.example")
+    );
+    let changes = json!({"host": "other.example", "commands": null, "server_password": "other"});
+    let changed = api("PATCH", &path, changes).json();
+    assert_eq!(shown(&changed), [json!(true), Value::Null]);
+    assert_eq!(assigned().unwrap(), [json!("other"), Value::Null]);
+    let lines = "x\n".repeat(10);
+    for (bad, part) in [
+        (json!({"commands": lines}), "10 lines"),
+        (json!({"commands": "x".repeat(401)}), "400 bytes"),
+        (json!({"commands": "a\r\nb"}), "commands"),
+        (json!({"commands": {"clear": "x"}}), "commands"),
+        (json!({"server_password": "a\nb"}), "server_password"),
+        (
+            json!({"server_password": {"sealed": "v1.x"}}),
+            "server_password",
+        ),
+    ] {
+        let refused = api("PATCH", &path, bad.clone());
+        assert_eq!(refused.status, 422, "{bad}");
+        assert!(refused.detail().contains(part), "{}", refused.detail());
+    }
+    // With another master key it is not connected without them.
+    let key =
+        crate::kernel::keys::connection(&"alice".parse().unwrap(), made["id"].as_str().unwrap());
+    let kernel = &functions.kernel;
+    let (mut record, _) = block_on(kernel.load::<Connection>(&key)).unwrap().unwrap();
+    record.set("server_password", json!({"sealed": "v1.AAAA"}));
+    block_on(kernel.store(&key, &record, PutMode::Overwrite)).unwrap();
+    assert_eq!(assigned(), None);
 }
