@@ -31,6 +31,10 @@ pub(crate) trait Record {
     fn realname(&self) -> &str;
     /// Sign in with SASL if there is a password; else the password is sent with PASS.
     fn sasl(&self) -> bool;
+    /// What the server itself wants to be told with PASS.
+    fn server_password(&self) -> Option<&str>;
+    /// The commands to send on each connection, a line each.
+    fn commands(&self) -> Option<&str>;
     /// Join the channels even while the network offers no sign-in with SASL.
     fn without_account(&self) -> bool;
 }
@@ -65,6 +69,14 @@ impl Record for Connection {
 
     fn sasl(&self) -> bool {
         self.flag("sasl")
+    }
+
+    fn server_password(&self) -> Option<&str> {
+        self.text("server_password")
+    }
+
+    fn commands(&self) -> Option<&str> {
+        self.text("commands")
     }
 
     fn without_account(&self) -> bool {

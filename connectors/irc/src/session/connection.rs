@@ -270,6 +270,7 @@ impl Session {
                 c.text("realname").map(str::to_owned),
                 c.sasl(),
                 c.password.clone(),
+                c.server_password().map(str::to_owned),
             )
         };
         let moved = identity(&before.connection) != identity(after);
@@ -348,6 +349,7 @@ impl Session {
             self.trouble(None, &sentence);
         }
         self.announce_motd();
+        self.send_commands();
         let pending = self.pending_joins();
         // Whether to join without signing in is for the user to decide.
         let mut wanted = if self.link.held {

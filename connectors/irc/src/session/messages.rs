@@ -98,6 +98,9 @@ impl Session {
             self.delivered(sending, from, &text, &id, at);
             return;
         }
+        if mine && history.is_none() && self.is_command_echo(&target, &text) {
+            return;
+        }
         if mine && history.is_some() {
             self.part_found(task, &target, &text, at);
         }

@@ -29,6 +29,7 @@ mod names;
 mod new_account;
 mod nick;
 mod numerics;
+mod on_connect;
 mod outbox;
 mod people;
 mod perform;
@@ -154,6 +155,8 @@ struct Link {
     unrelayed: FoldedMap<()>,
     /// When it was last told that a line was too long.
     told_too_long: Option<Duration>,
+    /// Commands on connect that may be echoed.
+    command_echoes: Vec<on_connect::Echo>,
 }
 
 /// A session; see the module documentation.

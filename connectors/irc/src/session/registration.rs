@@ -23,13 +23,22 @@ impl Session {
         let nick = connection.nick.clone();
         let username = connection.username().to_owned();
         let realname = connection.realname().to_owned();
-        let password = connection.password.clone().filter(|_| !connection.sasl());
+        let password = self.said_with_pass().map(str::to_owned);
         if let Some(password) = password {
             self.send_now(&Message::new("PASS", [password]));
         }
         self.send_now(&Message::new("CAP", ["LS", &CAP_VERSION.to_string()]));
         self.send_now(&Message::new("NICK", [nick]));
         self.send_now(&Message::new("USER", [&username, "0", "*", &realname]));
+    }
+
+    /// What PASS says: what the server wants, else the account's password if it is not for SASL.
+    fn said_with_pass(&self) -> Option<&str> {
+        let connection = &self.assignment.connection;
+        let own = connection.password.as_deref();
+        connection
+            .server_password()
+            .or(own.filter(|_| !connection.sasl()))
     }
 
     pub(super) const fn registering(&self) -> bool {
@@ -126,6 +135,11 @@ impl Session {
     pub(super) fn refused_entry(&mut self, code: Numeric, text: &str) {
         let server = self.server();
         let sentence = match code {
+            numeric::ERR_PASSWDMISMATCH
+                if self.assignment.connection.server_password().is_some() =>
+            {
+                format!("{server} refused the server password: check it in the settings ({text}).")
+            }
             numeric::ERR_PASSWDMISMATCH => {
                 format!("{server} refused the password: check it in the settings ({text}).")
             }

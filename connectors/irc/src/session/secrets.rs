@@ -12,6 +12,7 @@ use protocol::FoldedName;
 
 use super::Session;
 use super::masking::{HIDDEN, masked};
+use crate::record::Record as _;
 
 /// Words sent to services that are remembered.
 const MAX_WORDS: usize = 64;
@@ -215,13 +216,18 @@ impl Session {
             return;
         }
         for word in text.split_whitespace().skip(1).take(MAX_ARGUMENTS) {
-            let plain = is_one_of(KEYWORDS, word)
-                || self.is_me(word)
-                || self.same(word, &self.assignment.connection.nick)
-                || self.link.isupport.is_channel(word);
-            if !plain {
-                self.secrets.add(word);
-            }
+            self.note_secret_word(word);
+        }
+    }
+
+    /// Remembers a word that may be a secret, unless it is known to be none.
+    pub(super) fn note_secret_word(&mut self, word: &str) {
+        let plain = is_one_of(KEYWORDS, word)
+            || self.is_me(word)
+            || self.same(word, &self.assignment.connection.nick)
+            || self.link.isupport.is_channel(word);
+        if !plain {
+            self.secrets.add(word);
         }
     }
 
@@ -251,9 +257,15 @@ impl Session {
         if !self.is_server(source) && !self.is_service(&source.nick) {
             return text.to_owned();
         }
-        let own = self.assignment.connection.password.iter();
-        let keys = self.wanted.iter().filter_map(|wanted| wanted.key.as_ref());
-        let known = self.secrets.words.iter().chain(own).chain(keys);
+        let connection = &self.assignment.connection;
+        let own = connection.password.as_deref().into_iter();
+        let own = own.chain(connection.server_password());
+        let keys = self
+            .wanted
+            .iter()
+            .filter_map(|wanted| wanted.key.as_deref());
+        let words = self.secrets.words.iter().map(String::as_str);
+        let known = words.chain(own).chain(keys);
         let mut kept = text.to_owned();
         for secret in known {
             kept = hide(&kept, secret);

@@ -12,6 +12,7 @@ mod new_account;
 mod nick_clash;
 mod odd_servers;
 mod odd_welcomes;
+mod on_connect;
 mod pacing;
 mod queries;
 mod reconnect;
