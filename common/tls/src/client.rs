@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::provider;
+
+/// A client's certificate with those that issued it, and its key.
+pub type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// Creates a configuration that trusts the system's certificates and `extra` ones; no client certificate is sent.
 ///
@@ -29,16 +32,22 @@ pub fn verifier(extra: &[CertificateDer<'static>]) -> Option<Arc<WebPkiServerVer
 }
 
 /// Makes a configuration in which `check` decides about certificates. Nothing that was agreed on in one connection is
-/// believed in another: each is checked.
+/// believed in another: each is checked. A server that asks for a certificate gets `identity`, if there is one.
 ///
 /// # Errors
-/// As [`client_config`].
-pub fn checked_by(check: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, rustls::Error> {
-    let mut config = ClientConfig::builder_with_provider(provider())
+/// As [`client_config`]; or the key is not the certificate's.
+pub fn checked_by(
+    check: Arc<dyn ServerCertVerifier>,
+    identity: Option<Identity>,
+) -> Result<ClientConfig, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(check)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(check);
+    let mut config = match identity {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+        None => builder.with_no_client_auth(),
+    };
     config.resumption = rustls::client::Resumption::disabled();
     Ok(config)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 
-pub use client::{checked_by, client_config, trusting, verifier};
+pub use client::{Identity, checked_by, client_config, trusting, verifier};
 pub use files::{FilesError, Part, server_config};
 pub use refused::is_self_signed;
 

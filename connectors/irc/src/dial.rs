@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::AddressPolicy;
 use crate::failure::Failure;
+use crate::identities::{Identities, Identity, Owner};
 use crate::io_words::words;
 use crate::own_server::OwnServer;
 use crate::tls::{Check, failure};
@@ -26,6 +27,13 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// With what TLS is spoken.
+pub(crate) struct Tls {
+    pub(crate) check: Arc<Check>,
+    /// Whose certificate is presented, if one is.
+    pub(crate) identity: Option<(Arc<Identities>, Owner)>,
+}
+
 /// Where a connection may lead.
 #[derive(Clone)]
 pub(crate) struct Reach {
@@ -39,7 +47,7 @@ pub(crate) struct Reach {
 pub(crate) async fn connect(
     host: String,
     port: u16,
-    tls: Option<Arc<Check>>,
+    tls: Option<Tls>,
     reach: Reach,
 ) -> Result<Box<dyn Stream>, Failure> {
     let connecting = async {
@@ -95,22 +103,33 @@ fn unreached(host: &str, port: u16, error: &std::io::Error) -> String {
     }
 }
 
+/// Looks for the certificate of a connection, or makes it.
+async fn identity_of(identities: Arc<Identities>, owner: Owner) -> Result<Arc<Identity>, String> {
+    let made = tokio::task::spawn_blocking(move || identities.of(&owner));
+    made.await
+        .unwrap_or_else(|_| Err("The certificate for this connection can't be made.".to_owned()))
+}
+
 async fn secured(
     stream: TcpStream,
     host: &str,
     port: u16,
-    tls: Option<Arc<Check>>,
+    tls: Option<Tls>,
 ) -> Result<Box<dyn Stream>, Failure> {
     // Without it a line waits for the one after it; a failure only costs time.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
     }
-    let Some(check) = tls else {
+    let Some(Tls { check, identity }) = tls else {
         return Ok(Box::new(stream));
+    };
+    let identity = match identity {
+        Some((identities, owner)) => Some(identity_of(identities, owner).await?),
+        None => None,
     };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| format!("{host} is no host name that a certificate could be for."))?;
-    let handshake = TlsConnector::from(check.config()?).connect(name, stream);
+    let handshake = TlsConnector::from(check.config(identity.as_deref())?).connect(name, stream);
     match timeout(TLS_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => Err(failure(host, port, &error, &check)),

@@ -36,6 +36,9 @@ impl settings::Program for ProgramOptions {
     ];
 }
 
+/// The folder in the spool's that has what this platform keeps.
+const FOLDER: &str = "irc";
+
 /// Values of `networks` from when it was a switch.
 const ANY: &[(&str, &str)] = &[("true", "any"), ("false", "public")];
 
@@ -56,6 +59,9 @@ impl ProgramOptions {
         IrcConfig {
             addresses,
             own,
+            folder: Some(self.gateway.spool.join(FOLDER)),
+            // Without a key the gateway does not start.
+            key: self.gateway.connector.key().unwrap_or_default(),
             ..IrcConfig::default()
         }
     }

@@ -1,6 +1,7 @@
 //! The platform as seen by the gateway.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gateway::{ConnectionHandle, Platform};
@@ -14,7 +15,9 @@ use crate::clock::{now, random};
 use crate::descriptor::DESCRIPTOR;
 use crate::dial::Reach;
 use crate::gate::{Gate, Pace};
+use crate::identities::Identities;
 use crate::own_server::OwnServer;
+use crate::policies::Policies;
 use crate::tls::Trust;
 use crate::{AddressPolicy, Settings, credentials, shell};
 
@@ -22,7 +25,7 @@ use crate::{AddressPolicy, Settings, credentials, shell};
 const CHANNEL: usize = 256;
 
 /// The platform's configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct IrcConfig {
     /// Times, rates and limits.
     pub settings: Settings,
@@ -35,8 +38,23 @@ pub struct IrcConfig {
     /// Where the space's own server listens. Every account's built-in connection may be made there, whatever
     /// `addresses` says; other connections may not.
     pub own_server: Vec<SocketAddr>,
+    /// Where to keep what outlives the process, in a folder that only this one uses; without it nothing does.
+    pub folder: Option<PathBuf>,
+    /// The connector's key, from which the one is derived that seals what is kept.
+    pub key: Vec<u8>,
     /// Trusted certificates in addition to the system's, DER.
     pub roots: Vec<CertificateDer<'static>>,
+}
+
+impl std::fmt::Debug for IrcConfig {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IrcConfig")
+            .field("addresses", &self.addresses)
+            .field("own", &self.own)
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The platform `irc`: one task per connection.
@@ -46,16 +64,20 @@ pub struct Irc {
     trust: Trust,
     gate: Arc<Gate>,
     own_server: Arc<OwnServer>,
+    policies: Arc<Policies>,
+    identities: Arc<Identities>,
 }
 
 impl Irc {
-    /// Creates the platform; reads the system's certificates.
+    /// Creates the platform; reads the system's certificates, and what was kept. Blocking.
     #[must_use]
     pub fn new(config: IrcConfig) -> Self {
         Self {
             trust: Trust::new(&config.roots),
             gate: Arc::new(Gate::new(config.pace.clone(), config.own.clone())),
             own_server: Arc::new(OwnServer::new(config.own_server.clone())),
+            policies: Arc::new(Policies::open(config.folder.as_deref())),
+            identities: Arc::new(Identities::open(config.folder.as_deref(), &config.key)),
             config,
         }
     }
@@ -111,6 +133,7 @@ impl Platform for Irc {
             },
             self.trust.clone(),
             Arc::clone(&self.gate),
+            (Arc::clone(&self.policies), Arc::clone(&self.identities)),
             random(),
         );
         tokio::spawn(shell.run(for_shell, from_shell));

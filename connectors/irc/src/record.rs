@@ -33,6 +33,8 @@ pub(crate) trait Record {
     fn sasl(&self) -> bool;
     /// What the server itself wants to be told with PASS.
     fn server_password(&self) -> Option<&str>;
+    /// Present a certificate made for the connection, and sign in with it.
+    fn client_certificate(&self) -> bool;
     /// The commands to send on each connection, a line each.
     fn commands(&self) -> Option<&str>;
     /// Join the channels even while the network offers no sign-in with SASL.
@@ -73,6 +75,10 @@ impl Record for Connection {
 
     fn server_password(&self) -> Option<&str> {
         self.text("server_password")
+    }
+
+    fn client_certificate(&self) -> bool {
+        self.flag("client_certificate")
     }
 
     fn commands(&self) -> Option<&str> {

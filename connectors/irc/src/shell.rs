@@ -14,10 +14,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock::now;
 use crate::deriving::Deriving;
-use crate::dial::{Reach, Stream, connect};
+use crate::dial::{Reach, Stream, Tls, connect};
 use crate::failure::Failure;
 use crate::gate::Gate;
+use crate::identities::{Identities, Owner};
 use crate::io_words::words;
+use crate::policies::Policies;
 use crate::session::{Action, Clock, Session};
 use crate::tls::Trust;
 use crate::{Derivation, Keys, Settings};
@@ -46,6 +48,9 @@ pub(crate) struct Shell {
     reach: Reach,
     trust: Trust,
     gate: Arc<Gate>,
+    policies: Arc<Policies>,
+    identities: Arc<Identities>,
+    owner: Owner,
     seed: u64,
     started: Instant,
     link: Link,
@@ -70,8 +75,13 @@ impl Shell {
         reach: Reach,
         trust: Trust,
         gate: Arc<Gate>,
+        (policies, identities): (Arc<Policies>, Arc<Identities>),
         seed: u64,
     ) -> Self {
+        let owner = (
+            assignment.account.to_string(),
+            assignment.connection.id.clone(),
+        );
         let clock = Clock {
             elapsed: Duration::ZERO,
             wall: now(),
@@ -81,6 +91,9 @@ impl Shell {
             reach,
             trust,
             gate,
+            policies,
+            identities,
+            owner,
             seed,
             started: Instant::now(),
             link: Link::Down,
@@ -159,7 +172,14 @@ impl Shell {
                 Event::Derived(derivation, keys) => {
                     self.session.handle_derived(derivation, keys, clock);
                 }
-                Event::Timeout => self.session.handle_timeout(clock),
+                Event::Timeout => {
+                    if matches!(self.link, Link::Down)
+                        && let Some(policy) = self.policies.get(self.session.host(), clock.wall)
+                    {
+                        self.session.handle_policy(policy, clock);
+                    }
+                    self.session.handle_timeout(clock);
+                }
             }
         }
     }
@@ -206,8 +226,13 @@ impl Shell {
                     port,
                     secure,
                     certificate,
+                    identified,
                 }) => {
-                    let tls = secure.then(|| self.trust.check(certificate));
+                    let tls = secure.then(|| Tls {
+                        check: self.trust.check(certificate),
+                        identity: identified
+                            .then(|| (Arc::clone(&self.identities), self.owner.clone())),
+                    });
                     let reach = self.reach.clone();
                     let gate = (!self.gate.is_own(&host, port)).then(|| Arc::clone(&self.gate));
                     if let Some(gate) = &gate {
@@ -221,6 +246,11 @@ impl Shell {
                         }
                         connect(host, port, tls, reach).await
                     }));
+                }
+                Some(Action::Remember { host, policy }) => {
+                    let policies = Arc::clone(&self.policies);
+                    // The disk takes its time, and nobody waits for it.
+                    tokio::task::spawn_blocking(move || policies.put(&host, policy, now()));
                 }
                 Some(Action::Derive(derivation)) => self.deriving.start(derivation),
                 Some(Action::Disconnect) => {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Fingerprint;
 use crate::failure::Failure;
+use crate::identities::Identity;
 use crate::io_words::words;
 
 /// What certificates are checked with.
@@ -46,9 +47,13 @@ impl Check {
         self.seen.get().copied()
     }
 
-    /// The configuration of the connection.
-    pub(crate) fn config(self: &Arc<Self>) -> Result<Arc<ClientConfig>, String> {
-        ::tls::checked_by(Arc::clone(self) as Arc<dyn ServerCertVerifier>)
+    /// The configuration of the connection; a server that asks for a certificate gets `identity`.
+    pub(crate) fn config(
+        self: &Arc<Self>,
+        identity: Option<&Identity>,
+    ) -> Result<Arc<ClientConfig>, String> {
+        let presented = identity.map(Identity::presented);
+        ::tls::checked_by(Arc::clone(self) as Arc<dyn ServerCertVerifier>, presented)
             .map(Arc::new)
             .map_err(|error| format!("TLS cannot be used: {error}"))
     }

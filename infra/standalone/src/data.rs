@@ -22,6 +22,7 @@ const VERSION: u32 = 1;
 /// store/        accounts and their documents
 /// store-made    which store that is, once there is one: a missing one is not created again
 /// spool/        what connectors have not published yet
+/// irc/          what servers of other networks said of TLS, and certificates of connections to them
 /// smtp/         mail that the functions do not have yet, and mail that was not sent yet
 /// ircd/         channels and history of the IRC server
 /// ```

@@ -322,6 +322,8 @@ fn start_gateway(
         addresses,
         own: dialled.collect(),
         own_server,
+        folder: Some(folder.folder("irc")),
+        key,
         ..IrcConfig::default()
     });
     Ok(Gateway::start(config, vec![Arc::new(platform)])?)

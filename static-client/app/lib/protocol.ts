@@ -960,6 +960,10 @@ export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
       "hint": "If your nickname is registered there.", "implies": ["sasl"]
     },
     {
+      "name": "client_certificate", "kind": "flag", "label": "Sign in with a certificate", "default": false,
+      "hint": "It is made for this connection and kept here. Once you're signed in, it's added to your account there (NickServ CERT ADD). From then on it's tried before the password, which you may remove."
+    },
+    {
       "name": "server_password", "kind": "secret", "label": "Server password", "limit": 300,
       "hint": "Only for servers that let nobody in without one, and bouncers. Sent with PASS, besides the password above."
     },

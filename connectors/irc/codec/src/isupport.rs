@@ -113,11 +113,32 @@ impl Isupport {
         }
     }
 
-    /// Returns how many targets a command accepts (TARGMAX), or `None` if there is no limit or none is announced.
+    /// Returns the limit of a text, in bytes: AWAYLEN, CHANNELLEN, KEYLEN, KICKLEN, NICKLEN, TOPICLEN and the like. `None` if
+    /// there is none, or none that makes sense.
+    #[must_use]
+    pub fn length(&self, key: &str) -> Option<usize> {
+        self.number(key).filter(|limit| *limit > 0)
+    }
+
+    /// Returns a text within such a limit, cut between characters that are displayed on their own.
+    #[must_use]
+    pub fn within<'a>(&self, key: &str, text: &'a str) -> &'a str {
+        match self.length(key) {
+            Some(limit) if text.len() > limit => crate::split::beginning(text, limit),
+            _ => text,
+        }
+    }
+
+    /// Returns how many targets a command accepts (TARGMAX; for messages MAXTARGETS, which is older), or `None` if there is
+    /// no limit or none is announced.
     #[must_use]
     pub fn targets(&self, command: &str) -> Option<usize> {
-        self.get("TARGMAX")?
-            .split(',')
+        let Some(told) = self.get("TARGMAX") else {
+            let messages = ["PRIVMSG", "NOTICE", "TAGMSG"];
+            let old = messages.iter().any(|m| m.eq_ignore_ascii_case(command));
+            return old.then(|| self.length("MAXTARGETS")).flatten();
+        };
+        told.split(',')
             .filter_map(|entry| entry.split_once(':'))
             .find(|(name, _)| name.eq_ignore_ascii_case(command))
             .and_then(|(_, limit)| limit.parse().ok())
@@ -274,6 +295,24 @@ mod tests {
         assert_eq!(isupport.targets("join"), Some(3));
         assert_eq!(isupport.targets("PRIVMSG"), None);
         assert_eq!(isupport.targets("KICK"), None);
+        let mut old = Isupport::default();
+        old.apply(["MAXTARGETS=4"]);
+        assert_eq!(old.targets("privmsg"), Some(4));
+        assert_eq!(old.targets("JOIN"), None);
+    }
+
+    #[test]
+    fn texts_are_kept_within_what_the_server_takes() {
+        let mut isupport = Isupport::default();
+        assert_eq!(isupport.within("KICKLEN", "bye"), "bye");
+        isupport.apply(["KICKLEN=5", "AWAYLEN=0", "TOPICLEN=x"]);
+        assert_eq!(isupport.length("KICKLEN"), Some(5));
+        assert_eq!(isupport.within("KICKLEN", "ääää"), "ää");
+        assert_eq!(isupport.within("KICKLEN", "abcde\u{301}"), "abcd");
+        for none in ["AWAYLEN", "TOPICLEN", "NICKLEN"] {
+            assert_eq!(isupport.length(none), None, "{none}");
+            assert_eq!(isupport.within(none, "what it is"), "what it is");
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl Session {
     /// What waited for the account goes on: channels, and the nickname that services keep for it.
     pub(super) fn account_came(&mut self) {
         self.account_seen();
+        self.add_certificate();
         if self.is_online() && (self.link.held || self.regain_ended()) {
             self.join_waiting();
             self.regain_again();

@@ -227,8 +227,13 @@ impl Session {
         connection.sasl() && connection.password.is_some()
     }
 
+    /// Returns whether a sign-in with SASL is tried: with the password, or with the certificate where that is possible.
+    fn tries_sign_in(&self) -> bool {
+        self.wants_sign_in() || self.may_show_certificate()
+    }
+
     fn ask_capabilities(&mut self) {
-        let requests = self.link.capabilities.requests(self.wants_sign_in());
+        let requests = self.link.capabilities.requests(self.tries_sign_in());
         for request in requests {
             self.request_capabilities(request);
         }
@@ -266,7 +271,7 @@ impl Session {
 
     /// No requests are outstanding: sign in or continue.
     fn capabilities_settled(&mut self) {
-        if self.can(SASL) && self.link.sasl == Sasl::Not && self.wants_sign_in() {
+        if self.can(SASL) && self.link.sasl == Sasl::Not && self.tries_sign_in() {
             self.sign_in();
         } else if !self.link.sasl.is_under_way() {
             self.end_negotiation();

@@ -112,6 +112,7 @@ impl Session {
         let (port, secure) = self.way();
         let host = connection.host().to_owned();
         let certificate = connection.certificate();
+        let identified = secure && connection.client_certificate();
         self.phase = Phase::Connecting;
         self.refused_certificate = None;
         self.set_status(format!("Connecting to {host}, port {port}."));
@@ -120,6 +121,7 @@ impl Session {
             port,
             secure,
             certificate,
+            identified,
         });
     }
 
@@ -203,6 +205,7 @@ impl Session {
     }
 
     fn go_offline(&mut self, sentence: &str, wait: Duration) {
+        self.renew_policy();
         self.phase = Phase::Offline {
             retry: self.now.elapsed + wait,
         };
@@ -229,6 +232,7 @@ impl Session {
             Phase::Ended | Phase::Stopping { .. } => {}
             Phase::Registering { .. } | Phase::Online => {
                 self.fail_all("The connection was ended.");
+                self.renew_policy();
                 self.outbox.reset(self.now.elapsed);
                 self.send_now(&Message::new("QUIT", [reason]));
                 self.phase = Phase::Stopping {
@@ -269,6 +273,7 @@ impl Session {
                 c.text("username").map(str::to_owned),
                 c.text("realname").map(str::to_owned),
                 c.sasl(),
+                c.client_certificate(),
                 c.password.clone(),
                 c.server_password().map(str::to_owned),
             )
@@ -363,6 +368,7 @@ impl Session {
             }
         }
         self.join_all(&wanted);
+        self.add_certificate();
         self.away_on_entry();
         self.schedule_regain();
         self.ask_targets();

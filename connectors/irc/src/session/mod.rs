@@ -55,6 +55,7 @@ use irc_codec::{Isupport, Message};
 use protocol::{Assignment, Bounded, FoldedMap, FoldedName, Folding, Timestamp};
 
 use crate::dialects::Dialect;
+use crate::record::Record as _;
 use crate::{Derivation, Fingerprint, Keys, Settings};
 use attach::Attachments;
 use away::Away;
@@ -70,6 +71,7 @@ use outbox::Outbox;
 use requests::Pending;
 use secrets::Secrets;
 use sent::Sending;
+pub use sts::Policy;
 use tasks::TaskState;
 use typing::Typing;
 use wanted::Wanted;
@@ -96,11 +98,20 @@ pub enum Action {
         secure: bool,
         /// The certificate that is accepted besides those that are valid.
         certificate: Option<Fingerprint>,
+        /// Whether to present the connection's own certificate.
+        identified: bool,
     },
     /// Compute the keys of a password, which takes up to a second, and answer with [`Session::handle_derived`].
     Derive(Derivation),
     /// Send a line; CR LF is to be added.
     Send(String),
+    /// Remember what the server said of TLS, for all connections to the host; no time removes it.
+    Remember {
+        /// The host that was dialled.
+        host: String,
+        /// What it said.
+        policy: Policy,
+    },
     /// Close the connection; [`Session::handle_lost`] must not be called for it.
     Disconnect,
     /// Pass this to the gateway.
@@ -155,6 +166,8 @@ struct Link {
     unrelayed: FoldedMap<()>,
     /// When it was last told that a line was too long.
     told_too_long: Option<Duration>,
+    /// Whether the server said over TLS how long it is to be used.
+    policy_said: bool,
     /// Commands on connect that may be echoed.
     command_echoes: Vec<on_connect::Echo>,
 }
@@ -292,6 +305,18 @@ impl Session {
     /// The connection will be made in about that time: other accounts are connecting to the same host.
     pub fn handle_queued(&mut self, wait: Duration) {
         self.queued(wait);
+    }
+
+    /// The host that is connected to.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.assignment.connection.host()
+    }
+
+    /// What is remembered of the host, before an attempt to connect.
+    pub fn handle_policy(&mut self, policy: Policy, now: Clock) {
+        self.now = now;
+        self.know_policy(policy);
     }
 
     /// The connection was established.

@@ -1,4 +1,5 @@
-//! Signing in with SASL, <https://ircv3.net/specs/extensions/sasl-3.1>: SCRAM-SHA-256 (RFC 7677), else PLAIN (RFC 4616).
+//! Signing in with SASL, <https://ircv3.net/specs/extensions/sasl-3.1>: EXTERNAL (RFC 4422) with the connection's certificate
+//! if it has one, SCRAM-SHA-256 (RFC 7677), else PLAIN (RFC 4616).
 
 use std::time::Duration;
 
@@ -16,9 +17,11 @@ const CHUNK: usize = 400;
 /// The longest challenge of a server, in bytes of base64.
 const MAX_CHALLENGE: usize = 8 * CHUNK;
 
-/// A way to sign in with a password.
+/// A way to sign in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Mechanism {
+    /// The certificate of the connection says who we are.
+    External,
     /// Neither side shows the password to the other, and each proves that it knows it.
     Scram,
     /// The server gets the password.
@@ -28,6 +31,7 @@ pub(super) enum Mechanism {
 impl Mechanism {
     const fn name(self) -> &'static str {
         match self {
+            Self::External => "EXTERNAL",
             Self::Scram => "SCRAM-SHA-256",
             Self::Plain => "PLAIN",
         }
@@ -64,6 +68,10 @@ pub(super) struct SignIn {
     refused: Vec<Mechanism>,
     /// The pieces of a challenge so far.
     pieces: String,
+    /// Whether we were signed in by the certificate of the connection.
+    shown: bool,
+    /// Whether the services were asked to add it to the account.
+    added: bool,
     /// When the server must have answered the last line of the sign-in.
     until: Option<Duration>,
 }
@@ -89,7 +97,9 @@ impl Session {
             return;
         }
         self.link.sasl = Sasl::Refused;
-        if self.registering() && self.assignment.connection.without_account() {
+        // A certificate that the network does not know yet keeps nobody out.
+        let only_shown = self.assignment.connection.password.is_none();
+        if only_shown || self.registering() && self.assignment.connection.without_account() {
             self.end_negotiation();
             return;
         }
@@ -118,16 +128,18 @@ impl Session {
         let listed = self.mechanisms().is_some();
         // A server that lists nothing may know PLAIN only.
         let order = if listed || !self.shows_password() {
-            [Mechanism::Scram, Mechanism::Plain]
+            [Mechanism::External, Mechanism::Scram, Mechanism::Plain]
         } else {
-            [Mechanism::Plain, Mechanism::Scram]
+            [Mechanism::Plain, Mechanism::Scram, Mechanism::External]
         };
+        let password = self.assignment.connection.password.is_some();
         order.into_iter().find(|&mechanism| {
             left(mechanism)
                 && self.may_be_offered(mechanism)
                 && match mechanism {
-                    Mechanism::Scram => self.can_prove(),
-                    Mechanism::Plain => self.shows_password(),
+                    Mechanism::External => self.may_show_certificate(),
+                    Mechanism::Scram => password && self.can_prove(),
+                    Mechanism::Plain => password && self.shows_password(),
                 }
         })
     }
@@ -136,6 +148,15 @@ impl Session {
         let named = |m: &str| m.eq_ignore_ascii_case(mechanism.name());
         self.mechanisms()
             .is_none_or(|list| list.split(',').any(named))
+    }
+
+    /// Whether the connection has a certificate, and the server says that it takes one.
+    pub(super) fn may_show_certificate(&self) -> bool {
+        let listed = self.mechanisms().is_some();
+        listed
+            && self.link.secure
+            && self.assignment.connection.client_certificate()
+            && self.may_be_offered(Mechanism::External)
     }
 
     /// Whether name and password are ones that SCRAM takes.
@@ -180,6 +201,8 @@ impl Session {
         let user = connection.username().to_owned();
         let password = connection.password.clone().unwrap_or_default();
         match &self.link.sasl {
+            // Nothing is to be said but that we are who the certificate says.
+            Sasl::Asked(Mechanism::External) if challenge.is_empty() => self.authenticate(""),
             Sasl::Asked(Mechanism::Plain) if challenge.is_empty() => {
                 self.link.sasl = Sasl::Answered;
                 self.authenticate(&format!("\0{user}\0{password}"));
@@ -333,6 +356,7 @@ impl Session {
             self.give_up(&ScramError::Signature);
             return;
         }
+        self.link.sign_in.shown = self.link.sasl == Sasl::Asked(Mechanism::External);
         self.link.sasl = Sasl::Done;
         self.end_negotiation();
         self.account_came();
@@ -357,7 +381,8 @@ impl Session {
         };
         if let Some(mechanism) = mechanism {
             self.link.sign_in.refused.push(mechanism);
-            if self.mechanism().is_some() || !self.shows_password() {
+            let only_shown = self.assignment.connection.password.is_none();
+            if self.mechanism().is_some() || only_shown || !self.shows_password() {
                 self.sign_in();
                 return;
             }
@@ -371,6 +396,18 @@ impl Session {
             text.trim_end_matches('.')
         );
         self.not_signed_in(&sentence);
+    }
+
+    /// Asks the services to add the certificate of this connection to the account that we are signed in to, if it did not
+    /// sign us in. Atheme, Anope and Ergo take the one that is presented.
+    pub(super) fn add_certificate(&mut self) {
+        let signed_in = self.link.account.is_some() || self.link.sasl.is_done();
+        let SignIn { shown, added, .. } = self.link.sign_in;
+        if !self.is_online() || !signed_in || shown || added || !self.may_show_certificate() {
+            return;
+        }
+        self.link.sign_in.added = true;
+        self.send_later(&Message::new("PRIVMSG", ["NickServ", "CERT ADD"]));
     }
 
     fn not_signed_in(&mut self, sentence: &str) {

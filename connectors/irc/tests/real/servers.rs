@@ -69,8 +69,8 @@ impl Server {
             std::fs::write(dir.path().join("cert.pem"), key.cert.pem()).unwrap();
             std::fs::write(dir.path().join("key.pem"), key.signing_key.serialize_pem()).unwrap();
             config.push_str(&format!(
-                "<module name=\"ssl_gnutls\">\n<sslprofile name=\"own\" provider=\"gnutls\" \
-                 certfile=\"{path}/cert.pem\" keyfile=\"{path}/key.pem\">\n\
+                "<module name=\"sslinfo\">\n<module name=\"ssl_gnutls\">\n<sslprofile name=\"own\" provider=\"gnutls\" \
+                 hash=\"sha256\" requestclientcert=\"yes\" certfile=\"{path}/cert.pem\" keyfile=\"{path}/key.pem\">\n\
                  <bind address=\"127.0.0.1\" port=\"{tls_port}\" type=\"clients\" sslprofile=\"own\">\n"
             ));
         }
@@ -92,9 +92,7 @@ impl Server {
             mail: false,
         };
         server.start().await;
-        if !tls {
-            server.start_services();
-        }
+        server.start_services();
         server
     }
 
@@ -189,6 +187,7 @@ impl Server {
             "nickserv/register",
             "nickserv/verify",
             "nickserv/identify",
+            "nickserv/cert",
             "nickserv/ghost",
             "nickserv/set_core",
             "nickserv/set_password",
@@ -198,6 +197,7 @@ impl Server {
             "chanserv/set_core",
             "chanserv/set_mlock",
             "saslserv/main",
+            "saslserv/external",
             "saslserv/plain",
         ];
         let mut config: String = modules

@@ -155,6 +155,48 @@ async fn a_crowd_waits_for_its_turn() {
     second.stop().await;
 }
 
+#[tokio::test]
+async fn a_certificate_is_added_to_the_account_and_signs_in_from_then_on() {
+    let server = Server::inspircd(true).await;
+    let folder = tempfile::tempdir().unwrap();
+    let pem = server.log("cert.pem");
+    let der: rustls::pki_types::CertificateDer<'static> =
+        rustls::pki_types::pem::PemObject::from_pem_slice(pem.as_bytes()).unwrap();
+    let irc = || {
+        Irc::new(IrcConfig {
+            roots: vec![der.clone()],
+            folder: Some(folder.path().to_owned()),
+            key: b"the connector's key".to_vec(),
+            ..IrcConfig::default()
+        })
+    };
+    let mut record = assignment("alice", server.tls_port);
+    record.connection.set("secure", true);
+    record.connection.set("host", "localhost");
+    record.connection.set("sasl", true);
+    record.connection.set("client_certificate", true);
+    // Without an account it is presented, and adds nothing.
+    let mut alice = Client::start_with(&irc(), record.clone()).await;
+    alice.state("online").await;
+    registered(&mut alice, "hunter-22").await;
+    // Registering signs in, after which it is added.
+    alice
+        .activity("that it is added", |a| {
+            a.content().is_some_and(|text| {
+                text.contains("fingerprint") && text.to_lowercase().contains("added")
+            })
+        })
+        .await;
+    alice.stop().await;
+    // After a restart of the connector, without any password.
+    let mut again = Client::start_with(&irc(), record).await;
+    again.state("online").await;
+    let whois = json!({"type": "query", "target": {"id": format!("alice@{SERVER}")}, "object": {"type": "whois"}});
+    let answer = again.ask(whois).await.unwrap();
+    assert_eq!(answer.object.unwrap().to_value()["account"], "alice");
+    again.stop().await;
+}
+
 /// Asks for an account, or confirms it; the answer's object.
 async fn account(client: &mut Client, object: Value) -> Result<Value, String> {
     let mut object = object;

@@ -149,9 +149,11 @@ impl Story {
                     port,
                     secure,
                     certificate,
+                    identified,
                 } => {
                     let accepted = certificate.map_or("", |_| " accepted");
-                    let connect = format!("connect {host} {port} {secure}{accepted}");
+                    let identified = if identified { " identified" } else { "" };
+                    let connect = format!("connect {host} {port} {secure}{accepted}{identified}");
                     self.actions.push(connect);
                 }
                 Action::Derive(derivation) => {
@@ -159,6 +161,11 @@ impl Story {
                     let now = self.now();
                     self.derived += 1;
                     self.session.handle_derived(derivation, keys, now);
+                }
+                Action::Remember { host, policy } => {
+                    let holds = policy.holds.as_secs();
+                    let remember = format!("remember {host} {} {holds}", policy.port);
+                    self.actions.push(remember);
                 }
                 Action::Disconnect => self.actions.push("disconnect".to_owned()),
                 Action::Ended => self.actions.push("ended".to_owned()),

@@ -6,6 +6,7 @@ mod any_input;
 mod case_mapping;
 mod channels;
 mod common;
+mod external;
 mod history;
 mod messages;
 mod new_account;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gateway::Command;
+use irc_connector::session::Policy;
 use protocol::Assignment;
 
 use crate::common::{Story, assignment};
@@ -125,4 +126,71 @@ fn a_policy_that_cannot_be_meant_is_no_policy() {
     let mut story = Story::online(plain("irc.test"), "cap-notify", "CHANTYPES=#");
     story.server(":irc.test CAP alice NEW :sts=port=6697");
     assert_eq!(story.actions.last().unwrap(), "disconnect");
+}
+
+#[test]
+fn what_was_said_over_tls_is_remembered_and_counts_from_the_end_of_the_connection() {
+    let mut story = Story::new(assignment());
+    story.connect();
+    story.server(":irc.test CAP * LS :sts=duration=300");
+    assert_eq!(story.actions.last().unwrap(), "remember irc.test 6697 300");
+    story.welcome("alice", "CHANTYPES=#");
+    story.pass_alive(20);
+    story.actions.clear();
+    story.lost("The connection was lost.");
+    assert_eq!(story.actions, ["remember irc.test 6697 300"]);
+    story.elapsed = story.session.poll_timeout().unwrap();
+    story.connect();
+    story.server(":irc.test CAP * LS :sts=duration=0");
+    assert_eq!(story.actions.last().unwrap(), "remember irc.test 6697 0");
+    // What the network says when it is asked to let go is not undone by the end.
+    story.actions.clear();
+    story.lost("The connection was lost.");
+    assert!(story.actions.is_empty(), "{:?}", story.actions);
+}
+
+#[test]
+fn what_is_remembered_is_obeyed_and_not_ended_without_tls() {
+    let policy = Policy {
+        port: 6697,
+        holds: Duration::from_secs(300),
+    };
+    let mut story = Story::new(plain("irc.test"));
+    let now = story.now();
+    story.session.handle_policy(policy, now);
+    story.connect();
+    assert_eq!(connects(&story), ["connect irc.test 6697 true"]);
+    story.lost("The certificate is not accepted.");
+    story.elapsed = story.session.poll_timeout().unwrap();
+    story.connect();
+    assert_eq!(connects(&story)[1..], ["connect irc.test 6697 true"]);
+    // The server does not say it any more: until its end it holds nevertheless.
+    story.server(":irc.test CAP * LS :batch");
+    story.lost("The connection was lost.");
+    story.pass(Duration::from_secs(400));
+    story.lost("The connection was lost.");
+    story.pass(Duration::from_secs(70));
+    assert_eq!(
+        connects(&story).last().unwrap(),
+        &"connect irc.test 6667 false"
+    );
+    // What is on another machine's name, or on this one, has none.
+    for host in ["localhost", "192.0.2.7"] {
+        let mut story = Story::new(plain(host));
+        let now = story.now();
+        story.session.handle_policy(policy, now);
+        story.connect();
+        assert_eq!(connects(&story), [format!("connect {host} 6667 false")]);
+    }
+}
+
+#[test]
+fn an_accepted_certificate_says_nothing_to_others() {
+    let mut record = assignment();
+    record.connection.set("certificate", "ab".repeat(32));
+    let mut story = Story::new(record);
+    story.connect();
+    story.actions.clear();
+    story.server(":irc.test CAP * LS :sts=duration=300");
+    assert!(story.actions.is_empty(), "{:?}", story.actions);
 }

@@ -144,6 +144,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "bouncer",
             "connector-kit",
+            "durable",
             "gateway",
             "irc-codec",
             "mutex",
