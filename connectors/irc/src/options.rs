@@ -6,7 +6,18 @@ use options::{List, Networks};
 use protocol::DEFAULT_PLATFORM;
 use settings::Renamed;
 
-use crate::{AddressPolicy, IrcConfig};
+use crate::{AddressPolicy, IrcConfig, Proxy};
+
+options::options! {
+    /// Options of connections to IRC networks.
+    #[derive(Clone, Debug)]
+    pub struct IrcOptions {
+        /// The proxy through which networks are connected to, `socks5://host:1080` or `http://name:password@host:3128`. Names are resolved here, and it gets addresses.
+        proxy: Option<Proxy>, or "none", "URL", "socks5://host:port or http://host:port";
+        /// Whether members may connect through proxies of their own.
+        member_proxies: bool = "false", "BOOL", "true or false";
+    }
+}
 
 options::options! {
     /// Options of the program `subspace-irc-connector`.
@@ -20,6 +31,8 @@ options::options! {
     with {
         /// What every gateway has.
         gateway: GatewayOptions, "";
+        /// Connections to IRC networks.
+        irc: IrcOptions, "irc";
         /// The bouncer.
         bouncer: BouncerOptions, "bouncer";
     }
@@ -59,6 +72,8 @@ impl ProgramOptions {
         IrcConfig {
             addresses,
             own,
+            proxy: self.irc.proxy.clone(),
+            member_proxies: self.irc.member_proxies,
             folder: Some(self.gateway.spool.join(FOLDER)),
             // Without a key the gateway does not start.
             key: self.gateway.connector.key().unwrap_or_default(),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use gateway::{ConnectionHandle, Platform};
 use protocol::{
-    Assignment, Connection, PRIVATE_CONNECTION, PersonId, PlatformDescriptor, Timestamp,
+    Assignment, Connection, ConnectionField, FieldKind, PRIVATE_CONNECTION, PersonId,
+    PlatformDescriptor, Timestamp,
 };
 use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use crate::identities::Identities;
 use crate::own_server::OwnServer;
 use crate::policies::Policies;
 use crate::tls::Trust;
-use crate::{AddressPolicy, Settings, credentials, shell};
+use crate::{AddressPolicy, Proxy, Settings, credentials, shell};
 
 /// Commands and outputs that may be queued between the gateway and a connection.
 const CHANNEL: usize = 256;
@@ -42,6 +43,10 @@ pub struct IrcConfig {
     pub folder: Option<PathBuf>,
     /// The connector's key, from which the one is derived that seals what is kept.
     pub key: Vec<u8>,
+    /// The proxy through which servers are connected to, except your own.
+    pub proxy: Option<Proxy>,
+    /// Whether accounts may use proxies of their own.
+    pub member_proxies: bool,
     /// Trusted certificates in addition to the system's, DER.
     pub roots: Vec<CertificateDer<'static>>,
 }
@@ -54,6 +59,29 @@ impl std::fmt::Debug for IrcConfig {
             .field("own", &self.own)
             .field("folder", &self.folder)
             .finish_non_exhaustive()
+    }
+}
+
+/// The field of the descriptor for an account's own proxy, which may contain a password.
+fn proxy_field() -> ConnectionField {
+    ConnectionField {
+        name: "proxy".to_owned(),
+        kind: FieldKind::Secret,
+        label: "Proxy".to_owned(),
+        hint: Some(
+            "SOCKS5 or HTTP; with a name and password as socks5://name:password@host:1080."
+                .to_owned(),
+        ),
+        placeholder: Some("socks5://host:1080".to_owned()),
+        required: false,
+        limit: Some(600),
+        default: None,
+        unless: None,
+        without: None,
+        begins_without: None,
+        expected: None,
+        implies: Vec::new(),
+        unasked: false,
     }
 }
 
@@ -85,7 +113,14 @@ impl Irc {
 
 impl Platform for Irc {
     fn descriptor(&self) -> PlatformDescriptor {
-        DESCRIPTOR.clone()
+        let mut descriptor = DESCRIPTOR.clone();
+        if self.config.member_proxies {
+            let before = |field: &ConnectionField| field.name == "channels";
+            let at = descriptor.fields.iter().position(before);
+            let at = at.unwrap_or(descriptor.fields.len());
+            descriptor.fields.insert(at, proxy_field());
+        }
+        descriptor
     }
 
     fn types(&self) -> &'static [&'static str] {
@@ -130,6 +165,8 @@ impl Platform for Irc {
                 addresses: self.config.addresses.clone(),
                 own_server: Arc::clone(&self.own_server),
                 built_in,
+                proxy: self.config.proxy.clone().map(Arc::new),
+                member_proxies: self.config.member_proxies,
             },
             self.trust.clone(),
             Arc::clone(&self.gate),

@@ -127,20 +127,31 @@ impl Proxy {
     /// # Errors
     /// One sentence, about the proxy or what it says of the address.
     pub(crate) async fn connect(&self, address: SocketAddr) -> Result<TcpStream, String> {
-        let failed = |error: &std::io::Error| {
-            format!(
-                "The proxy of this server does not answer ({}).",
-                words(error)
-            )
-        };
-        let mut stream = TcpStream::connect((self.host.as_str(), self.port))
+        let stream = TcpStream::connect((self.host.as_str(), self.port))
             .await
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| unanswered(&error))?;
+        self.lead(stream, address).await
+    }
+
+    /// Where the proxy is.
+    pub(crate) fn place(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    /// Has the proxy at the other end connect to an address.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub(crate) async fn lead(
+        &self,
+        mut stream: TcpStream,
+        address: SocketAddr,
+    ) -> Result<TcpStream, String> {
         let agreed = match self.kind {
             Kind::Socks5 => self.socks5(&mut stream, address).await,
             Kind::Http => self.http(&mut stream, address).await,
         };
-        agreed.map_err(|error| failed(&error))??;
+        agreed.map_err(|error| unanswered(&error))??;
         Ok(stream)
     }
 
@@ -246,8 +257,21 @@ impl Proxy {
     }
 }
 
+pub(crate) fn unanswered(error: &std::io::Error) -> String {
+    format!("The proxy does not answer ({}).", words(error))
+}
+
 fn refused(why: &str) -> String {
-    format!("The proxy of this server did not make the connection: {why}.")
+    format!("The proxy did not make the connection: {why}.")
+}
+
+impl options::Value for Proxy {
+    // It may contain a password.
+    const KIND: options::Kind = options::Kind::Secret;
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok()
+    }
 }
 
 #[cfg(test)]
@@ -292,12 +316,7 @@ mod tests {
             for (expected, answer) in script {
                 let mut said = vec![0; expected.len()];
                 stream.read_exact(&mut said).await.unwrap();
-                assert_eq!(
-                    said,
-                    expected,
-                    "{}",
-                    String::from_utf8_lossy(&said)
-                );
+                assert_eq!(said, expected, "{}", String::from_utf8_lossy(&said));
                 stream.write_all(&answer).await.unwrap();
             }
             let mut rest = Vec::new();

@@ -6,6 +6,40 @@ use serde_json::Value;
 /// The SHA-256 hash of a certificate as it is sent (DER).
 pub type Fingerprint = [u8; 32];
 
+/// Which addresses of a server are used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Family {
+    /// All, in the order of the system.
+    #[default]
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+impl Family {
+    /// Returns whether an address belongs to it.
+    #[must_use]
+    pub const fn has(self, address: std::net::IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "IP",
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+}
+
 /// Reads a fingerprint in hex; with colons, as most programs show it, too.
 fn fingerprint(text: &str) -> Option<Fingerprint> {
     let digits: String = text.chars().filter(|c| *c != ':').collect();
@@ -35,6 +69,10 @@ pub(crate) trait Record {
     fn server_password(&self) -> Option<&str>;
     /// Present a certificate made for the connection, and sign in with it.
     fn client_certificate(&self) -> bool;
+    /// Which addresses of the server are used.
+    fn family(&self) -> Family;
+    /// The proxy to connect through, as it was typed.
+    fn proxy(&self) -> Option<&str>;
     /// The commands to send on each connection, a line each.
     fn commands(&self) -> Option<&str>;
     /// Join the channels even while the network offers no sign-in with SASL.
@@ -75,6 +113,18 @@ impl Record for Connection {
 
     fn server_password(&self) -> Option<&str> {
         self.text("server_password")
+    }
+
+    fn family(&self) -> Family {
+        match self.text("address_family") {
+            Some(text) if text.eq_ignore_ascii_case("ipv4") => Family::V4,
+            Some(text) if text.eq_ignore_ascii_case("ipv6") => Family::V6,
+            _ => Family::Any,
+        }
+    }
+
+    fn proxy(&self) -> Option<&str> {
+        self.text("proxy")
     }
 
     fn client_certificate(&self) -> bool {

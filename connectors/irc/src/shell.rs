@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock::now;
 use crate::deriving::Deriving;
-use crate::dial::{Reach, Stream, Tls, connect};
+use crate::dial::{Reach, Stream, Target, Tls, connect};
 use crate::failure::Failure;
 use crate::gate::Gate;
 use crate::identities::{Identities, Owner};
@@ -227,6 +227,8 @@ impl Shell {
                     secure,
                     certificate,
                     identified,
+                    family,
+                    proxy,
                 }) => {
                     let tls = secure.then(|| Tls {
                         check: self.trust.check(certificate),
@@ -234,7 +236,8 @@ impl Shell {
                             .then(|| (Arc::clone(&self.identities), self.owner.clone())),
                     });
                     let reach = self.reach.clone();
-                    let gate = (!self.gate.is_own(&host, port)).then(|| Arc::clone(&self.gate));
+                    let direct = self.gate.is_own(&host, port);
+                    let gate = (!direct).then(|| Arc::clone(&self.gate));
                     if let Some(gate) = &gate {
                         self.session.handle_queued(gate.estimate(&host));
                     }
@@ -244,7 +247,14 @@ impl Shell {
                         if let Some(gate) = gate {
                             gate.pass(&host, turn).await;
                         }
-                        connect(host, port, tls, reach).await
+                        let target = Target {
+                            host,
+                            port,
+                            family,
+                            proxy,
+                            direct,
+                        };
+                        connect(target, tls, reach).await
                     }));
                 }
                 Some(Action::Remember { host, policy }) => {

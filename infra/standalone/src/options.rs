@@ -42,6 +42,8 @@ options::options! {
         s3: storage_s3::S3Options, "s3";
         /// The IRC server.
         ircd: ircd::Options, "ircd";
+        /// Connections to IRC networks.
+        irc: irc_connector::IrcOptions, "irc";
         /// The bouncer.
         bouncer: bouncer::BouncerOptions, "bouncer";
         /// The mail connector.

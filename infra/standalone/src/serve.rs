@@ -324,6 +324,8 @@ fn start_gateway(
         own_server,
         folder: Some(folder.folder("irc")),
         key,
+        proxy: settings.options.irc.proxy.clone(),
+        member_proxies: settings.options.irc.member_proxies,
         ..IrcConfig::default()
     });
     Ok(Gateway::start(config, vec![Arc::new(platform)])?)

@@ -992,6 +992,10 @@ export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
       "hint": "With a password, your channels wait until the network has signed you in. With this they do not: others may meet you there without your account. A password that is refused ends the attempt either way."
     },
     {
+      "name": "address_family", "kind": "word", "label": "Address family", "limit": 4, "placeholder": "auto",
+      "hint": "Empty to use what works; ipv4 or ipv6 to use only that.", "expected": "it is ipv4, ipv6 or empty"
+    },
+    {
       "name": "channels", "kind": "channels", "label": "Channels", "limit": 200, "placeholder": "#channel, #another",
       "hint": "Joined whenever it connects; separated by commas.",
       "expected": "a channel begins with # (or &, + or !) and has no spaces or commas"

@@ -112,6 +112,7 @@ impl Session {
         let (port, secure) = self.way();
         let host = connection.host().to_owned();
         let certificate = connection.certificate();
+        let (family, proxy) = (connection.family(), connection.proxy().map(str::to_owned));
         let identified = secure && connection.client_certificate();
         self.phase = Phase::Connecting;
         self.refused_certificate = None;
@@ -122,6 +123,8 @@ impl Session {
             secure,
             certificate,
             identified,
+            family,
+            proxy,
         });
     }
 
@@ -273,7 +276,11 @@ impl Session {
                 c.text("username").map(str::to_owned),
                 c.text("realname").map(str::to_owned),
                 c.sasl(),
-                c.client_certificate(),
+                (
+                    c.client_certificate(),
+                    c.family(),
+                    c.proxy().map(str::to_owned),
+                ),
                 c.password.clone(),
                 c.server_password().map(str::to_owned),
             )

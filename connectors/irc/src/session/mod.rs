@@ -56,7 +56,7 @@ use protocol::{Assignment, Bounded, FoldedMap, FoldedName, Folding, Timestamp};
 
 use crate::dialects::Dialect;
 use crate::record::Record as _;
-use crate::{Derivation, Fingerprint, Keys, Settings};
+use crate::{Derivation, Family, Fingerprint, Keys, Settings};
 use attach::Attachments;
 use away::Away;
 use batches::Batches;
@@ -100,6 +100,10 @@ pub enum Action {
         certificate: Option<Fingerprint>,
         /// Whether to present the connection's own certificate.
         identified: bool,
+        /// Which of the host's addresses to use.
+        family: Family,
+        /// The proxy that the account wants, as it was typed.
+        proxy: Option<String>,
     },
     /// Compute the keys of a password, which takes up to a second, and answer with [`Session::handle_derived`].
     Derive(Derivation),

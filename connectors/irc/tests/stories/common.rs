@@ -150,6 +150,7 @@ impl Story {
                     secure,
                     certificate,
                     identified,
+                    ..
                 } => {
                     let accepted = certificate.map_or("", |_| " accepted");
                     let identified = if identified { " identified" } else { "" };
