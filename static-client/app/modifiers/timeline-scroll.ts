@@ -53,6 +53,8 @@ export default class TimelineScroll extends Modifier<Signature> {
   #observer: ResizeObserver | undefined;
   #atEnd = true;
   #sent: string | undefined;
+  /** The size of the content and of the room for it when the end was last gone to, in px. */
+  #ended = '';
   #goal: Goal | undefined;
 
   modify(
@@ -74,15 +76,19 @@ export default class TimelineScroll extends Modifier<Signature> {
       element.addEventListener('timeline:end', this.#toEnd);
       this.#observer = new ResizeObserver(() => this.#adjust());
       this.#observer.observe(element);
-      if (element.firstElementChild) {
-        this.#observer.observe(element.firstElementChild);
-      }
       registerDestructor(this, () => {
         element.removeEventListener('scroll', this.#scrolled);
         element.removeEventListener('timeline:end', this.#toEnd);
         this.#observer?.disconnect();
         if (this.#asking !== undefined) cancelAnimationFrame(this.#asking);
       });
+    }
+    // A new row has its size only once it is laid out, and that of all of them may be what it was before. What is
+    // observed anew is reported in any case.
+    const content = element.firstElementChild;
+    if (content) {
+      this.#observer?.unobserve(content);
+      this.#observer?.observe(content);
     }
     if (named.goal && named.goal !== this.#goal) {
       this.#goal = named.goal;
@@ -125,6 +131,7 @@ export default class TimelineScroll extends Modifier<Signature> {
     if (this.#stuck) {
       // At the end there is nothing else to keep in place, and rows need not be measured.
       element.scrollTop = element.scrollHeight;
+      this.#ended = this.#size();
       this.#anchor = undefined;
       this.#askSoon();
       return;
@@ -168,7 +175,18 @@ export default class TimelineScroll extends Modifier<Signature> {
     this.#report();
   };
 
+  /** What is there, and how much of it is seen. */
+  #size(): string {
+    const { scrollHeight, clientHeight } = this.#element!;
+    return `${scrollHeight} ${clientHeight}`;
+  }
+
   #scrolled = () => {
+    // Rows that change and a composer that grows move the end away; that is not the reader leaving it.
+    if (this.#stuck && this.#atEnd && this.#size() !== this.#ended) {
+      this.#adjust();
+      return;
+    }
     this.#stuck = this.#atBottom();
     if (this.#stuck) this.#anchor = undefined;
     else this.#record();
