@@ -144,7 +144,7 @@ impl Network {
                         .handle_derived(derivation, keys, at(self.elapsed));
                 }
                 Action::Disconnect => self.connected = false,
-                Action::Emit(_) => {}
+                Action::Emit(_) | Action::Remember { .. } => {}
                 Action::Ended => self.ended = true,
             }
         }

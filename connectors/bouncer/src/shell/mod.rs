@@ -179,9 +179,9 @@ async fn welcome(
             Ok((Some(origin), stream)) => {
                 address = origin.address;
                 // One that is shared itself counts in total only, as it does now.
-                if !shared.config.is_shared(address)
-                    && !(place.moves_to(address) && stranger.moves_to(address))
-                {
+                let fits = shared.config.is_shared(address)
+                    || (place.moves_to(address) && stranger.moves_to(address));
+                if !fits {
                     return too_many(address);
                 }
                 stream

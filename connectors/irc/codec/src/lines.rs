@@ -108,6 +108,10 @@ impl LineBuffer {
             if std::mem::take(&mut self.skipping) {
                 continue;
             }
+            // As if it had arrived in pieces.
+            if end - start >= self.max_tags + self.max_body {
+                return Some(Err(self.too_long()));
+            }
             let mut whole = self.bytes.get(start..end)?;
             while let Some(rest) = whole.strip_suffix(b"\r") {
                 whole = rest;

@@ -38,7 +38,7 @@ impl Session {
         let own = connection.password.as_deref();
         connection
             .server_password()
-            .or(own.filter(|_| !connection.sasl()))
+            .or_else(|| own.filter(|_| !connection.sasl()))
     }
 
     pub(super) const fn registering(&self) -> bool {

@@ -12,8 +12,8 @@ use super::masks::{Matcher, Who, complete};
 use super::reply::Reply;
 use super::unsaved::Subject;
 use super::{ClientId, Server, names};
-use crate::AddressRange;
 use crate::record::{Body, NetworkBan};
+use program::AddressRange;
 
 /// Bans that may be in effect: each is compared with everyone who connects.
 pub(crate) const MAX_BANS: usize = 1_000;

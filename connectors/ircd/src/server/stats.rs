@@ -111,7 +111,7 @@ impl Server {
                 let until = ban
                     .until
                     .map_or_else(|| "*".to_owned(), |until| until.to_string());
-                let address = ban.mask.parse::<crate::AddressRange>().is_ok();
+                let address = ban.mask.parse::<program::AddressRange>().is_ok();
                 let (code, letter) = if address {
                     (numeric::RPL_STATSDLINE, "D")
                 } else {
