@@ -59,9 +59,8 @@ pub struct State {
     /// Ended grants and ended calls.
     pub ended: Vec<String>,
     pub ended_calls: Vec<String>,
-    /// No response to requests about sessions and calls: the connection is closed, or stays open.
+    /// No response to requests about sessions and calls.
     pub sessions_mute: bool,
-    pub sessions_hang: bool,
     /// The version of `ended` returned by the next request.
     pub version: String,
     /// Queued tasks as on the wire, and their outcomes.
@@ -185,9 +184,6 @@ async fn answer(
             held.notified().await;
         }
         return json(serde_json::to_value(answer).unwrap());
-    }
-    if parts.uri.path() == "/connector/sessions" && state.lock().unwrap().sessions_hang {
-        return std::future::pending().await;
     }
     let mut state = state.lock().unwrap();
     match (&parts.method, parts.uri.path()) {

@@ -207,16 +207,6 @@ async fn that_nothing_has_ended_confirms_what_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn functions_that_say_nothing_are_not_waited_for_long() {
-    let (functions, _network, running, _dir) = world(|_| {}).await;
-    functions.state.lock().unwrap().sessions_hang = true;
-    assert_eq!(refused(&running.url, "g1").await, UNCONFIRMED);
-    functions.state.lock().unwrap().sessions_hang = false;
-    drop(open(&running.url, "g1").await);
-    running.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_knock_that_is_not_heard_is_made_up_for() {
     let (functions, _network, running, _dir) =
         world(|limits| limits.sessions = Duration::from_millis(20)).await;

@@ -144,3 +144,39 @@ impl Publisher {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_events_may_cause_counts_against_them() {
+        let status = |status| FunctionsError::Status {
+            status,
+            detail: String::new(),
+            retry_after: None,
+        };
+        let mut silence = Silence::default();
+        for error in [status(400), status(401), status(429)] {
+            assert!(!may_be_the_events(&error), "{error}");
+            for _ in 0..LONG {
+                silence.note(&Err(status(429).into()));
+            }
+            assert!(!silence.is_long());
+        }
+        for error in [
+            status(500),
+            status(503),
+            FunctionsError::Silent(String::new()),
+        ] {
+            assert!(may_be_the_events(&error), "{error}");
+        }
+        for _ in 0..LONG {
+            assert!(!silence.is_long());
+            silence.note(&Err(status(503).into()));
+        }
+        assert!(silence.is_long());
+        silence.note(&Ok(()));
+        assert!(!silence.is_long());
+    }
+}

@@ -407,4 +407,4 @@ fn id_of(record: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

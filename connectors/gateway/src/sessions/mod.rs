@@ -379,3 +379,19 @@ async fn in_time<T>(
         Err(FunctionsError::Silent(text))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn functions_that_say_nothing_are_not_waited_for_long() {
+        let begun = Instant::now();
+        let answer = in_time(std::future::pending::<Result<(), _>>()).await;
+        assert!(
+            matches!(answer, Err(FunctionsError::Silent(_))),
+            "{answer:?}"
+        );
+        assert_eq!(begun.elapsed().as_secs(), ASK_TIMEOUT.as_secs());
+    }
+}

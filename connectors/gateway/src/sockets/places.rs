@@ -367,4 +367,24 @@ mod tests {
         assert!(places.enter(None, None).is_none());
         drop(proofs);
     }
+    #[tokio::test(start_paused = true)]
+    async fn a_websocket_that_shows_no_ticket_for_long_is_over() {
+        let limits = Limits::default();
+        let places = Places::new(&limits);
+        let place = places.enter(HERE, None).unwrap();
+        let mut stranger_is_over = places.over("s0".to_owned());
+        let mut is_over = places.over("s1".to_owned());
+        let pass = tokio::time::advance;
+        pass(limits.stranger / 2).await;
+        assert!(!stranger_is_over() && !is_over());
+        // Whoever has shown one is no stranger, however long it stays.
+        let proof = place.prove("s1".to_owned());
+        pass(limits.stranger * 2).await;
+        assert!(stranger_is_over() && !is_over());
+        // Its last socket is gone.
+        drop(proof);
+        assert!(!is_over());
+        pass(GRACE).await;
+        assert!(is_over());
+    }
 }

@@ -10,19 +10,19 @@ use tokio::sync::mpsc;
 use super::*;
 
 /// How the functions respond to a batch: a status, or the body after 200.
-type Answer = fn(&str) -> Option<&'static str>;
+pub(in crate::publish) type Answer = fn(&str) -> Option<&'static str>;
 
 /// Functions that record the batches they receive and that, where they have no response, end the process (simulated).
-struct World {
-    client: FunctionsClient,
+pub(in crate::publish) struct World {
+    pub(in crate::publish) client: FunctionsClient,
     bodies: mpsc::UnboundedReceiver<String>,
     ended: mpsc::UnboundedReceiver<()>,
 }
 
-const STORED: &str = "200 OK";
+pub(in crate::publish) const STORED: &str = "200 OK";
 
 impl World {
-    async fn new(answer: Answer) -> Self {
+    pub(in crate::publish) async fn new(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let (tell, bodies) = mpsc::unbounded_channel();
