@@ -6,9 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use mutex::lock;
 use protocol::{AccountName, Bounded};
 
-/// Unreachable documents are deleted in groups of this many: about as often as a channel's archive is committed between two
-/// rounds of maintenance, which deletes them as well …
-const GROUP: usize = 64;
+/// Unreachable documents are deleted in groups of this many …
+const GROUP: usize = 16;
 /// … or of this many bytes.
 const GROUP_BYTES: u64 = 1 << 20;
 /// The most accounts that are remembered; the sweep finds what is forgotten.
