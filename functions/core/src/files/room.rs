@@ -309,13 +309,14 @@ mod tests {
         let quota = 3 * MIB as u64;
         let f = functions_with(|config| config.default_quota = Some(quota));
         let alice = Member::new(&f, "alice");
-        alice.rewrite(8);
-        leave(&f, MIB / 2);
+        alice.rewrite(4);
+        leave(&f, 5 * MIB / 2);
         let kept = alice.kept();
-        assert_eq!(kept, 7, "enough for what follows");
-        assert_eq!(alice.put("large", 4 * MIB), 507);
+        assert_eq!(kept, 3, "enough for what follows");
+        assert_eq!(alice.put("large", 7 * MIB / 2), 507);
         assert_eq!(alice.kept(), kept);
         // What the quota permits has room.
+        leave(&f, MIB);
         assert_eq!(alice.put("b", 3 * MIB / 2), 201);
         assert!(alice.kept() < kept);
     }

@@ -252,6 +252,8 @@ mod tests {
         ] {
             assert!(Config::new(bad, [0; 32]).is_err(), "{bad}");
         }
+        let refused = Config::new("https://u:hunter2@x", [0; 32]).unwrap_err();
+        assert!(!refused.to_string().contains("hunter2"), "{refused}");
     }
 
     #[test]

@@ -270,3 +270,15 @@ impl From<TreeError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was not decided in time, by nobody's fault: the same request may succeed.
+    #[test]
+    fn who_came_too_late_may_try_again() {
+        assert_eq!(Failure::from(TreeError::Late).status, 503);
+        assert_eq!(Failure::from(TreeError::Busy).status, 503);
+    }
+}

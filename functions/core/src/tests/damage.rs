@@ -386,3 +386,19 @@ fn damage_is_told_once_an_hour_and_forgotten_when_it_is_mended() {
     assert!(look().is_ok());
     assert_eq!(f.kernel.damaged_records(), 0);
 }
+
+/// What was done is done, even if it is no longer known what it was.
+#[test]
+fn a_task_that_is_damaged_can_be_done() {
+    let f = functions_with(|_| {});
+    let key = keys::task("irc-1", "t1");
+    for body in [
+        json!({"done": ["t1"], "refused": []}),
+        json!({"done": [], "refused": [{"id": "t1", "reason": "it is a test"}]}),
+    ] {
+        write(&f, &key, Bytes::from_static(b"{\"x"));
+        let done = f.signed("irc-1", "POST", "/connector/outbox", body.to_string());
+        assert_eq!(done.status, 204, "{done:?}");
+        assert!(!f.memory().keys().contains(&key));
+    }
+}

@@ -130,3 +130,19 @@ pub(crate) struct Move {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) pending: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_a_later_version_is_not_taken_for_one_of_this() {
+        let mut record = StoreRecord::default();
+        let read = |record: &StoreRecord| {
+            StoreRecord::read("a/store.json", &serde_json::to_vec(record).unwrap())
+        };
+        assert_eq!(read(&record).unwrap().version, VERSION);
+        record.version = VERSION + 1;
+        assert!(matches!(read(&record), Err(StoreError::Damaged(_))));
+    }
+}

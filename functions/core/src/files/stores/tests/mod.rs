@@ -3,7 +3,8 @@
 mod faults;
 
 use serde_json::{Value, json};
-use storage_adapter::memory::{Faults, MemoryStore};
+use storage_adapter::StoreError;
+use storage_adapter::memory::{Faults, MemoryStore, ObjectFault};
 
 use crate::testing::{Reply, TestFunctions, block_on, functions, functions_with};
 
@@ -202,6 +203,15 @@ fn a_bucket_that_fails_concerns_its_owner_only() {
     assert_eq!(put.status, 201);
     down(&mine, false);
     assert_eq!(alice.storage("GET", "/notes/a", "").text(), "1");
+    // If it refuses, only its owner can do something about that.
+    let denied = StoreError::denied("AccessDenied");
+    mine.set_fault_of("", Some(ObjectFault::Fails(denied)));
+    for (method, body) in [("GET", ""), ("PUT", "2")] {
+        let refused = alice.storage(method, "/notes/a", body);
+        let words = "the account's own bucket refuses: AccessDenied; correct it in the settings";
+        assert!(refused.detail().contains(words), "{}", refused.detail());
+    }
+    mine.set_fault_of("", None);
     // If the bucket is gone, the error says so.
     alice.functions.host().buckets.lock().unwrap().clear();
     let again = TestFunctions::reopened(&alice.functions);
