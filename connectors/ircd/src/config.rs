@@ -19,6 +19,9 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// Maximum size of the log, in bytes: a pebibyte.
 const MAX_HISTORY: u64 = 1 << 50;
 
+/// Maximum length of a link, in bytes: it is sent in one parameter.
+const MAX_LINK: usize = 250;
+
 /// Who may connect without an account.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Guests {
@@ -90,6 +93,10 @@ pub struct IrcdConfig {
     pub network: String,
     /// Message of the day, any number of lines; empty for none.
     pub motd: String,
+    /// Link to the network's icon.
+    pub icon: Option<String>,
+    /// Where clients upload files.
+    pub file_host: Option<String>,
     /// Folder that holds the log and the channels; one server per folder.
     pub data: PathBuf,
     /// Channels that exist from the first start.
@@ -119,6 +126,8 @@ impl Default for IrcdConfig {
             name: LOCAL_NAME.to_owned(),
             network: options.ircd_network,
             motd: options.ircd.motd,
+            icon: None,
+            file_host: None,
             data: options.ircd_data,
             channels: options.ircd_channels.0,
             operators: Vec::new(),
@@ -261,6 +270,21 @@ impl IrcdConfig {
                 options::shown(&self.network)
             ));
         }
+        for (key, link) in [("icon", &self.icon), ("file-host", &self.file_host)] {
+            let Some(link) = link else {
+                continue;
+            };
+            let good = link
+                .strip_prefix("https://")
+                .is_some_and(|rest| !rest.is_empty())
+                && link.len() <= MAX_LINK
+                && link.bytes().all(|b| b.is_ascii_graphic());
+            if !good {
+                return Err(format!(
+                    "{key} is \"{link}\"; expected a link that begins with https://, of at most {MAX_LINK} characters"
+                ));
+            }
+        }
         for channel in &self.channels {
             if crate::server::names::channel(&channel.name, self.limits.channel_name).is_none() {
                 return Err(format!(
@@ -381,6 +405,11 @@ mod tests {
             ..IrcdConfig::default()
         };
         assert!(config.check().unwrap_err().starts_with("name is"));
+        let config = IrcdConfig {
+            icon: Some("http://example.org/icon.png".to_owned()),
+            ..IrcdConfig::default()
+        };
+        assert!(config.check().unwrap_err().starts_with("icon is"));
         let config = IrcdConfig {
             channels: vec![DefaultChannel {
                 name: "general".to_owned(),

@@ -19,8 +19,8 @@ pub use accounts::{
 };
 pub use config::{DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
 pub use record::{
-    Answer, Ban, Body, ChannelRecord, NetworkBan, Query, Range, Record, Seen, State, Stored, Topic,
-    conversation, other_side,
+    Answer, Ban, Body, ChannelRecord, NetworkBan, Query, Range, Read, Record, Seen, State, Stored,
+    Topic, conversation, other_side,
 };
 pub use shell::{Ircd, StartError, start};
 pub use store::{Found, History, StoreError};

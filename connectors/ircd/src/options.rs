@@ -23,6 +23,10 @@ options::options! {
             "NAME", "a host name with a dot, like irc.example.org";
         /// Message of the day, any number of lines.
         motd: String = "", "TEXT", "a text";
+        /// Link to the icon of the network, for clients that show it.
+        icon: Option<String>, "URL", "a link that begins with https://";
+        /// Where clients upload files, with the account's name and password (soju.im/FILEHOST).
+        file_host: Option<String>, "URL", "a link that begins with https://";
         /// Accounts that are administrators of the server and operators of the initial channels.
         operators: List<AccountName>, or "none", "ACCOUNTS", "names of accounts";
         /// Who may connect without an account: `loopback`, `on` or `off`.
@@ -113,6 +117,8 @@ impl Options {
     pub fn config(&self, prefix: &str) -> Result<IrcdConfig, Contradiction> {
         let mut config = IrcdConfig {
             motd: self.motd.clone(),
+            icon: self.icon.clone(),
+            file_host: self.file_host.clone(),
             operators: self.operators.0.clone(),
             guests: self.guests,
             trusted: self.trusted.0.clone(),

@@ -22,7 +22,7 @@ pub enum Body {
     /// A message that CHATHISTORY can return.
     Message(Stored),
     /// The new state of a channel.
-    Channel(ChannelRecord),
+    Channel(Box<ChannelRecord>),
     /// A channel no longer exists.
     Gone {
         /// Its name.
@@ -37,6 +37,24 @@ pub enum Body {
     Seen(Seen),
     /// Somebody is banned from the server.
     Ban(NetworkBan),
+    /// A channel got another name.
+    Renamed {
+        /// The old one.
+        from: String,
+        /// Its new state.
+        channel: Box<ChannelRecord>,
+    },
+    /// A member has read a conversation up to a time.
+    Read(Read),
+    /// An account said something about itself.
+    Metadata {
+        /// The account.
+        account: AccountName,
+        /// What it is about.
+        key: String,
+        /// The new value; `None` if it was removed.
+        value: Option<String>,
+    },
     /// A ban from the server was removed.
     Unban {
         /// Its mask.
@@ -58,6 +76,17 @@ pub struct NetworkBan {
     pub until: Option<Timestamp>,
     /// Why, as those are told whom it concerns.
     pub reason: String,
+}
+
+/// Up to where a member has read a conversation.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Read {
+    /// The member.
+    pub account: AccountName,
+    /// A channel's history, or the other participant.
+    pub target: String,
+    /// The time of the last message read.
+    pub at: i64,
 }
 
 /// How far a member's client has been shown messages.
@@ -178,6 +207,9 @@ pub struct Ban {
 pub struct ChannelRecord {
     /// As its founder spelled it.
     pub name: String,
+    /// The folded name under which its messages are in the log, if it has been renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<String>,
     /// When it was created; older messages under that name belong to another channel.
     pub created: Timestamp,
     /// The topic.
@@ -198,6 +230,13 @@ pub struct ChannelRecord {
     /// Only operators may set the topic (+t).
     #[serde(default)]
     pub topic_locked: bool,
+    /// Who joins sees only what is said from then on (+J).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_join: bool,
+    /// Since when accounts are in [`ChannelRecord::members`], as ids; for those who joined before this was noted,
+    /// there is no entry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub joined: BTreeMap<AccountName, i64>,
     /// Password (+k).
     #[serde(default)]
     pub key: Option<String>,
@@ -247,6 +286,12 @@ pub struct State {
     /// How far the clients of each account have been shown messages, by client name.
     #[serde(default)]
     pub seen: BTreeMap<AccountName, BTreeMap<String, i64>>,
+    /// Up to where each account has read its conversations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub read: BTreeMap<AccountName, BTreeMap<String, i64>>,
+    /// What each account says about itself, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<AccountName, BTreeMap<String, String>>,
     /// Bans from the server.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bans: Vec<NetworkBan>,
@@ -266,8 +311,8 @@ impl State {
             Body::Message(_) => {}
             Body::Channel(new) => {
                 match self.channels.iter_mut().find(|c| same(&c.name, &new.name)) {
-                    Some(old) => *old = new.clone(),
-                    None => self.channels.push(new.clone()),
+                    Some(old) => old.clone_from(new),
+                    None => self.channels.push((**new).clone()),
                 }
             }
             Body::Gone { name } => self.channels.retain(|c| !same(&c.name, name)),
@@ -277,6 +322,27 @@ impl State {
             }
             Body::Seen(seen) => {
                 seen.note(&mut self.seen);
+            }
+            Body::Renamed { from, channel } => {
+                self.channels
+                    .retain(|c| !same(&c.name, from) && !same(&c.name, &channel.name));
+                self.channels.push((**channel).clone());
+            }
+            Body::Read(read) => {
+                read.note(&mut self.read);
+            }
+            Body::Metadata {
+                account,
+                key,
+                value: Some(value),
+            } => {
+                let set = self.metadata.entry(account.clone()).or_default();
+                set.insert(key.clone(), value.clone());
+            }
+            Body::Metadata { account, key, .. } => {
+                if let Some(set) = self.metadata.get_mut(account) {
+                    set.remove(key);
+                }
             }
             Body::Ban(ban) => {
                 self.bans.retain(|other| other.mask != ban.mask);

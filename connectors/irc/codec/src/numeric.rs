@@ -218,6 +218,11 @@ numerics! {
     RPL_ENDOFMONLIST = 733, "MONITOR: end of the list";
     ERR_MONLISTFULL = 734, "MONITOR: the list is full";
     ERR_MLOCKRESTRICTED = 742, "services lock that mode";
+    RPL_KEYVALUE = 761, "METADATA: a key's value";
+    RPL_KEYNOTSET = 766, "METADATA: the key is not set";
+    RPL_METADATASUBOK = 770, "METADATA: these keys are subscribed to";
+    RPL_METADATAUNSUBOK = 771, "METADATA: these keys are not subscribed to";
+    RPL_METADATASUBS = 772, "METADATA: the client's subscriptions";
     RPL_LOGGEDIN = 900, "the client is signed in to an account";
     RPL_LOGGEDOUT = 901, "the client is signed out";
     ERR_NICKLOCKED = 902, "the account cannot be used";

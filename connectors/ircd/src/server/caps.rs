@@ -2,6 +2,8 @@
 
 use irc_codec::{Message, numeric};
 
+use super::metadata::{MAX_KEYS, MAX_SUBS, MAX_VALUE};
+use super::multiline::{MAX_BYTES, MAX_LINES};
 use super::reply::Reply;
 use super::{ClientId, Server};
 
@@ -25,12 +27,17 @@ capabilities! {
     AWAY_NOTIFY = 2, "away-notify";
     BATCH = 3, "batch";
     CAP_NOTIFY = 4, "cap-notify";
+    CHANNEL_RENAME = 29, "draft/channel-rename";
     CHATHISTORY = 5, "draft/chathistory";
     EVENT_PLAYBACK = 6, "draft/event-playback";
+    EXTENDED_ISUPPORT = 25, "draft/extended-isupport";
     MESSAGE_REDACTION = 22, "draft/message-redaction";
+    METADATA = 28, "draft/metadata-2";
+    MULTILINE = 26, "draft/multiline";
     OLD_NO_IMPLICIT_NAMES = 7, "draft/no-implicit-names";
     OPER_TAG = 23, "draft/oper-tag";
     PRE_AWAY = 8, "draft/pre-away";
+    READ_MARKER = 27, "draft/read-marker";
     RELAYMSG = 21, "draft/relaymsg";
     ECHO_MESSAGE = 9, "echo-message";
     EXTENDED_JOIN = 10, "extended-join";
@@ -81,13 +88,14 @@ impl Caps {
         !self.has(Self::NO_IMPLICIT_NAMES) && !self.has(Self::OLD_NO_IMPLICIT_NAMES)
     }
 
-    /// Keeps what decides the tags of a relayed message, for use as an index below 32.
+    /// Keeps what decides the tags of a relayed message, for use as a key.
     pub(super) fn tag_variant(self) -> usize {
         usize::from(self.has(Self::SERVER_TIME))
             | usize::from(self.has(Self::MESSAGE_TAGS)) << 1
             | usize::from(self.has(Self::ACCOUNT_TAG)) << 2
             | usize::from(self.has(Self::RELAYMSG)) << 3
             | usize::from(self.has(Self::OPER_TAG)) << 4
+            | usize::from(self.has(Self::MULTILINE) && self.has(Self::BATCH)) << 5
     }
 }
 
@@ -99,7 +107,15 @@ fn is_newer(name: &str) -> bool {
     NEWER.contains(&name)
 }
 
-const NEWER: &[&str] = &["draft/oper-tag", "no-implicit-names"];
+const NEWER: &[&str] = &[
+    "draft/channel-rename",
+    "draft/extended-isupport",
+    "draft/metadata-2",
+    "draft/multiline",
+    "draft/oper-tag",
+    "draft/read-marker",
+    "no-implicit-names",
+];
 
 impl Server {
     /// A capability's value, with version 302.
@@ -107,6 +123,10 @@ impl Server {
         match cap {
             Caps::SASL => Some("PLAIN".to_owned()),
             Caps::RELAYMSG => Some("/".to_owned()),
+            Caps::METADATA => Some(format!(
+                "max-subs={MAX_SUBS},max-keys={MAX_KEYS},max-value-bytes={MAX_VALUE}"
+            )),
+            Caps::MULTILINE => Some(format!("max-bytes={MAX_BYTES},max-lines={MAX_LINES}")),
             _ => None,
         }
     }

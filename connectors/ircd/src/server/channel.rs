@@ -14,6 +14,8 @@ pub(super) struct Member {
     pub founder: bool,
     pub operator: bool,
     pub voice: bool,
+    /// When the user joined, as an id.
+    pub since: i64,
 }
 
 impl Member {
@@ -76,12 +78,15 @@ impl Channel {
     pub(super) fn fresh(name: &str, now: Timestamp) -> ChannelRecord {
         ChannelRecord {
             name: name.to_owned(),
+            history: None,
             created: now,
             topic: None,
             invite_only: false,
             moderated: false,
             members_only: true,
             secret: false,
+            from_join: false,
+            joined: Default::default(),
             topic_locked: true,
             key: None,
             limit: None,
@@ -155,6 +160,7 @@ impl Channel {
     pub(super) fn modes(&self, inside: bool) -> Vec<String> {
         let record = &self.record;
         let flags = [
+            ('J', record.from_join),
             ('i', record.invite_only),
             ('m', record.moderated),
             ('n', record.members_only),

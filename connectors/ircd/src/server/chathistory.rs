@@ -68,7 +68,7 @@ impl Server {
         let channels = user.map_or_else(Vec::new, |user| {
             user.channels
                 .iter()
-                .map(|key| (key.to_string(), self.visible_since(key)))
+                .map(|key| (self.history_key(key), self.visible_since(user_id, key)))
                 .collect()
         });
         Ok(Query::Targets {
@@ -171,8 +171,8 @@ impl Server {
         let folded = names::fold(target);
         if target.starts_with('#') {
             if user.channels.contains(&folded) {
-                let since = self.visible_since(&folded);
-                return Ok((folded.to_string(), since));
+                let since = self.visible_since(user_id, &folded);
+                return Ok((self.history_key(&folded), since));
             }
             return refused("Messages could not be retrieved: you are not in that channel");
         }
@@ -194,11 +194,25 @@ impl Server {
         Ok((conversation(account.as_str(), &other), i64::MIN))
     }
 
-    /// Ids up to this one belong to an older channel with that name.
-    pub(super) fn visible_since(&self, key: &FoldedName) -> i64 {
-        self.channels.get(key).map_or(i64::MAX, |channel| {
-            channel.record.created.millis().saturating_sub(1)
-        })
+    /// Ids up to this one belong to an older channel with that name or, if the channel shows nothing from before one
+    /// joined (+J), are from before.
+    pub(super) fn visible_since(&self, user_id: UserId, key: &FoldedName) -> i64 {
+        let Some(channel) = self.channels.get(key) else {
+            return i64::MAX;
+        };
+        let created = channel.record.created.millis().saturating_sub(1);
+        if !channel.record.from_join {
+            return created;
+        }
+        let account = self
+            .users
+            .get(&user_id)
+            .and_then(|user| user.account.as_ref());
+        let joined = match account {
+            Some(account) => channel.record.joined.get(account).copied(),
+            None => channel.members.get(&user_id).map(|member| member.since),
+        };
+        created.max(joined.unwrap_or(created))
     }
 
     fn parse_limit(&self, text: &str) -> Result<usize, Refusal> {

@@ -7,6 +7,7 @@ use irc_codec::{Message, Source};
 use protocol::{AccountName, FoldedName, SessionRef, Timestamp};
 
 use super::caps::Caps;
+use super::multiline::Begun;
 use super::playback::{Missed, Playback};
 use super::user_mode::UserModes;
 use super::{Peer, names};
@@ -112,6 +113,10 @@ pub(super) struct Client {
     pub deadline: u64,
     /// Nicknames it monitors, as it spelled them.
     pub monitor: BTreeMap<FoldedName, String>,
+    /// The keys of METADATA that it has subscribed to.
+    pub subscriptions: BTreeSet<String>,
+    /// The message of several lines that it is sending.
+    pub begun: Option<Box<Begun>>,
     /// The name that was looked up last.
     pub looked_up: Option<FoldedName>,
     /// Its name for itself within the account: `account@client`.

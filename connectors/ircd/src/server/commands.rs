@@ -109,7 +109,7 @@ static TABLE: &[Command] = &[
     command("TOPIC", 1, Registered(Server::on_topic), "<channel> [<topic>]",
         "Shows or sets the topic of a channel."),
     command("MODE", 1, Registered(Server::on_mode), "<channel or nickname> [<modes> [<parameters>]]",
-        "Shows or changes modes: B, i, o and w of yourself; I, b, e, i, k, l, m, n, o, q, s, t and v of a channel."),
+        "Shows or changes modes: B, i, o and w of yourself; I, J, b, e, i, k, l, m, n, o, q, s, t and v of a channel."),
     command("AMODE", 1, Registered(Server::on_amode), "<channel> [+|-O|o|v… <account>…]",
         "Shows or changes the roles that accounts have in a channel whenever they are present."),
     command("NAMES", 0, Registered(Server::on_names), "<channel>[,<channel>…]",
@@ -126,6 +126,17 @@ static TABLE: &[Command] = &[
         "Deletes a message: one of yours, or as an operator any of the channel."),
     command("RELAYMSG", 3, Registered(Server::on_relaymsg), "<channel> <name/relay> <text>",
         "Sends a message under a name that nobody can have."),
+    command("MARKREAD", 0, Registered(Server::on_markread), "<channel or nickname> [timestamp=<time>]",
+        "Shows or sets up to where you have read a conversation."),
+    command("METADATA", 2, Registered(Server::on_metadata),
+        "<nickname or *> GET|LIST|SET|CLEAR|SUB|UNSUB|SUBS|SYNC [<keys or key and value>]",
+        "Shows and sets what people say about themselves, such as avatar and display-name."),
+    command("BATCH", 1, Registered(Server::on_batch), "+<reference> draft/multiline <target> | -<reference>",
+        "Begins and ends a message of several lines."),
+    command("RENAME", 2, Registered(Server::on_rename), "<channel> <new name> [<reason>]",
+        "Renames a channel; for its founder."),
+    command("ISUPPORT", 0, Early(Caps::EXTENDED_ISUPPORT, |server, id, _| server.send_isupport(id)), "",
+        "Shows what the server supports."),
     command("CHATHISTORY", 1, Registered(Server::on_chathistory),
         "LATEST|BEFORE|AFTER|AROUND|BETWEEN|TARGETS <parameters> <limit>",
         "Requests earlier messages."),
@@ -241,6 +252,6 @@ mod tests {
                 "QUIT"
             ]
         );
-        assert_eq!(open(false), ["AWAY"]);
+        assert_eq!(open(false), ["AWAY", "ISUPPORT"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Lines to clients: replies, relayed messages with the tags that each client understands, labelled responses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use irc_codec::Message;
 use protocol::FoldedName;
@@ -81,6 +81,12 @@ impl Server {
         self.push(id, line, when);
     }
 
+    pub(super) fn understands_fail(&self, id: ClientId) -> bool {
+        self.clients.get(&id).is_some_and(|client| {
+            client.caps.has(Caps::STANDARD_REPLIES) || client.caps.has(Caps::CHATHISTORY)
+        })
+    }
+
     /// Sends a standard reply (IRCv3 standard-replies), or a notice to clients without support for them.
     pub(super) fn fail(
         &mut self,
@@ -90,10 +96,7 @@ impl Server {
         about: &[&str],
         text: &str,
     ) {
-        let known = self.clients.get(&id).is_some_and(|client| {
-            client.caps.has(Caps::STANDARD_REPLIES) || client.caps.has(Caps::CHATHISTORY)
-        });
-        let message = if known {
+        let message = if self.understands_fail(id) {
             let mut params = vec![command, code];
             params.extend(about);
             params.push(text);
@@ -122,9 +125,13 @@ impl Server {
         event: &Event,
         when: When,
     ) {
-        let body = wire(&event.message);
         let labelled = self.response.as_ref().map(|response| response.client);
-        let mut groups: [(Caps, Vec<ClientId>); 32] = Default::default();
+        let reference = if event.is_multiline() {
+            self.next_count().to_string()
+        } else {
+            String::new()
+        };
+        let mut groups: BTreeMap<usize, (Caps, Vec<ClientId>)> = BTreeMap::new();
         for id in to {
             let Some(client) = self.clients.get_mut(&id) else {
                 continue;
@@ -132,22 +139,28 @@ impl Server {
             note_shown(client, event);
             let caps = client.caps;
             if labelled == Some(id) {
-                let line = event.tags_for(caps, None) + &body;
-                self.push(id, line, when);
+                let lines = event.lines(caps, None, &reference);
+                if let Some(response) = &mut self.response {
+                    response.batched |=
+                        lines.len() > 1 && caps.has(Caps::MULTILINE) && caps.has(Caps::BATCH);
+                }
+                for line in lines {
+                    self.push(id, line, when);
+                }
                 continue;
             }
-            let group = &mut groups[caps.tag_variant()];
+            let group = groups.entry(caps.tag_variant()).or_default();
             group.0 = caps;
             group.1.push(id);
         }
-        for (caps, clients) in groups {
+        for (caps, clients) in groups.into_values() {
             let to = match clients.as_slice() {
-                [] => continue,
                 [one] => Recipients::One(*one),
                 _ => Recipients::Many(clients.into()),
             };
-            let line = event.tags_for(caps, None) + &body + "\r\n";
-            self.outbox.send(to, line.into(), when);
+            for line in event.lines(caps, None, &reference) {
+                self.outbox.send(to.clone(), (line + "\r\n").into(), when);
+            }
         }
     }
 

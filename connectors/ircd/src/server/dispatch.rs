@@ -62,6 +62,8 @@ impl Server {
                 pinged: false,
                 deadline,
                 monitor: BTreeMap::new(),
+                subscriptions: Default::default(),
+                begun: None,
                 looked_up: None,
                 device: None,
                 playback: None,
@@ -168,7 +170,9 @@ impl Server {
         {
             self.response = Some(Response::new(id, label.to_owned()));
         }
-        self.dispatch(id, &message);
+        if !self.take_multiline(id, &message) {
+            self.dispatch(id, &message);
+        }
         // A command that waits for an answer has set the label aside.
         self.finish_response();
     }

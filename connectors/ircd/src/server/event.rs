@@ -26,6 +26,21 @@ pub(super) struct Event {
 }
 
 impl Event {
+    /// The tags of the second and further lines of a text, which have neither its id nor its client-only tags.
+    pub(super) fn following_tags(&self, caps: Caps, batch: Option<&str>) -> String {
+        let following = Self {
+            at: self.at,
+            has_id: false,
+            account: self.account.clone(),
+            tags: String::new(),
+            relayed_by: self.relayed_by.clone(),
+            bot: self.bot,
+            oper: self.oper.clone(),
+            message: Message::new("", [""; 0]),
+        };
+        following.tags_for(caps, batch)
+    }
+
     /// Formats the tags (with a trailing space, or nothing) for a client with these capabilities.
     pub(super) fn tags_for(&self, caps: Caps, batch: Option<&str>) -> String {
         let mut tags = String::new();

@@ -26,6 +26,15 @@ impl Server {
     }
 
     fn join(&mut self, id: ClientId, user_id: UserId, name: &str, key: &str) {
+        let redirected = if self.renamed.contains_key(&names::fold(name)) {
+            let Some(now) = self.redirect(id, name) else {
+                return;
+            };
+            now
+        } else {
+            name.to_owned()
+        };
+        let name = redirected.as_str();
         let folded = names::channel(name, self.config.limits.channel_name);
         // An existing channel can be joined in any spelling.
         let folded =
@@ -171,6 +180,7 @@ impl Server {
         let founder =
             is_new && account.is_some() || record.founder.is_some() && record.founder == account;
         let member = Member {
+            since: self.last_id,
             founder,
             operator: is_new || alone && is(&record.members) || is(&record.operators) || appointed,
             voice: is(&record.voices),
@@ -180,6 +190,9 @@ impl Server {
         if let Some(account) = &account {
             let mut changed = channel.record.members.insert(account.clone());
             returning = !changed;
+            if changed {
+                channel.record.joined.insert(account.clone(), member.since);
+            }
             if member.operator {
                 changed |= channel.record.operators.insert(account.clone());
             }
@@ -197,6 +210,7 @@ impl Server {
         }
         let sessions = self.sessions(user_id);
         self.explain_unsaved(sessions, name, saved);
+        self.exchange_metadata(user_id, &key);
         if returning {
             self.missed_in_channel(user_id, &key);
         }
@@ -278,6 +292,7 @@ impl Server {
 
     fn send_topic_and_names(&mut self, id: ClientId, user_id: UserId, key: &FoldedName) {
         self.send_topic(id, key, false);
+        self.send_marker_of(id, key);
         let implicit = self
             .clients
             .get(&id)
@@ -289,10 +304,14 @@ impl Server {
 
     /// Notes that an account is in a channel.
     pub(super) fn remember_member(&mut self, key: &FoldedName, account: &AccountName) {
-        let changed = self
-            .channels
-            .get_mut(key)
-            .is_some_and(|channel| channel.record.members.insert(account.clone()));
+        let since = self.last_id;
+        let changed = self.channels.get_mut(key).is_some_and(|channel| {
+            let new = channel.record.members.insert(account.clone());
+            if new {
+                channel.record.joined.insert(account.clone(), since);
+            }
+            new
+        });
         if changed {
             self.save_channel(key);
         }
@@ -366,9 +385,10 @@ impl Server {
         });
         let was_lasting = channel.is_lasting();
         let changed = !still
-            && account
-                .as_ref()
-                .is_some_and(|account| channel.record.members.remove(account));
+            && account.as_ref().is_some_and(|account| {
+                channel.record.joined.remove(account);
+                channel.record.members.remove(account)
+            });
         let ends = was_lasting && !channel.is_lasting();
         let saved = match changed {
             true if ends => Some(self.save_end(key)),

@@ -7,7 +7,7 @@ use super::client::UserId;
 use super::event::Event;
 use super::outbox::When;
 use super::relaymsg::relayed;
-use super::reply::{LINE, Reply, wire};
+use super::reply::{LINE, Reply};
 use super::welcome::{MAX_TARGETS, too_many_targets};
 use super::{ClientId, Server, names};
 use crate::record::{Body, Stored};
@@ -136,7 +136,7 @@ impl Server {
         let name = channel.record.name.clone();
         let event = self.make_message(user_id, &name, new)?;
         let lasting = is_lasting(new.command, new.tags);
-        let stored = lasting.then(|| stored(&event, key.to_string(), &name, new));
+        let stored = lasting.then(|| stored(&event, self.history_key(&key), &name, new));
         let audience = self.audience(&key);
         self.store_and_send(id, event, stored, audience, &name);
         Ok(())
@@ -175,7 +175,7 @@ impl Server {
             // A program that relays for others speaks in their place.
             event.bot = true;
         }
-        let length = wire(&event.message).len() + 2;
+        let length = event.lengths().max().unwrap_or_default();
         if length > LINE {
             let excess = length - LINE;
             let problem = format!(

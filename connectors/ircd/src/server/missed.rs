@@ -9,6 +9,7 @@ use protocol::{AccountName, FoldedName, Timestamp};
 use super::caps::Caps;
 use super::client::{Busy, UserId};
 use super::event::Event;
+use super::multiline::pieces;
 use super::outbox::When;
 use super::playback::Missed;
 use super::reply::{LINE, wire};
@@ -38,7 +39,7 @@ impl Server {
             })
             .take(MAX_CONVERSATIONS)
             .map(|key| Missed::Conversation {
-                key: key.to_string(),
+                key: self.history_key(key),
                 until,
             })
             .collect();
@@ -49,6 +50,7 @@ impl Server {
 
     /// A member is back in a channel that they had not left.
     pub(super) fn missed_in_channel(&mut self, user_id: UserId, key: &FoldedName) {
+        let history = self.history_key(key);
         for session in self.sessions(user_id) {
             let until = self.last_id;
             let playback = self
@@ -57,7 +59,7 @@ impl Server {
                 .and_then(|c| c.playback.as_mut());
             if let Some(playback) = playback.filter(|t| t.queue.len() < MAX_CONVERSATIONS) {
                 playback.queue.push_back(Missed::Conversation {
-                    key: key.to_string(),
+                    key: history.clone(),
                     until,
                 });
                 playback.queue.push_back(Missed::End { until });
@@ -101,7 +103,7 @@ impl Server {
                     target: key.clone(),
                     range: Range::Newest {
                         before: until.saturating_add(1),
-                        after: after.max(self.visible_since_or_ever(key)),
+                        after: after.max(self.visible_since_or_ever(id, key)),
                     },
                     // One more, to find out whether there are too many.
                     limit: limit + 1,
@@ -115,11 +117,11 @@ impl Server {
         }
     }
 
-    fn visible_since_or_ever(&self, key: &str) -> i64 {
-        if key.starts_with('#') {
-            self.visible_since(&names::fold(key))
-        } else {
-            i64::MIN
+    fn visible_since_or_ever(&self, id: ClientId, key: &str) -> i64 {
+        let user = self.clients.get(&id).and_then(|client| client.user);
+        match user.filter(|_| key.starts_with('#')) {
+            Some(user) => self.visible_since(user, &self.channel_of(key)),
+            None => i64::MIN,
         }
     }
 
@@ -166,12 +168,13 @@ impl Server {
         }
         let nick = self.name_for(id);
         let own = |stored: &Stored| account.is_some() && stored.account == account;
-        let channel = self.channels.get(&names::fold(key));
+        let channel = self.channels.get(&self.channel_of(key));
         let channel = channel.map(|c| c.record.name.clone());
         let other = messages.first().map(|(_, stored)| match own(stored) {
             true => stored.to.clone(),
             false => Source::parse(&stored.source).nick,
         });
+        let is_channel = channel.clone();
         let target = channel.or(other).unwrap_or_else(|| "*".to_owned());
         let batch = self.open_batch(id, &["chathistory", &target]);
         if excess > 0 {
@@ -189,7 +192,9 @@ impl Server {
         }
         for (at, stored) in messages.into_iter().skip(excess) {
             let (mut source, mut to) = (Source::parse(&stored.source), stored.to.clone());
-            if !to.starts_with('#') {
+            if let Some(name) = &is_channel {
+                to.clone_from(name);
+            } else {
                 // Names may have changed: the conversation is with the current holder of the name.
                 if own(&stored) {
                     source.nick.clone_from(&nick);
@@ -198,17 +203,17 @@ impl Server {
                 }
             }
             let text = stored.text.as_deref().unwrap_or_default();
-            for text in shown_as(
-                text,
-                at,
-                self.now.wall,
-                caps.has(Caps::SERVER_TIME),
-                &|text| {
-                    let mut message = Message::new(&stored.command, [to.as_str(), text]);
-                    message.source = Some(source.clone());
-                    wire(&message).len() + 2 <= LINE
-                },
-            ) {
+            let fits = |text: &str| {
+                let mut message = Message::new(&stored.command, [to.as_str(), text]);
+                message.source = Some(source.clone());
+                wire(&message).len() + 2 <= LINE
+            };
+            let timed = caps.has(Caps::SERVER_TIME);
+            let lines = pieces(text).filter(|(_, line)| !line.is_empty());
+            let lines: Vec<String> = lines
+                .flat_map(|(_, line)| shown_as(line, at, self.now.wall, timed, &fits))
+                .collect();
+            for text in lines {
                 let mut message = Message::new(&stored.command, [to.clone(), text]);
                 message.source = Some(source.clone());
                 let event = Event {

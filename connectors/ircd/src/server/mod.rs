@@ -28,10 +28,12 @@ mod lookalike;
 mod lookup;
 mod masks;
 mod messages;
+mod metadata;
 mod missed;
 mod mode;
 mod mode_list;
 mod monitor;
+mod multiline;
 mod mute;
 pub(crate) mod names;
 mod namreply;
@@ -44,9 +46,11 @@ mod pass;
 mod persist;
 mod playback;
 mod quit;
+mod read_marker;
 mod redact;
 mod registration;
 mod relaymsg;
+mod rename;
 mod replay;
 mod reply;
 mod roles;
@@ -235,6 +239,12 @@ pub struct Server {
     outlines: BTreeSet<String>,
     /// The message up to which the accounts' clients have been sent everything.
     seen: BTreeMap<AccountName, BTreeMap<String, i64>>,
+    /// Up to where each account has read its conversations.
+    read: BTreeMap<AccountName, BTreeMap<String, i64>>,
+    /// What accounts say about themselves.
+    metadata: metadata::Metadata,
+    /// The first names of channels that have others now.
+    renamed: HashMap<FoldedName, FoldedName>,
     /// Nickname to the clients that monitor it.
     monitored: HashMap<FoldedName, BTreeSet<ClientId>>,
     /// Users who left, newest last, for WHOWAS.
@@ -279,6 +289,9 @@ impl Server {
                 .collect(),
             accounts: state.accounts,
             seen: state.seen,
+            read: state.read,
+            metadata: state.metadata,
+            renamed: HashMap::new(),
             monitored: HashMap::new(),
             gone: VecDeque::new(),
             addresses: HashMap::new(),
@@ -300,9 +313,9 @@ impl Server {
         }
         for record in state.channels {
             let channel = Channel::new(record);
-            server
-                .channels
-                .insert(names::fold(&channel.record.name), channel);
+            let key = names::fold(&channel.record.name);
+            server.channels.insert(key.clone(), channel);
+            server.note_renamed(&key);
         }
         server.create_defaults();
         server

@@ -1,4 +1,4 @@
-//! MODE of channels (RFC 2812, section 3.2.3): they have +Ibeqklimnst, their members +O +o +v.
+//! MODE of channels (RFC 2812, section 3.2.3): they have +IJbeqklimnst, their members +O +o +v.
 
 use irc_codec::{Message, numeric};
 use protocol::FoldedName;
@@ -106,7 +106,7 @@ impl Server {
             match letter {
                 '+' => add = true,
                 '-' => add = false,
-                'i' | 'm' | 'n' | 's' | 't' => {
+                'J' | 'i' | 'm' | 'n' | 's' | 't' => {
                     if self.set_flag(key, letter, add) {
                         applied.push(add, letter, None);
                     }
@@ -153,7 +153,7 @@ impl Server {
                     let text = if other == 'O' {
                         "The founder is changed with AMODE, by account"
                     } else {
-                        "Unknown channel mode; supported are I, b, e, i, k, l, m, n, o, q, s, t and v"
+                        "Unknown channel mode; supported are I, J, b, e, i, k, l, m, n, o, q, s, t and v"
                     };
                     self.reply(
                         id,
@@ -172,6 +172,7 @@ impl Server {
             return false;
         };
         let flag = match letter {
+            'J' => &mut record.from_join,
             'i' => &mut record.invite_only,
             'm' => &mut record.moderated,
             'n' => &mut record.members_only,

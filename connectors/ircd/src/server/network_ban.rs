@@ -140,9 +140,8 @@ impl Server {
             reason: reason.to_owned(),
         };
         let only = NetworkBans::new([ban.clone()]);
-        let concerned: Vec<ClientId> = self.clients.keys().copied().collect();
-        let concerned: Vec<ClientId> = concerned
-            .into_iter()
+        let clients = self.clients.keys().copied();
+        let concerned: Vec<ClientId> = clients
             .filter(|&client| self.is_concerned(client, &only))
             .collect();
         let administrators = concerned.iter().filter_map(|client| {

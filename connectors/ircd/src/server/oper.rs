@@ -50,9 +50,8 @@ impl Server {
         let account = client.and_then(|client| client.account.as_ref());
         let by = account.map_or_else(|| self.name_for(id), ToString::to_string);
         self.outbox.audit(by.clone(), what.to_owned());
-        let operators: Vec<UserId> = self.users.keys().copied().collect();
-        let sessions: Vec<ClientId> = operators
-            .into_iter()
+        let users = self.users.keys().copied();
+        let sessions: Vec<ClientId> = users
             .filter(|&user| self.is_oper(user))
             .flat_map(|user| self.sessions(user))
             .collect();

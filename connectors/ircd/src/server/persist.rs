@@ -51,6 +51,8 @@ impl Server {
             as_of: self.last_id,
             accounts: self.accounts.clone(),
             seen: self.seen.clone(),
+            read: self.read.clone(),
+            metadata: self.metadata.clone(),
             bans: self.bans.all().cloned().collect(),
             channels: self
                 .channels
@@ -83,12 +85,15 @@ impl Server {
             Subject::Account(account) => Body::Account {
                 account: account.clone(),
             },
+            Subject::Metadata(account, key) => self.metadata_body(account, key),
             Subject::Ban(mask) => match self.bans.get(mask) {
                 Some(ban) => Body::Ban(ban.clone()),
                 None => Body::Unban { mask: mask.clone() },
             },
             Subject::Channel(key) => match self.channels.get(key) {
-                Some(channel) if channel.is_lasting() => Body::Channel(channel.record.clone()),
+                Some(channel) if channel.is_lasting() => {
+                    Body::Channel(Box::new(channel.record.clone()))
+                }
                 _ => Body::Gone {
                     name: key.to_string(),
                 },
@@ -109,7 +114,7 @@ impl Server {
             .channels
             .get(key)
             .filter(|channel| channel.is_lasting())?;
-        let body = Body::Channel(channel.record.clone());
+        let body = Body::Channel(Box::new(channel.record.clone()));
         let id = self.next_id();
         Some(self.save(id, Subject::Channel(key.clone()), body, change))
     }
@@ -152,8 +157,12 @@ impl Server {
             .channels
             .get(key)
             .is_some_and(|channel| channel.members.is_empty() && !channel.is_lasting());
-        if empty {
-            self.channels.remove(key);
+        if !empty {
+            return;
+        }
+        let channel = self.channels.remove(key);
+        if let Some(first) = channel.and_then(|channel| channel.record.history) {
+            self.renamed.remove(&names::fold(&first));
         }
     }
 

@@ -8,7 +8,7 @@ use super::client::Busy;
 use super::deliver::Response;
 use super::event::Event;
 use super::outbox::When;
-use super::reply::wire;
+use super::reply::{LINE, wire};
 use super::{ClientId, Now, Server, message_id, names};
 use crate::record::{Answer, Stored, other_side};
 
@@ -60,11 +60,15 @@ impl Server {
         let Some(caps) = self.clients.get(&id).map(|client| client.caps) else {
             return;
         };
+        let channel = self.channels.get(&names::fold(target));
+        let channel = channel.map(|channel| channel.record.name.clone());
         for (at, stored) in messages {
+            // A channel may have had another name.
+            let to = channel.as_ref().unwrap_or(&stored.to);
             let about = stored.about.map(message_id);
             let mut message = Message::new(
                 &stored.command,
-                [Some(&stored.to), about.as_ref(), stored.text.as_ref()]
+                [Some(to), about.as_ref(), stored.text.as_ref()]
                     .into_iter()
                     .flatten(),
             );
@@ -82,8 +86,14 @@ impl Server {
             if !caps.has(Caps::to_read(&stored.command)) {
                 continue;
             }
-            let line = event.tags_for(caps, batch.as_deref()) + &wire(&event.message);
-            self.push(id, line, When::Always);
+            let reference = if event.is_multiline() {
+                self.next_count().to_string()
+            } else {
+                String::new()
+            };
+            for line in event.lines(caps, batch.as_deref(), &reference) {
+                self.push(id, line, When::Always);
+            }
         }
         self.close_batch(id, batch);
     }
@@ -98,7 +108,7 @@ impl Server {
             let other = account
                 .as_ref()
                 .and_then(|account| other_side(target, account.as_str()));
-            let shown = match (self.channels.get(&names::fold(target)), other) {
+            let shown = match (self.channels.get(&self.channel_of(target)), other) {
                 (Some(channel), _) => channel.record.name.clone(),
                 (None, Some(other)) => other.trim_start_matches('~').to_owned(),
                 (None, None) => continue,
@@ -130,6 +140,15 @@ impl Server {
         let params = [start.as_str()].into_iter().chain(about.iter().copied());
         self.reply_message(id, Message::new("BATCH", params));
         Some(name)
+    }
+
+    /// Sends a message from the server, in a batch if there is one.
+    pub(super) fn push_in(&mut self, id: ClientId, batch: Option<&str>, mut message: Message) {
+        message.source = Some(Source::parse(&self.config.name));
+        let tag = batch.map_or_else(String::new, |batch| format!("@batch={batch} "));
+        let line = wire(&message);
+        let line = names::clip(&line, LINE - 2);
+        self.push(id, format!("{tag}{line}"), When::Always);
     }
 
     pub(super) fn close_batch(&mut self, id: ClientId, batch: Option<String>) {

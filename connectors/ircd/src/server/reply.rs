@@ -26,7 +26,12 @@ impl Reply {
 pub(super) fn wire(message: &Message) -> String {
     let list = matches!(
         Numeric::parse(&message.command),
-        Some(numeric::RPL_TOPIC | numeric::RPL_NAMREPLY | numeric::RPL_WHOISCHANNELS)
+        Some(
+            numeric::RPL_TOPIC
+                | numeric::RPL_NAMREPLY
+                | numeric::RPL_WHOISCHANNELS
+                | numeric::RPL_KEYVALUE
+        )
     );
     let text = list
         || matches!(
@@ -42,12 +47,14 @@ pub(super) fn wire(message: &Message) -> String {
                 | "ERROR"
                 | "CAP"
                 | "FAIL"
+                | "RENAME"
+                | "METADATA"
         );
     let mut plain = message.clone();
     let last = if text && message.params.len() > 1
         || matches!(
             message.command.as_str(),
-            "QUIT" | "AWAY" | "SETNAME" | "ERROR" | "PING"
+            "QUIT" | "AWAY" | "SETNAME" | "ERROR" | "PING" | "WALLOPS"
         ) {
         plain.params.pop()
     } else {

@@ -53,7 +53,7 @@ impl Server {
             return;
         };
         let stored = Stored {
-            target: key.to_string(),
+            target: self.history_key(&key),
             source: user.source().to_string(),
             account: user.account.clone(),
             command: "TOPIC".to_owned(),

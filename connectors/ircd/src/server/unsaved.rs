@@ -18,6 +18,8 @@ pub(super) const RETRY: u64 = 5_000;
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Subject {
     Account(AccountName),
+    /// A key of an account's metadata.
+    Metadata(AccountName, String),
     /// The ban with this mask.
     Ban(String),
     Channel(FoldedName),
@@ -84,6 +86,7 @@ impl Change {
             &before.topic_locked,
             &after.topic_locked,
         );
+        back(&mut now.from_join, &before.from_join, &after.from_join);
         back(&mut now.key, &before.key, &after.key);
         back(&mut now.limit, &before.limit, &after.limit);
         back_set(&mut now.operators, &before.operators, &after.operators);

@@ -1,8 +1,9 @@
 //! The replies to a registration: RPL_WELCOME to RPL_ISUPPORT and what follows (RFC 2812, section 5.1;
 //! ISUPPORT, <https://modern.ircdocs.horse/#feature-advertisement>).
 
-use irc_codec::numeric;
+use irc_codec::{Message, numeric};
 
+use super::caps::Caps;
 use super::masks::List;
 use super::names::{self, KEY_LENGTH, USER_LENGTH};
 use super::registration::REAL_NAME;
@@ -15,6 +16,9 @@ pub(super) const VERSION: &str = concat!("subspace-ircd-", env!("CARGO_PKG_VERSI
 
 /// Tokens per RPL_ISUPPORT: a message has at most 15 parameters (RFC 2812, section 2.3).
 const TOKENS_PER_LINE: usize = 13;
+
+/// Bytes of tokens per RPL_ISUPPORT: leaves room for the names of server and client, and the text.
+const WIDTH: usize = 340;
 
 /// Targets per PRIVMSG, NOTICE or TAGMSG, and per KICK, WHOIS and NAMES.
 pub(super) const MAX_TARGETS: usize = 4;
@@ -69,7 +73,7 @@ impl Server {
                     name.as_str(),
                     VERSION,
                     LETTERS,
-                    "IObeiklmnoqstv",
+                    "IJObeiklmnoqstv",
                     "IObeklqov",
                 ],
             ),
@@ -84,12 +88,12 @@ impl Server {
 
     pub(super) fn send_isupport(&mut self, id: ClientId) {
         let limits = &self.config.limits;
-        let tokens = [
+        let mut tokens = vec![
             format!("NETWORK={}", self.config.network),
             format!("CASEMAPPING={}", names::MAPPING.token()),
             "CHANTYPES=#".to_owned(),
             "PREFIX=(Oov)~@+".to_owned(),
-            format!("CHANMODES={},k,l,imnst", List::LETTERS),
+            format!("CHANMODES={},k,l,Jimnst", List::LETTERS),
             format!("MODES={MAX_MODES}"),
             format!("MAXLIST={}:{}", List::LETTERS, limits.bans),
             "EXCEPTS=e".to_owned(),
@@ -119,10 +123,47 @@ impl Server {
             "MSGREFTYPES=timestamp,msgid".to_owned(),
             "soju.im/SAFERATE".to_owned(),
         ];
-        for line in tokens.chunks(TOKENS_PER_LINE) {
-            let mut params: Vec<String> = line.to_vec();
+        let links = [
+            ("draft/ICON", &self.config.icon),
+            ("soju.im/FILEHOST", &self.config.file_host),
+            ("draft/FILEHOST", &self.config.file_host),
+        ];
+        for (name, link) in links {
+            tokens.extend(link.as_ref().map(|link| format!("{name}={link}")));
+        }
+        let grouped = self
+            .clients
+            .get(&id)
+            .is_some_and(|client| client.caps.has(Caps::EXTENDED_ISUPPORT));
+        let batch = if grouped {
+            self.open_batch(id, &["draft/isupport"])
+        } else {
+            None
+        };
+        for line in lines_of(tokens) {
+            let mut params = vec![self.name_for(id)];
+            params.extend(line);
             params.push("are supported by this server".to_owned());
-            self.reply(id, Reply::new(numeric::RPL_ISUPPORT, params));
+            let message = Message::new(&numeric::RPL_ISUPPORT.to_string(), params);
+            self.push_in(id, batch.as_deref(), message);
+        }
+        self.close_batch(id, batch);
+    }
+}
+
+/// Divides tokens into lines.
+fn lines_of(tokens: Vec<String>) -> Vec<Vec<String>> {
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    let mut bytes = 0;
+    for token in tokens {
+        bytes += token.len() + 1;
+        match lines.last_mut() {
+            Some(line) if line.len() < TOKENS_PER_LINE && bytes <= WIDTH => line.push(token),
+            _ => {
+                bytes = token.len() + 1;
+                lines.push(vec![token]);
+            }
         }
     }
+    lines
 }

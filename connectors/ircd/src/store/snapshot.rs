@@ -1,10 +1,12 @@
 //! Reading the snapshot: a damaged entry affects only itself.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use durable::Disk;
+use protocol::AccountName;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -46,19 +48,9 @@ pub(super) fn read(disk: &Disk, folder: &Path, name: &str) -> Result<(State, usi
     if value.get("bans").is_some() {
         state.bans = list(&value, "bans", &mut damaged);
     }
-    for (account, clients) in value
-        .get("seen")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        match (account.parse(), serde_json::from_value(clients.clone())) {
-            (Ok(account), Ok(clients)) => {
-                state.seen.insert(account, clients);
-            }
-            _ => damaged += 1,
-        }
-    }
+    state.seen = by_account(&value, "seen", &mut damaged);
+    state.read = by_account(&value, "read", &mut damaged);
+    state.metadata = by_account(&value, "metadata", &mut damaged);
     if damaged > 0 {
         let kept = disk.replace(folder, &damaged_name, &bytes);
         kept.map_err(at(&aside))?;
@@ -83,5 +75,24 @@ fn list<T: DeserializeOwned>(value: &Value, key: &str, damaged: &mut usize) -> V
         .filter_map(|entry| serde_json::from_value(entry.clone()).ok())
         .collect();
     *damaged += entries.len() - read.len();
+    read
+}
+
+/// Reads what is noted for accounts; it may be absent.
+fn by_account<T: DeserializeOwned>(
+    value: &Value,
+    key: &str,
+    damaged: &mut usize,
+) -> BTreeMap<AccountName, T> {
+    let mut read = BTreeMap::new();
+    let entries = value.get(key).and_then(Value::as_object);
+    for (account, entry) in entries.into_iter().flatten() {
+        match (account.parse(), serde_json::from_value(entry.clone())) {
+            (Ok(account), Ok(entry)) => {
+                read.insert(account, entry);
+            }
+            _ => *damaged += 1,
+        }
+    }
     read
 }

@@ -74,7 +74,7 @@ fn help_is_what_the_table_says() {
     assert!(lines[0].contains(" 704 alice * :"), "{lines:#?}");
     assert!(has(
         &lines[1..2],
-        " 705 alice * :ADMIN AMODE AUTHENTICATE AWAY CAP "
+        " 705 alice * :ADMIN AMODE AUTHENTICATE AWAY BATCH CAP "
     ));
     assert!(has(&lines, " PRIVMSG ") && !has(&lines, "REHASH"));
     assert!(lines[lines.len() - 1].ends_with(" 706 alice * :End of HELP"));

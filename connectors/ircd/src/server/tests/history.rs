@@ -157,3 +157,53 @@ fn events_play_back_for_those_who_ask() {
     assert_eq!(all.len(), 4, "{all:?}");
     assert!(all[1].contains(" TOPIC #tea :new") && all[2].contains("+draft/react=x"));
 }
+
+#[test]
+fn where_it_is_so_who_joins_sees_only_what_is_said_from_then_on() {
+    let caps = "draft/chathistory batch";
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, caps);
+    let bob = world.join_as("bob", true, caps);
+    for id in [alice, bob] {
+        world.say(id, "JOIN #tea");
+    }
+    world.say(alice, "PRIVMSG #tea :first");
+    let shown = |world: &mut World, id: ClientId| {
+        let lines = world.ask(id, "CHATHISTORY LATEST #tea * 9");
+        let texts = lines.iter().filter(|line| line.contains(" PRIVMSG "));
+        texts
+            .map(|line| line.rsplit_once(':').unwrap().1.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let carol = world.join_as("carol", true, caps);
+    let guest = world.join_as("guest", false, caps);
+    for id in [carol, guest] {
+        world.say(id, "JOIN #tea");
+        assert_eq!(shown(&mut world, id), ["first"]);
+    }
+    assert!(world.ask(alice, "MODE #tea +J")[0].ends_with("MODE #tea +J"));
+    world.say(alice, "PRIVMSG #tea :second");
+    assert_eq!(shown(&mut world, bob), ["first", "second"]);
+    for id in [carol, guest] {
+        assert_eq!(shown(&mut world, id), ["second"]);
+    }
+    // Neither is found by a list of conversations, nor deleted.
+    let targets = "CHATHISTORY TARGETS timestamp=2000-01-01T00:00:00.000Z timestamp=2100-01-01T00:00:00.000Z 9";
+    let dave = world.join_as("dave", true, caps);
+    world.say(dave, "JOIN #tea");
+    assert!(
+        world
+            .ask(dave, targets)
+            .iter()
+            .all(|line| !line.contains("#tea"))
+    );
+    // Who leaves begins anew; who only disconnects does not.
+    world.say(bob, "PART #tea");
+    world.say(bob, "JOIN #tea");
+    assert!(shown(&mut world, bob).is_empty());
+    let mut world = world.restarted(config());
+    let carol = world.join_as("carol", true, caps);
+    world.say(carol, "JOIN #tea");
+    assert_eq!(shown(&mut world, carol), ["second"]);
+    assert!(world.ask(carol, "MODE #tea")[0].contains(" +Jnt"));
+}

@@ -5,12 +5,15 @@ mod alone;
 mod chat;
 mod claims;
 mod commands;
+mod drafts;
 mod durable;
 mod history;
 mod labels;
 mod limits;
 mod lists;
+mod metadata;
 mod missed;
+mod multiline;
 mod mute;
 mod opers;
 mod presence;
@@ -375,7 +378,10 @@ fn answer(log: &[Record], query: &Query) -> Answer {
             let mut found: Vec<(String, i64)> = keys
                 .into_iter()
                 .filter_map(|key| all(&key, true).last().map(|(id, _)| (key, *id)))
-                .filter(|(_, id)| id > after && id < before)
+                .filter(|(key, id)| {
+                    let since = channels.iter().find(|(channel, _)| channel == key);
+                    id > after && id < before && since.is_none_or(|(_, since)| id > since)
+                })
                 .collect();
             found.sort_by_key(|(_, id)| *id);
             if *newest {

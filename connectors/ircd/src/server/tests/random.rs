@@ -49,7 +49,7 @@ fn line() -> impl Strategy<Value = String> {
         (channel(), nick(), text()).prop_map(|(c, n, t)| format!("KICK {c} {n} :{t}")),
         (channel(), nick()).prop_map(|(c, n)| format!("INVITE {n} {c}")),
         (channel(), text()).prop_map(|(c, t)| format!("TOPIC {c} :{t}")),
-        (channel(), "[-+IObeklimnoqstvx]{1,12}", nick(), "[$~:0-9a-z]{0,4}")
+        (channel(), "[-+IJObeklimnoqstvx]{1,12}", nick(), "[$~:0-9a-z]{0,4}")
             .prop_map(|(c, m, n, p)| format!("MODE {c} {m} {n} {p}")),
         (channel(), "[-+Oov]{1,6}", nick(), nick())
             .prop_map(|(c, m, n, o)| format!("AMODE {c} {m} {n} {o}")),
@@ -67,6 +67,14 @@ fn line() -> impl Strategy<Value = String> {
             .prop_map(|(c, m)| format!("{c} 5 {m} :x")),
         ("(OPER|STATS|TRACE|LINKS|ADMIN)", nick()).prop_map(|(c, n)| format!("{c} {n}")),
         text().prop_map(|t| format!("NOTICE $* :{t}")),
+        (channel(), channel()).prop_map(|(c, d)| format!("RENAME {c} {d} :x")),
+        (nick(), text()).prop_map(|(n, t)| format!("MARKREAD {n} {t}")),
+        channel().prop_map(|c| format!("MARKREAD {c} timestamp=2027-01-15T08:00:00.500Z")),
+        (nick(), "(GET|LIST|SET|CLEAR|SUB|UNSUB|SUBS|SYNC|X)", "[a-c:]{0,2}", text())
+            .prop_map(|(n, s, k, t)| format!("METADATA {n} {s} {k} :{t}")),
+        (channel(), "[-+]").prop_map(|(c, s)| format!("BATCH {s}a draft/multiline {c}")),
+        (channel(), text(), "(;draft/multiline-concat)?")
+            .prop_map(|(c, t, j)| format!("@batch=a{j} PRIVMSG {c} :{t}")),
         nick().prop_map(|n| format!("@label=w WHOIS {n}")),
         text().prop_map(|t| format!("AWAY :{t}")),
         (nick(), "[-+CLS]").prop_map(|(n, s)| format!("MONITOR {s} {n},bob")),
@@ -131,6 +139,10 @@ fn check(server: &Server) {
         }
     }
     assert_eq!(server.nicks.len(), server.users.len());
+    for (first, key) in &server.renamed {
+        let history = server.channels[key].record.history.as_deref();
+        assert!(history == Some(first.as_str()) && !server.channels.contains_key(first));
+    }
     for (key, channel) in &server.channels {
         assert_eq!(&names::fold(&channel.record.name), key);
         assert!(!channel.members.is_empty() || channel.is_lasting());
@@ -159,7 +171,11 @@ proptest! {
             world.join_as("alice", true, "draft/chathistory batch labeled-response message-tags"),
             world.join_as("c0", false, ""),
             world.join_as("admin", true, "draft/oper-tag"),
-            world.join_as("c1", true, "server-time multi-prefix echo-message"),
+            world.join_as(
+                "c1",
+                true,
+                "server-time multi-prefix echo-message batch draft/multiline draft/channel-rename draft/read-marker draft/metadata-2",
+            ),
         ];
         world.disk_works = disk_works;
         for step in steps {
