@@ -3,6 +3,7 @@ import { parseDay } from 'subspace-client/lib/archive';
 import { addEntry, mergeEntries } from 'subspace-client/lib/chat/entries';
 import {
   REACTIONS_LIMIT,
+  isShort,
   relate,
   shownReactions,
   WAITING_LIMIT,
@@ -223,5 +224,14 @@ module('Unit | relations of messages', function () {
     assert.true(can());
     world.receive(state('offline'));
     assert.false(can());
+  });
+
+  test('a reaction is short', function (assert) {
+    const family = '👨‍👩‍👧‍👦';
+    const good = ['👍', family, 'well said', 'x'.repeat(16), '👍'.repeat(16)];
+    // The gateway takes 64 bytes.
+    const bad = ['', 'x'.repeat(17), '👍'.repeat(17), family.repeat(3), 'a\nb'];
+    assert.deepEqual(good.filter(isShort), good);
+    assert.deepEqual(bad.filter(isShort), []);
   });
 });

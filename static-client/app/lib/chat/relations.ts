@@ -39,6 +39,16 @@ export function isEmoji(text: string): boolean {
   return length > 0 && length <= EMOJI_LIMIT && !/[\p{Cc}\n]/u.test(text);
 }
 
+/** The most of a reaction that is sent from here, in characters as people count them: it is a mark, not an answer. */
+export const SHORT = 16;
+
+const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** Whether a text is short enough to be sent as a reaction. */
+export function isShort(text: string): boolean {
+  return isEmoji(text) && [...segmenter.segment(text)].length <= SHORT;
+}
+
 /** Applies relations; those whose message is not there wait for it. */
 export function relate(room: Room, relations: readonly Relation[]) {
   if (!relations.length) return;
