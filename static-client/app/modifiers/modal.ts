@@ -13,11 +13,15 @@ export default modifier(
     };
     element.addEventListener('cancel', cancel);
     element.addEventListener('pointerdown', press);
-    element.showModal();
-    // Form fields come before the close button.
-    element
-      .querySelector<HTMLElement>('input:not([readonly]), textarea')
-      ?.focus();
+    // Showing it focuses something in it, which must not happen within the modifier; see `focusSoon`.
+    queueMicrotask(() => {
+      if (!element.isConnected) return;
+      element.showModal();
+      // Form fields come before the close button.
+      element
+        .querySelector<HTMLElement>('input:not([readonly]), textarea')
+        ?.focus();
+    });
     return () => {
       element.removeEventListener('cancel', cancel);
       element.removeEventListener('pointerdown', press);

@@ -113,6 +113,6 @@ module('Acceptance | the end of a room', function (hooks) {
         await frames();
         assert.true(below() < 1, `${below()} px with a reaction`);
       }
-      });
+    });
   }
 });

@@ -170,12 +170,19 @@ module('Acceptance | relations of messages', function (hooks) {
     assert.dom(mine).hasAttribute('aria-pressed', 'false');
     await point('m1');
     await click('[data-test-react]');
-    await fillIn('[data-test-other-reaction]', 'well said');
+    const other = '[data-test-other-reaction]';
+    await fillIn(other, 'this is a whole sentence, and no reaction');
+    assert.dom(other).hasAttribute('aria-invalid', 'true');
+    assert.dom('.reaction-other button').isDisabled();
+    await accessible(assert, 'too long');
     await triggerEvent('.reaction-other', 'submit');
-    const other = await server.socket.taken('add');
-    assert.propContains(other.activity.object, { content: 'well said' });
+    assert.strictEqual(server.socket.take('add'), undefined);
+    await fillIn(other, 'well said');
+    await triggerEvent('.reaction-other', 'submit');
+    const word = await server.socket.taken('add');
+    assert.propContains(word.activity.object, { content: 'well said' });
     // What the network refuses is said.
-    other.ack(null, { ...other.activity, error: 'you may not speak here' });
+    word.ack(null, { ...word.activity, error: 'you may not speak here' });
     await waitFor('[data-test-event="error"]');
     assert
       .dom('[data-test-event="error"]')
@@ -217,11 +224,28 @@ module('Acceptance | relations of messages', function (hooks) {
     await arrive();
     const typing = (state: 'composing' | 'active') =>
       event('update', 'bob', '#general', { type: 'chat-state', state });
+    const hint = () => find('[data-test-composer-hint]') as HTMLElement;
+    const height = hint().offsetHeight;
+    // Nor on a narrow screen, which has rules of its own.
+    const rules = (list: CSSRuleList): CSSRule[] =>
+      [...list].flatMap((rule) =>
+        'cssRules' in rule
+          ? [rule, ...rules(rule.cssRules as CSSRuleList)]
+          : rule,
+      );
+    const heights = [...document.styleSheets]
+      .flatMap(({ cssRules }) => rules(cssRules))
+      .filter((rule) => rule instanceof CSSStyleRule)
+      .filter(({ selectorText }) => selectorText === '.composer-hint')
+      .map(({ style }) => style.minHeight)
+      .filter(Boolean);
+    assert.deepEqual(heights, ['22px']);
     server.socket.say(typing('composing'));
     await waitUntil(() =>
       find('[data-test-composer-hint]')?.textContent.includes('typing'),
     );
     assert.dom('[data-test-composer-hint]').hasText('bob is typing…');
+    assert.strictEqual(hint().offsetHeight, height, 'nothing moves');
     server.socket.say(said('bob', '#general', 'done', Date.now()));
     await shows('done');
     assert.dom('[data-test-composer-hint]').hasText('');
