@@ -2,8 +2,10 @@ import {
   click,
   fillIn,
   findAll,
+  focus,
   select,
   triggerEvent,
+  triggerKeyEvent,
   visit,
   waitFor,
   waitUntil,
@@ -184,6 +186,78 @@ module('Acceptance | the form of a network', function (hooks) {
     await fillIn('[data-test-find-network]', 'no such network');
     assert.deepEqual(listed(), []);
     assert.dom('[data-test-network-list]').includesText('None of that name');
+  });
+
+  test('arrow keys lead through the list, and a button back to it', async function (assert) {
+    const down = (selector: string) =>
+      triggerKeyEvent(selector, 'keydown', 'ArrowDown');
+    const preset = (name: string) => `[data-test-preset="${name}"]`;
+    await click('[data-test-add-network]');
+    await waitFor('[data-test-find-network]');
+    const [first, second] = listed();
+    const last = listed().at(-1)!;
+    await down('[data-test-find-network]');
+    assert.dom(preset(first!)).isFocused();
+    await down(preset(first!));
+    assert.dom(preset(second!)).isFocused();
+    // Beside a network is what sets it up.
+    await focus(`[data-test-set-up-preset="${second}"]`);
+    await triggerKeyEvent(
+      `[data-test-set-up-preset="${second}"]`,
+      'keydown',
+      'ArrowUp',
+    );
+    assert.dom(preset(first!)).isFocused();
+    await triggerKeyEvent(preset(first!), 'keydown', 'ArrowUp');
+    assert.dom('[data-test-find-network]').isFocused();
+    await triggerKeyEvent('[data-test-find-network]', 'keydown', 'ArrowUp');
+    assert.dom(preset(last)).isFocused();
+    const list = document.querySelector('[data-test-network-list]')!;
+    const { bottom } = document.activeElement!.getBoundingClientRect();
+    assert.true(
+      bottom <= list.getBoundingClientRect().bottom + 1,
+      'it is seen',
+    );
+
+    await click('[data-test-custom-network]');
+    assert.dom('[data-test-network-field="name"]').isFocused();
+    await click('[data-test-network-list-again]');
+    assert.dom('[data-test-find-network]').isFocused();
+    assert.dom(preset(first!)).exists();
+    await click(`[data-test-set-up-preset="${first}"]`);
+    assert.dom('#dialog-title').hasText(`Add ${first}`);
+    await click('[data-test-network-list-again]');
+    assert.dom('#dialog-title').hasText('Add a network');
+  });
+
+  test('what a refused certificate asks stays while it is tried again, and every channel leads there', async function (assert) {
+    const certificate = 'ab0f'.repeat(16);
+    const refused = state('offline', 'It is self-signed.', { certificate });
+    server.socket.say(refused);
+    await waitFor('[data-test-connection-link]');
+    assert.dom('[data-test-composer-hint]').includesText('It is self-signed.');
+    await click('[data-test-connection-link]');
+    await waitFor('[data-test-show-certificate]');
+    assert.dom('[data-test-connection-link]').doesNotExist('one is there');
+    await click('[data-test-show-certificate]');
+    const shown = document.querySelector('[data-test-fingerprint]');
+    server.socket.say(state('connecting', 'Connecting to it.'));
+    await waitFor('[data-test-network-card="connecting"]');
+    assert.dom('[data-test-fingerprint]').exists();
+    server.socket.say(refused);
+    await waitFor('[data-test-network-card="offline"]');
+    const again = document.querySelector('[data-test-fingerprint]');
+    assert.strictEqual(again, shown, 'it is the same element');
+    const card = document.querySelector<HTMLElement>(
+      '[data-test-network-card]',
+    )!;
+    const button = document.querySelector<HTMLElement>(
+      '[data-test-accept-certificate]',
+    )!;
+    assert.true(
+      button.offsetWidth < card.offsetWidth / 2,
+      'as wide as its text',
+    );
   });
 
   test('a well-known network can be set up, and another server entered', async function (assert) {

@@ -227,7 +227,10 @@ function connection(
     changed.status = status;
   }
   changed.sentence = contentOf(activity);
-  changed.certificate = text(object.certificate) || undefined;
+  // While it tries again, what was refused is still what one is asked about.
+  if (status !== 'connecting') {
+    changed.certificate = text(object.certificate) || undefined;
+  }
   const current = text(object.nick) || nameOf(activity.target);
   if (current) changed.nick = current;
   if (object.casemapping !== undefined) {
