@@ -11,7 +11,8 @@ import {
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
-import { at, event, said } from '../helpers/chat';
+import { accessible } from '../helpers/axe';
+import { at, connection, event, said, state } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
 module('Acceptance | sidebar', function (hooks) {
@@ -101,6 +102,47 @@ module('Acceptance | sidebar', function (hooks) {
     );
     await waitFor('[data-test-room-link="#two"]');
     assert.dom('[data-test-room-link="#two"]').exists();
+  });
+
+  test('what was just done is said where it covers no button', async function (assert) {
+    server.signIn();
+    await visit('/');
+    await server.greet();
+    await waitFor('[data-test-connection-state="online"]');
+    this.owner.lookup('service:chat').openRoom('net', '#outside');
+    server.socket.say(event('join', 'alice', '#two'));
+    await waitFor('[data-test-room-link="#two"]');
+    await visit('/net/%23two');
+    await type('/part');
+    const leave = await server.socket.taken('leave');
+    leave.ack(null, leave.activity);
+    await waitFor('[data-test-room="#general"]');
+    await visit('/net/%23outside');
+    await waitFor('[data-test-join-here]');
+    assert.dom('[data-test-toast]').exists();
+    const toast = find('[data-test-toast]')!.getBoundingClientRect();
+    for (const other of [
+      '[data-test-join-here]',
+      '[data-test-composer]',
+      '[data-test-timeline]',
+    ]) {
+      const { top, bottom } = find(other)!.getBoundingClientRect();
+      const common = Math.min(bottom, toast.bottom) - Math.max(top, toast.top);
+      assert.true(common <= 0, other);
+    }
+  });
+
+  test('whoever is in no channel is shown where there are some', async function (assert) {
+    server.answers['GET /api/connections'] = {
+      body: { connections: [connection({ channels: [] })] },
+    };
+    server.signIn();
+    await visit('/');
+    await server.greet(1, [state('online', 'Connected.', { nick: 'alice' })]);
+    await waitFor('[data-test-browse="Example"]');
+    await accessible(assert, 'no channels');
+    await click('[data-test-browse="Example"]');
+    assert.dom('[data-test-dialog="join"]').exists();
   });
 
   test('what can be undone goes with whoever did it', async function (assert) {
