@@ -35,10 +35,15 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         let held = call.session()?;
         let now = self.kernel.now();
         let grants: Vec<Grant> = self.kernel.load_all(&keys::grants(&held.account)).await?;
+        // A token that ends with its session is a part of that.
+        let is_part = |grant: &Grant| {
+            let session = grant.session.as_deref();
+            session.is_some() && grants.iter().any(|other| session == Some(&*other.id))
+        };
         let mut views: Vec<GrantView> = grants
-            .into_iter()
-            .filter(|grant| grant.expires.is_none_or(|expires| expires > now))
-            .map(|grant| view(grant, &held.grant.id))
+            .iter()
+            .filter(|grant| grant.expires.is_none_or(|expires| expires > now) && !is_part(grant))
+            .map(|grant| view(grant.clone(), &held.grant.id))
             .collect();
         if let Some(own) = self.private_grant(&held.account).await? {
             for view in &mut views {

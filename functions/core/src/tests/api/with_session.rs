@@ -85,6 +85,26 @@ fn a_token_ends_with_its_session() {
     }
 }
 
+/// People see one entry for each place where they signed in.
+#[test]
+fn a_token_is_listed_as_part_of_its_session() {
+    let f = functions();
+    f.sign_up("alice");
+    let session = f.sign_up("bob");
+    make(&f, &session, wanted(true));
+    let app = make(&f, &session, wanted(false));
+    let listed = || {
+        let list = f.api("GET", "/api/grants", &session, NOTHING).json();
+        let grants = list["grants"].as_array().unwrap().iter();
+        let mut ids: Vec<String> = grants.map(|grant| grant["id"].to_string()).collect();
+        ids.sort();
+        ids
+    };
+    let mut expected = [&session, &app].map(|token| format!("\"{}\"", id(token)));
+    expected.sort();
+    assert_eq!(listed(), expected);
+}
+
 /// A full account drops its oldest session on a new sign-in, with the tokens bound to it.
 #[test]
 fn who_makes_room_takes_its_tokens_along() {
