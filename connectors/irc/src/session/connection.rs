@@ -220,7 +220,11 @@ impl Session {
         self.history.interrupted();
         self.fail_all(sentence);
         let sentence = sentence.trim_end_matches('.');
-        self.set_status(format!("{sentence}. Next attempt in {}.", in_words(wait)));
+        self.set_status(match self.refused_certificate {
+            // People compare it as long as that takes: there is no time to say.
+            Some(_) => format!("{sentence}."),
+            None => format!("{sentence}. Next attempt in {}.", in_words(wait)),
+        });
     }
 
     /// The delay before the next attempt to connect: it doubles, and the random addition is at most as long again.
