@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use gateway::{Command, Output};
 use irc_codec::{LineBuffer, MAX_TAGS};
 use protocol::{Assignment, Timestamp};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncWriteExt, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -44,7 +45,8 @@ enum Link {
 
 /// One connection with its socket.
 pub(crate) struct Shell {
-    session: Session,
+    /// Boxed: a future may hold what it is given twice.
+    session: Box<Session>,
     reach: Reach,
     trust: Trust,
     gate: Arc<Gate>,
@@ -87,7 +89,7 @@ impl Shell {
             wall: now(),
         };
         Self {
-            session: Session::new(assignment, last_seen, settings, seed, clock),
+            session: Box::new(Session::new(assignment, last_seen, settings, seed, clock)),
             reach,
             trust,
             gate,
@@ -115,7 +117,6 @@ impl Shell {
         mut commands: mpsc::Receiver<Command>,
         outputs: mpsc::Sender<Output>,
     ) {
-        let mut buffer = vec![0; READ_SIZE];
         loop {
             if self.act(&outputs).await.is_break() {
                 return;
@@ -123,7 +124,7 @@ impl Shell {
             let due = self.session.poll_timeout().map(|due| self.started + due);
             let event = tokio::select! {
                 command = commands.recv() => Event::Command(command.map(Box::new)),
-                event = drive(&mut self.link, &mut buffer) => event,
+                event = drive(&mut self.link, &mut self.lines) => event,
                 (derivation, keys) = self.deriving.done() => Event::Derived(derivation, keys),
                 () = sleep_or_never(due) => Event::Timeout,
             };
@@ -159,8 +160,7 @@ impl Shell {
                     self.link = Link::Down;
                     self.session.handle_lost(CLOSED, clock);
                 }
-                Event::Read(Ok(size)) => {
-                    self.lines.push(buffer.get(..size).unwrap_or_default());
+                Event::Read(Ok(_)) => {
                     if self.read_lines(&outputs).await.is_break() {
                         return;
                     }
@@ -318,12 +318,29 @@ impl std::fmt::Debug for Shell {
 }
 
 /// Waits for the socket to be connected, or to have something to read.
-async fn drive(link: &mut Link, buffer: &mut [u8]) -> Event {
+async fn drive(link: &mut Link, lines: &mut LineBuffer) -> Event {
     match link {
         Link::Down => std::future::pending().await,
         Link::Connecting(connecting) => Event::Connected(connecting.as_mut().await),
-        Link::Up(stream) => Event::Read(stream.read(buffer).await),
+        Link::Up(stream) => Event::Read(read_some(stream, lines).await),
     }
+}
+
+/// Reads through a buffer that exists only while there is something to read, so that an idle connection holds none.
+async fn read_some(stream: &mut dyn Stream, lines: &mut LineBuffer) -> std::io::Result<usize> {
+    std::future::poll_fn(|context| {
+        let mut bytes = [0; READ_SIZE];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
+            Poll::Ready(Ok(())) => {
+                lines.push(buffer.filled());
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 /// Says why a connection ended. Many servers close TLS without notice, which is treated as a normal end: incomplete

@@ -132,7 +132,8 @@ impl LineBuffer {
     }
 
     fn clear(&mut self) {
-        self.bytes.clear();
+        // Most connections are idle most of the time: none keeps room for what it once received.
+        self.bytes = Vec::new();
         self.start = 0;
         self.scanned = 0;
     }
