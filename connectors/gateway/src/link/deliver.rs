@@ -206,7 +206,7 @@ impl Task {
             return;
         };
         for activity in self.ring.since(since) {
-            viewer.show_missed(activity, &self.platform.info, &own);
+            viewer.show_missed(&activity, &self.platform.info, &own);
         }
     }
 

@@ -22,11 +22,12 @@ pub(super) fn complete(body: &mut EventBody, ring: &Ring) {
     }
     let known = message.about.as_deref().and_then(|id| ring.find(id));
     if about_time.is_none() {
-        *about_time = known.map(|(time, _)| *time);
+        *about_time = known.as_ref().map(|(time, _)| *time);
     }
     if message.text.is_empty() {
-        let quoted = known.and_then(|(_, activity)| quote(activity.content()?));
-        let author = known.and_then(|(_, activity)| activity.actor.as_ref()?.name.as_deref());
+        let known = known.as_ref().map(|(_, activity)| activity);
+        let quoted = known.and_then(|activity| quote(activity.content()?));
+        let author = known.and_then(|activity| activity.actor.as_ref()?.name.as_deref());
         message.text = sentence(message, quoted.as_deref(), author);
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use protocol::{
-    Activity, ActivityObject, ArchiveMessage, ArchiveTarget, Bounded, Entity, Event, EventBody,
-    Folding, MessageType, TextObject, Timestamp,
+    Activity, ActivityObject, ArchiveMessage, ArchiveTarget, Bounded, Contexts, Entity, Event,
+    EventBody, Folding, MessageType, TextObject, Timestamp,
 };
 
 /// Deleted messages whose ids are remembered: what comes of them later stays empty.
@@ -13,9 +13,22 @@ const MOST_DELETED: usize = 256;
 /// Activities that have an entry in the archive, oldest first.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    recent: VecDeque<(Timestamp, Activity)>,
+    recent: VecDeque<Kept>,
     most: usize,
+    /// The `@context` that all have, kept once.
+    contexts: Contexts,
     deleted: Bounded<String, ()>,
+}
+
+/// An activity as JSON: a quarter of what it takes as a value, and most are never asked for.
+#[derive(Debug)]
+struct Kept {
+    time: Timestamp,
+    /// Whether it is a message, not something about one.
+    said: bool,
+    /// The id of the message that it says, or is about.
+    about: Option<Box<str>>,
+    written: Box<[u8]>,
 }
 
 impl Ring {
@@ -23,6 +36,7 @@ impl Ring {
         Self {
             recent: VecDeque::new(),
             most,
+            contexts: Vec::new(),
             deleted: Bounded::new(MOST_DELETED),
         }
     }
@@ -45,40 +59,76 @@ impl Ring {
         } else if about(&activity).is_some_and(|id| self.deleted.contains_key(id)) {
             empty(&mut activity);
         }
+        if self.contexts.is_empty() {
+            self.contexts.clone_from(&activity.contexts);
+        }
+        if activity.contexts == self.contexts {
+            activity.contexts = Vec::new();
+        }
+        let about = about(&activity).map(Box::from);
+        let said = activity.kind == "send";
+        let Some(written) = written(&activity) else {
+            return;
+        };
         if self.recent.len() >= self.most {
             self.recent.pop_front();
         }
-        self.recent.push_back((time, activity));
+        self.recent.push_back(Kept {
+            time,
+            said,
+            about,
+            written,
+        });
     }
 
     /// Returns the message with an id, and when it was said.
-    pub(crate) fn find(&self, id: &str) -> Option<&(Timestamp, Activity)> {
-        let said = |(_, activity): &&(Timestamp, Activity)| {
-            activity.kind == "send" && activity.id.as_deref() == Some(id)
-        };
-        self.recent.iter().rev().find(said)
+    pub(crate) fn find(&self, id: &str) -> Option<(Timestamp, Activity)> {
+        let is_it = |kept: &&Kept| kept.said && kept.about.as_deref() == Some(id);
+        let kept = self.recent.iter().rev().find(is_it)?;
+        Some((kept.time, self.read(kept)?))
+    }
+
+    /// The activity that was kept.
+    fn read(&self, kept: &Kept) -> Option<Activity> {
+        let mut activity: Activity = serde_json::from_slice(&kept.written).ok()?;
+        if activity.contexts.is_empty() {
+            activity.contexts.clone_from(&self.contexts);
+        }
+        Some(activity)
     }
 
     /// Takes the text of a message that was deleted. Reactions to it and edits of it go with it.
     fn forget(&mut self, id: &str) {
-        self.recent.retain_mut(|(_, activity)| {
-            if activity.kind == "delete" || about(activity) != Some(id) {
+        self.recent.retain_mut(|kept| {
+            if kept.about.as_deref() != Some(id) {
                 return true;
             }
-            empty(activity);
-            activity.kind == "send"
+            let Ok(mut activity) = serde_json::from_slice::<Activity>(&kept.written) else {
+                return false;
+            };
+            if activity.kind == "delete" {
+                return true;
+            }
+            empty(&mut activity);
+            let written = written(&activity);
+            let stays = kept.said && written.is_some();
+            kept.written = written.unwrap_or_default();
+            stays
         });
     }
 
     /// Returns what was published after `since`, in order of time.
-    pub(crate) fn since(&self, since: Timestamp) -> Vec<&Activity> {
-        let mut missed: Vec<&(Timestamp, Activity)> = self
-            .recent
-            .iter()
-            .filter(|(time, _)| *time > since)
-            .collect();
-        missed.sort_by_key(|(time, _)| *time);
-        missed.into_iter().map(|(_, activity)| activity).collect()
+    pub(crate) fn since(&self, since: Timestamp) -> Vec<Activity> {
+        self.in_order(|kept| kept.time > since)
+    }
+
+    fn in_order(&self, meant: impl Fn(&Kept) -> bool) -> Vec<Activity> {
+        let mut found: Vec<&Kept> = self.recent.iter().filter(|kept| meant(kept)).collect();
+        found.sort_by_key(|kept| kept.time);
+        found
+            .into_iter()
+            .filter_map(|kept| self.read(kept))
+            .collect()
     }
 
     /// Returns the activities of a conversation, or all, in chronological order.
@@ -88,17 +138,14 @@ impl Ring {
         own: &str,
         folding: Folding,
     ) -> Vec<Activity> {
-        let meant = |activity: &Activity| {
-            conversation.is_none_or(|name| is_in(activity, name, own, folding))
-        };
-        let mut found: Vec<&(Timestamp, Activity)> = self
-            .recent
-            .iter()
-            .filter(|(_, activity)| meant(activity))
-            .collect();
-        found.sort_by_key(|(time, _)| *time);
-        found.into_iter().map(|(_, one)| one.clone()).collect()
+        let mut all = self.in_order(|_| true);
+        all.retain(|activity| conversation.is_none_or(|name| is_in(activity, name, own, folding)));
+        all
     }
+}
+
+fn written(activity: &Activity) -> Option<Box<[u8]>> {
+    serde_json::to_vec(activity).ok().map(Vec::into_boxed_slice)
 }
 
 /// Returns whether a message belongs to a conversation: a room, or the person who is not `own`.
