@@ -123,8 +123,8 @@ impl fmt::Display for FoldedName {
 #[derive(Clone, Debug)]
 pub struct FoldedMap<T> {
     folding: Folding,
-    /// By folded name: the name, and the value.
-    known: BTreeMap<FoldedName, (String, T)>,
+    /// By folded name: the name, which most share with their key, and the value.
+    known: BTreeMap<FoldedName, (Arc<str>, T)>,
 }
 
 impl<T> Default for FoldedMap<T> {
@@ -154,7 +154,10 @@ impl<T> FoldedMap<T> {
         self.folding = folding;
         let known = std::mem::take(&mut self.known).into_values();
         self.known = known
-            .map(|(name, value)| (folding.name(&name), (name, value)))
+            .map(|(name, value)| {
+                let (key, name) = shared(folding, name);
+                (key, (name, value))
+            })
             .collect();
     }
 
@@ -177,7 +180,7 @@ impl<T> FoldedMap<T> {
     pub fn name(&self, name: &str) -> Option<&str> {
         self.known
             .get(&self.folding.name(name))
-            .map(|(name, _)| name.as_str())
+            .map(|(name, _)| &**name)
     }
 
     /// Returns whether a name is in the map.
@@ -188,8 +191,8 @@ impl<T> FoldedMap<T> {
 
     /// Sets the value of a name; returns whether the name is new.
     pub fn insert(&mut self, name: &str, value: T) -> bool {
-        let entry = (name.to_owned(), value);
-        self.known.insert(self.folding.name(name), entry).is_none()
+        let (key, name) = shared(self.folding, name.into());
+        self.known.insert(key, (name, value)).is_none()
     }
 
     /// Removes a name; returns its value.
@@ -217,19 +220,19 @@ impl<T> FoldedMap<T> {
 
     /// All names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.known.values().map(|(name, _)| name.as_str())
+        self.known.values().map(|(name, _)| &**name)
     }
 
     /// All names with their values, in order, to change them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut T)> {
         let known = self.known.values_mut();
-        known.map(|(name, value)| (name.as_str(), value))
+        known.map(|(name, value)| (&**name, value))
     }
 
     /// All names with their values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         let known = self.known.values();
-        known.map(|(name, value)| (name.as_str(), value))
+        known.map(|(name, value)| (&**name, value))
     }
 
     /// The values, in the order of names.
@@ -241,6 +244,17 @@ impl<T> FoldedMap<T> {
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.known.values_mut().map(|(_, value)| value)
     }
+}
+
+/// A name as key and as given: one text if they do not differ.
+fn shared(folding: Folding, name: Arc<str>) -> (FoldedName, Arc<str>) {
+    let key = folding.name(&name);
+    let name = if *key.0 == *name {
+        Arc::clone(&key.0)
+    } else {
+        name
+    };
+    (key, name)
 }
 
 #[cfg(test)]
