@@ -1,9 +1,11 @@
 //! Ids of events, and a small pseudo-random source for delays.
 
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use irc_codec::Message;
-use protocol::{Bounded, Jitter};
+use protocol::Jitter;
 use sha2::{Digest, Sha256};
 
 use super::Session;
@@ -55,29 +57,37 @@ impl Random {
     }
 }
 
-/// The most recent message ids.
-#[derive(Clone, Debug)]
-pub(super) struct SeenIds(Bounded<String, ()>);
-
-impl Default for SeenIds {
-    fn default() -> Self {
-        Self(Bounded::new(MAX_SEEN))
-    }
+/// The most recent message ids, as keyed hashes: thousands of texts for each connection would be most of its memory.
+/// Nobody can find two ids with the same hash, and of those that differ by chance one in 2^50 messages is taken for a
+/// repeat.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SeenIds {
+    keys: RandomState,
+    known: HashSet<u64>,
+    /// Oldest first.
+    order: VecDeque<u64>,
 }
 
 impl SeenIds {
     /// Remembers an id; returns whether it is new.
     pub(super) fn insert(&mut self, id: &str) -> bool {
-        let is_new = !self.0.contains_key(id);
+        let id = self.keys.hash_one(id);
+        let is_new = self.known.insert(id);
         if is_new {
-            self.0.insert(id.to_owned(), ());
+            if self.order.len() >= MAX_SEEN
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.known.remove(&oldest);
+            }
+            self.order.push_back(id);
         }
         is_new
     }
 
     /// The first number from `given` on whose id is new.
     fn first_free(&self, given: usize, id: impl Fn(usize) -> String) -> Option<usize> {
-        (given..MAX_SEEN).find(|&number| !self.0.contains_key(&id(number)))
+        let is_free = |number: &usize| !self.known.contains(&self.keys.hash_one(id(*number)));
+        (given..MAX_SEEN).find(is_free)
     }
 }
 
