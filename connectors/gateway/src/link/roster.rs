@@ -10,7 +10,8 @@ const MAX_MEMBERS: usize = 50_000;
 #[derive(Debug)]
 struct Room {
     members: FoldedMap<()>,
-    topic: Option<Activity>,
+    /// Boxed, as many rooms have none.
+    topic: Option<Box<Activity>>,
     /// Whether an attendance list has been received.
     complete: bool,
 }
@@ -109,7 +110,7 @@ impl Roster {
             }
             ("update", Some("topic"), Some(channel)) => {
                 if let Some(room) = self.0.get_mut(channel) {
-                    room.topic = Some(activity.clone());
+                    room.topic = Some(Box::new(activity.clone()));
                 }
                 Vec::new()
             }
@@ -185,7 +186,7 @@ impl Roster {
 
     /// Returns a channel's topic, if it is known.
     pub(crate) fn topic(&self, channel: &str) -> Option<&Activity> {
-        self.0.get(channel)?.topic.as_ref()
+        self.0.get(channel)?.topic.as_deref()
     }
 }
 
