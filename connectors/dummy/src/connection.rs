@@ -111,7 +111,7 @@ impl Dummy {
                     // Like Sockethub's: its supervisor finds it gone.
                     return Ok(false);
                 }
-                self.perform(request, socket, activity).await?;
+                self.perform(request, socket, *activity).await?;
             }
         }
         Ok(true)

@@ -88,7 +88,7 @@ async fn comes_of(record: Connection, kind: &str, text: &str) -> (Result<(), Str
             socket: 1,
             full: true,
         },
-        activity,
+        activity: Box::new(activity),
     };
     handle.commands.send(command).await.unwrap();
     drop(handle.commands);

@@ -29,11 +29,9 @@ pub struct Attached {
 }
 
 /// Commands from the gateway to a connection.
+///
+/// They are small: a queue reserves room for dozens, for each connection.
 #[derive(Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "most commands are requests, and few are queued at a time"
-)]
 pub enum Command {
     /// A socket attached: send it the state, to this socket only, then [`Output::Done`].
     Attach {
@@ -55,7 +53,7 @@ pub enum Command {
         /// The requester.
         socket: Attached,
         /// Validated: has an actor, and a target and object where its type requires them.
-        activity: Activity,
+        activity: Box<Activity>,
     },
     /// Send the lines of a task, each exactly once if the network makes that possible; answered by [`Output::Said`].
     Say {

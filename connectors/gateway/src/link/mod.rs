@@ -64,7 +64,8 @@ pub(crate) enum ToLink {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) created: Instant,
-    inbox: mpsc::Sender<ToLink>,
+    /// Boxed: a queue reserves room for dozens, for each connection.
+    inbox: mpsc::Sender<Box<ToLink>>,
     /// The record as the functions will have it once the spool is published.
     record: Mutex<Connection>,
     /// The current nickname.
@@ -79,7 +80,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new(record: &Connection, folding: Folding) -> (Arc<Self>, mpsc::Receiver<ToLink>) {
+    fn new(record: &Connection, folding: Folding) -> (Arc<Self>, mpsc::Receiver<Box<ToLink>>) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let link = Self {
             created: Instant::now(),
@@ -96,7 +97,9 @@ impl Link {
 
     /// Sends a message to the task; its inbox is full only briefly, so a spawned task may wait for room.
     pub(crate) fn tell(&self, message: ToLink) {
-        if let Err(mpsc::error::TrySendError::Full(message)) = self.inbox.try_send(message) {
+        if let Err(mpsc::error::TrySendError::Full(message)) =
+            self.inbox.try_send(Box::new(message))
+        {
             let inbox = self.inbox.clone();
             tokio::spawn(async move {
                 let _ = inbox.send(message).await;
@@ -109,8 +112,8 @@ impl Link {
     /// # Errors
     /// The task has ended; returns the message.
     pub(crate) async fn send(&self, message: ToLink) -> Result<(), Box<ToLink>> {
-        let sent = self.inbox.send(message).await;
-        sent.map_err(|error| Box::new(error.0))
+        let sent = self.inbox.send(Box::new(message)).await;
+        sent.map_err(|error| error.0)
     }
 
     pub(crate) fn record(&self) -> MutexGuard<'_, Connection> {

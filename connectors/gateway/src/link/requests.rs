@@ -160,7 +160,7 @@ impl Task {
         self.to_send.push_back(Command::Perform {
             request: id,
             socket: attached(client),
-            activity,
+            activity: Box::new(activity),
         });
     }
 

@@ -25,6 +25,9 @@ use connector_kit::Backoff;
 /// How long a connection blocked by a full spool waits before it checks again.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
+/// Outputs that an idle connection keeps room for.
+const ROOM_FOR_OUTPUTS: usize = 8;
+
 static DROPPED: Seldom = Seldom::new();
 static ENDED: Seldom = Seldom::new();
 
@@ -147,7 +150,7 @@ impl Task {
         }
     }
 
-    async fn run(&mut self, mut messages: mpsc::Receiver<ToLink>) {
+    async fn run(&mut self, mut messages: mpsc::Receiver<Box<ToLink>>) {
         let delivery = Arc::clone(&self.delivery);
         let mut trouble = delivery.spool().trouble();
         let most = delivery.limits().in_flight;
@@ -155,12 +158,16 @@ impl Task {
             let reading = self.queue.len() < most && self.blocked.is_none();
             tokio::select! {
                 message = messages.recv() => match message {
-                    Some(message) => self.handle(message),
+                    Some(message) => self.handle(*message),
                     None => return,
                 },
                 output = next_output(&mut self.outputs), if reading => self.take(output),
                 shown = front(&mut self.queue) => {
-                    if let Some(waiting) = self.queue.pop_front()
+                    let waiting = self.queue.pop_front();
+                    if self.queue.is_empty() && self.queue.capacity() > ROOM_FOR_OUTPUTS {
+                        self.queue = VecDeque::new();
+                    }
+                    if let Some(waiting) = waiting
                         && shown
                         && self.release(waiting)
                     {

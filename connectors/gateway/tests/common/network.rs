@@ -316,7 +316,7 @@ impl Member {
                     Some("quit") => self.network.quit(&self.nick, "gone fishing"),
                     _ => {}
                 }
-                let result = self.perform(socket.socket, activity).await.map(Box::new);
+                let result = self.perform(socket.socket, *activity).await.map(Box::new);
                 let _ = self.out.send(Output::Done { request, result }).await;
             }
         }

@@ -176,6 +176,9 @@ struct Link {
     command_echoes: Vec<on_connect::Echo>,
 }
 
+/// Actions that an idle session keeps room for: the burst of a welcome needs a hundred times as much, once.
+const ROOM_FOR_ACTIONS: usize = 8;
+
 /// A session; see the module documentation.
 #[derive(Debug)]
 pub struct Session {
@@ -277,7 +280,7 @@ impl Session {
                 request,
                 socket,
                 activity,
-            } => self.perform(request, socket, activity),
+            } => self.perform(request, socket, *activity),
             Command::Say { request, saying } => self.say_task(request, *saying),
             Command::Reassign(assignment) => self.reassign(*assignment),
             Command::Stop { reason } => self.stop(&reason),
@@ -389,7 +392,11 @@ impl Session {
 
     /// Returns the next action.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action.is_none() && self.actions.capacity() > ROOM_FOR_ACTIONS {
+            self.actions = VecDeque::new();
+        }
+        action
     }
 
     /// Maximum length of a line that the server may send, without tags, in bytes.

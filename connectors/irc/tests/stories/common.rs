@@ -225,7 +225,7 @@ impl Story {
         let request = RequestId(self.requests);
         let mut value = value;
         value["actor"] = json!({"id": "alice@irc.test", "type": "person"});
-        let activity: Activity = serde_json::from_value(value).unwrap();
+        let activity: Box<Activity> = serde_json::from_value(value).unwrap();
         self.command(Command::Perform {
             request,
             socket,
