@@ -258,3 +258,14 @@ impl Platforms {
         &self.infos
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_in_queues_is_small() {
+        assert!(size_of::<Command>() <= 48, "{}", size_of::<Command>());
+        assert!(size_of::<Output>() <= 64, "{}", size_of::<Output>());
+    }
+}

@@ -2,6 +2,7 @@
 
 mod counted;
 mod edge;
+mod irc;
 mod load;
 mod process;
 mod servers;
@@ -26,6 +27,8 @@ struct Cli {
 enum What {
     /// The functions on the edge and natively.
     Edge(edge::Options),
+    /// IRC: the connector and ZNC, the IRC server, ngIRCd and InspIRCd.
+    Irc(irc::Options),
     /// remoteStorage: the native host, armadietto and nginx.
     Storage(storage::Options),
     /// The tree of an account, as a module grows.
@@ -41,6 +44,7 @@ enum What {
 fn main() -> ExitCode {
     let result = match Cli::parse().what {
         What::Edge(options) => edge::run(&options),
+        What::Irc(options) => irc::run(&options),
         What::Storage(options) => storage::run(&options),
         What::Tree(options) => tree::run(&options),
         What::Turn(options) => turn::run(&options),

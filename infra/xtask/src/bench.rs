@@ -112,6 +112,39 @@ pub(crate) fn client(places: &Places, flags: &[String]) -> Result<()> {
     process::run(&mut node)
 }
 
+/// Measures the connector with ZNC, and the IRC server with ngIRCd and InspIRCd.
+///
+/// # Errors
+///
+/// If something could not be installed or built, or a server did not do what it should.
+pub(crate) fn irc(places: &Places, flags: &[String]) -> Result<()> {
+    use install::{CC, INSPIRCD, LIBC, NGIRCD, ZNC};
+    install::packages(&[CC, LIBC, ZNC, NGIRCD, INSPIRCD])?;
+    timed("Building the connector, the servers and the benchmark", || {
+        let mut cargo = places.cargo();
+        cargo.args(["build", "--release", "--package=irc-connector"]);
+        cargo.args(["--package=ircd", "--package=functions-native"]);
+        process::run(cargo.arg("--package=bench"))
+    })?;
+    let release = places.target.join("release");
+    let mut bench = process::command(release.join("bench"));
+    bench.arg("irc");
+    for (flag, program) in [
+        ("--functions", "subspace-functions"),
+        ("--connector", "subspace-irc-connector"),
+        ("--ircd", "subspace-ircd"),
+    ] {
+        bench.arg(flag).arg(release.join(program));
+    }
+    for (flag, program) in [("--ngircd", "ngircd"), ("--inspircd", "inspircd")] {
+        // They are where not everybody's PATH leads.
+        if let Some(found) = find_program(&[program]) {
+            bench.arg(flag).arg(found);
+        }
+    }
+    process::run(bench.args(flags))
+}
+
 /// Measures our TURN server and coturn, alternating.
 ///
 /// # Errors

@@ -60,6 +60,11 @@ pub(crate) const LLVM_LIBRARIES: &[Package] = &[
     documented("libz3-4", "/usr/share/doc/libz3-4"),
 ];
 
+/// The bouncer and the IRC servers that ours are compared with; the servers are peers of tests, too.
+pub(crate) const ZNC: Package = program("znc", &["znc"]);
+pub(crate) const NGIRCD: Package = program("ngircd", &["ngircd"]);
+pub(crate) const INSPIRCD: Package = program("inspircd", &["inspircd"]);
+
 /// The TURN server that ours is compared with, and its clients, which test ours.
 pub(crate) const COTURN: Package = program("coturn", &["turnutils_uclient"]);
 
@@ -79,8 +84,8 @@ pub(crate) const TEST_PEERS: &[Package] = &[
         name: "fonts-noto-color-emoji",
         shown_by: Sign::Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
     },
-    program("inspircd", &["inspircd"]),
-    program("ngircd", &["ngircd"]),
+    INSPIRCD,
+    NGIRCD,
     program("atheme-services", &["atheme-services"]),
     program("weechat-headless", &["weechat-headless"]),
     Package {

@@ -134,6 +134,8 @@ enum Benchmark {
     Client,
     /// The functions on the edge and natively: sizes, first request, rates, processor time.
     Edge,
+    /// IRC: the connector and ZNC, the IRC server, ngIRCd and InspIRCd.
+    Irc,
     /// remoteStorage: the native host, armadietto and nginx.
     Storage,
     /// The tree of an account, as a module grows.
@@ -171,6 +173,7 @@ fn main() -> ExitCode {
             Action::Bench { what, flags } => match what {
                 Benchmark::Client => bench::client(&places, &flags),
                 Benchmark::Edge => bench::edge(&places, &flags),
+                Benchmark::Irc => bench::irc(&places, &flags),
                 Benchmark::Storage => bench::storage(&places, &flags),
                 Benchmark::Tree => bench::tree(&places, &flags),
                 Benchmark::Turn => bench::turn(&places, &flags),

@@ -315,6 +315,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_comes_back_as_it_was() {
+        let mut ring = Ring::new(10);
+        let told = |time| {
+            activity_of(
+                &event(ArchiveTarget::Channel("#c".into()), "bob", time),
+                "irc",
+                "alice",
+            )
+        };
+        let mut plain = told(2_000).unwrap();
+        plain.contexts = vec!["https://example.test/other".to_owned()];
+        let all = [told(1_000).unwrap(), plain, told(3_000).unwrap()];
+        all.iter().cloned().for_each(|activity| ring.push(activity));
+        assert_eq!(ring.recall(None, "alice", Folding::Ascii), all);
+        assert_eq!(ring.find("m3000").unwrap().1, all[2]);
+        // The URLs of @context are kept once.
+        assert!(ring.recent[0].written.len() < 250);
+    }
+
+    #[test]
     fn keeps_the_newest_and_replays_in_order_of_time() {
         let mut ring = Ring::new(3);
         for time in [9_000, 1_000, 3_000, 2_000] {

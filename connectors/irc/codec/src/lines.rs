@@ -203,6 +203,14 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_kept_of_lines_that_were_taken() {
+        let mut buffer = LineBuffer::default();
+        buffer.push(&b"PING a\r\n".repeat(500));
+        assert_eq!(lines(&mut buffer).len(), 500);
+        assert_eq!(buffer.bytes.capacity(), 0);
+    }
+
+    #[test]
     fn an_endless_line_takes_no_memory() {
         let mut buffer = LineBuffer::default();
         let mut errors = 0;

@@ -168,6 +168,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_newest_ids_are_known() {
+        let mut seen = SeenIds::default();
+        for number in 0..=MAX_SEEN {
+            assert!(seen.insert(&number.to_string()));
+        }
+        assert!(!seen.insert("1") && !seen.insert(&MAX_SEEN.to_string()));
+        // The oldest made room.
+        assert!(seen.insert("0"));
+        assert_eq!((seen.known.len(), seen.order.len()), (MAX_SEEN, MAX_SEEN));
+    }
+
+    #[test]
     fn twice_the_equal_messages_are_twice_the_work() {
         let work = |count: usize| {
             let looked = Cell::new(0);

@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "free-ports",
             "functions-suite",
+            "mutex",
             "protocol",
             "storage-adapter",
             "storage-fs",
