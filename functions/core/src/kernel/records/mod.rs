@@ -34,22 +34,29 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         &self,
         key: &str,
     ) -> Result<Option<(T, ETag)>, StoreError> {
+        let Some((bytes, etag)) = self.load_bytes(key).await? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(record) => {
+                self.note_mended(key);
+                Ok(Some((record, etag)))
+            }
+            Err(error) => Err(self.note_damage(key, &error)),
+        }
+    }
+
+    /// What [`Self::load`] does for records of every type: compiled once, not once for each.
+    async fn load_bytes(&self, key: &str) -> Result<Option<(Bytes, ETag)>, StoreError> {
         let object = match self.storage.store().get(key, GetOptions::default()).await {
             Ok(object) => object,
             Err(StoreError::NotFound) => return Ok(None),
             Err(error) => return Err(self.whose(key, error).await),
         };
-        let bytes = match collect(object.body, MAX_RECORD).await {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Err(self.note_damage(key, &too_large(MAX_RECORD))),
-            Err(error) => return Err(self.whose(key, error).await),
-        };
-        match serde_json::from_slice(&bytes) {
-            Ok(record) => {
-                self.note_mended(key);
-                Ok(Some((record, object.etag)))
-            }
-            Err(error) => Err(self.note_damage(key, &error)),
+        match collect(object.body, MAX_RECORD).await {
+            Ok(Some(bytes)) => Ok(Some((bytes, object.etag))),
+            Ok(None) => Err(self.note_damage(key, &too_large(MAX_RECORD))),
+            Err(error) => Err(self.whose(key, error).await),
         }
     }
 
@@ -98,7 +105,17 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         let bytes = serde_json::to_vec(record).map_err(|error| {
             StoreError::refused(format_args!("the record {key} cannot be written: {error}"))
         })?;
-        let body = Box::pin(futures_util::stream::iter([Ok(Bytes::from(bytes))]));
+        self.store_bytes(key, bytes.into(), mode).await
+    }
+
+    /// What [`Self::store`] does for records of every type.
+    async fn store_bytes(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        mode: PutMode,
+    ) -> Result<ETag, StoreError> {
+        let body = Box::pin(futures_util::stream::iter([Ok(bytes)]));
         self.storage.store().put(key, body, mode).await
     }
 
