@@ -163,7 +163,7 @@ impl DailyArchive {
                 log.push(message);
             }
         }
-        log.sort_by_key(|message| message.timestamp);
+        crate::sort_by(log, |a, b| a.timestamp.cmp(&b.timestamp));
         log.len() - before
     }
 }

@@ -27,6 +27,7 @@ mod lookalike;
 mod mail;
 mod marks;
 mod names;
+mod order;
 mod outbox;
 mod outgoing;
 pub mod paths;
@@ -89,6 +90,7 @@ pub use mail::{
     MailFile, is_mail_local_part, mail_local_part,
 };
 pub use names::{UnreadableName, is_invisible, readable_name, without_piles};
+pub use order::{sort, sort_by};
 pub use outbox::{
     Maintenance, Outbox, OutboxItem, OutboxReceipt, OutboxTask, Publish, Say, TASK_TAG,
 };

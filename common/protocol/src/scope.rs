@@ -99,7 +99,7 @@ impl FromStr for Scopes {
         if scopes.is_empty() || scopes.len() > 100 {
             return Err(InvalidScope(text.chars().take(100).collect()));
         }
-        scopes.sort();
+        crate::sort(&mut scopes);
         scopes.dedup();
         Ok(Self(scopes))
     }

@@ -48,7 +48,9 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             .iter()
             .filter_map(|entry| Some((old(entry)?, entry)))
             .collect();
-        oldest.sort_by(|(one, a), (other, b)| (one, &a.key).cmp(&(other, &b.key)));
+        protocol::sort_by(&mut oldest, |(one, a), (other, b)| {
+            (one, &a.key).cmp(&(other, &b.key))
+        });
         let mut found = Kept::default();
         for (_, entry) in oldest.iter().take(MOST) {
             if found.bytes >= wanted.most {

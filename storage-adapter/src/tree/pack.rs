@@ -145,7 +145,7 @@ impl Packer<'_> {
         if total <= self.bound {
             return;
         }
-        large.sort_unstable_by(|a, b| b.cmp(a));
+        protocol::sort_by(&mut large, |a, b| b.cmp(a));
         for (bytes, name) in large {
             // Half full, like a divided part, so that not every commit has to do this.
             if total <= self.bound / 2 {

@@ -80,7 +80,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             let names = entry.path.segments();
             entry.since >= expired && names.len() > above.len() && names.starts_with(above)
         });
-        found.sort_by(|a, b| {
+        protocol::sort_by(&mut found, |a, b| {
             (a.since, &a.path, &a.info.version).cmp(&(b.since, &b.path, &b.info.version))
         });
         Ok(found)
@@ -165,7 +165,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             }
         }
         // Newest first: everything beyond the limit is older.
-        retained.sort_by_key(|(_, superseded)| std::cmp::Reverse(superseded.since));
+        protocol::sort_by(&mut retained, |(_, a), (_, b)| b.since.cmp(&a.since));
         let mut there: HashSet<&str> = data.iter().map(|entry| entry.key.as_str()).collect();
         let mut sum = 0;
         for (entry, superseded) in retained {

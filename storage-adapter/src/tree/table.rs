@@ -393,7 +393,7 @@ pub(super) fn all_loaded(mut missing: Vec<PageId>) -> Result<(), Missing> {
     if missing.is_empty() {
         return Ok(());
     }
-    missing.sort_unstable();
+    protocol::sort(&mut missing);
     missing.dedup();
     Err(Missing(missing))
 }

@@ -52,7 +52,9 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     pub(crate) async fn get_connections(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
         let mut connections = self.connections(&held.account).await?;
-        connections.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        protocol::sort_by(&mut connections, |a, b| {
+            (a.created, &a.id).cmp(&(b.created, &b.id))
+        });
         let mut views = Vec::with_capacity(connections.len());
         for connection in connections {
             let managed = self.is_managed(&connection.id).await?;
@@ -306,7 +308,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             .iter()
             .flat_map(|connector| connector.platforms.iter().map(String::as_str))
             .collect();
-        offered.sort_unstable();
+        protocol::sort(&mut offered);
         offered.dedup();
         let shown: String = platform
             .chars()

@@ -332,7 +332,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
         let now = self.kernel.now();
         let mut grants: Vec<Grant> = self.kernel.load_all(&keys::grants(account)).await?;
-        grants.sort_by_key(|grant| grant.created);
+        protocol::sort_by(&mut grants, |a, b| a.created.cmp(&b.created));
         let mut left = grants.len();
         let expired = |grant: &Grant| grant.expires.is_some_and(|expires| expires <= now);
         let by_password = |kind| matches!(kind, GrantKind::Session | GrantKind::Consent);

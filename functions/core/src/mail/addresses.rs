@@ -63,7 +63,9 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
             return Ok(answer(StatusCode::OK, &none));
         };
         let mut addresses = self.addresses(&held.account).await?;
-        addresses.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        protocol::sort_by(&mut addresses, |a, b| {
+            (a.created, &a.id).cmp(&(b.created, &b.id))
+        });
         let views = addresses.into_iter().map(|address| view(address, &service));
         let list = MailAddressList {
             addresses: views.collect(),
@@ -278,7 +280,9 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
             return Ok(None);
         };
         let mut connections = self.chat.connections(&owner).await?;
-        connections.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        protocol::sort_by(&mut connections, |a, b| {
+            (a.created, &a.id).cmp(&(b.created, &b.id))
+        });
         let place = connections.into_iter().find_map(|connection| {
             let channel = connection.channels.first()?;
             // A channel's key is not part of its name.

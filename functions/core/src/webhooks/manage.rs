@@ -57,7 +57,9 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                 Err(error) => return Err(error.into()),
             }
         }
-        hooks.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        protocol::sort_by(&mut hooks, |a, b| {
+            (a.created, &a.id).cmp(&(b.created, &b.id))
+        });
         let hooks = hooks.into_iter().map(Into::into).collect();
         Ok(answer(StatusCode::OK, &HookList { hooks }))
     }

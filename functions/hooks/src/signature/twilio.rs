@@ -45,7 +45,7 @@ fn is_signed<M: Mac + KeyInit>(secret: &str, url: &str, call: &Call<'_>, given: 
     } else {
         Vec::new()
     };
-    fields.sort();
+    protocol::sort(&mut fields);
     fields.dedup();
     let [bare, full] = ports(url);
     [url, &bare, &full].into_iter().any(|url| {

@@ -70,7 +70,7 @@ fn unmarked(text: &str, signs: &[usize]) -> String {
             _ => {}
         }
     }
-    dropped.sort_unstable();
+    protocol::sort(&mut dropped);
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for at in dropped {

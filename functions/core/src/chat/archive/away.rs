@@ -163,7 +163,9 @@ async fn write_once<S: ObjectStore, H: Host>(
         return Err(AwayError::Precondition);
     }
     // New days go last.
-    planned.changes.sort_by_key(is_new_day);
+    protocol::sort_by(&mut planned.changes, |a, b| {
+        is_new_day(a).cmp(&is_new_day(b))
+    });
     for change in planned.changes {
         put(there.remote, change).await?;
     }

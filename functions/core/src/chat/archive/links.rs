@@ -89,7 +89,7 @@ fn in_reach(side: Side, candidate: u16, own: u16) -> bool {
 
 fn ordered(mut numbers: Vec<u16>, side: Side, near: impl Fn(u16) -> bool) -> Vec<u16> {
     numbers.retain(|&number| near(number));
-    numbers.sort_unstable();
+    protocol::sort(&mut numbers);
     if side == Side::Before {
         numbers.reverse();
     }

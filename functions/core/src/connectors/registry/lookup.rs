@@ -70,7 +70,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             .iter()
             .map(|c| &c.registration.platforms);
         let mut ids: Vec<&String> = configured.chain(made).flatten().collect();
-        ids.sort_unstable();
+        protocol::sort(&mut ids);
         ids.dedup();
         let described = ids.into_iter().map(|id| registry.platform(id, all).0);
         Ok(described.filter(|platform| !platform.is_null()).collect())

@@ -50,7 +50,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 view.managed = view.id == own;
             }
         }
-        views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        protocol::sort_by(&mut views, |a, b| {
+            (a.created, &a.id).cmp(&(b.created, &b.id))
+        });
         Ok(answer(StatusCode::OK, &GrantList { grants: views }))
     }
 

@@ -43,7 +43,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .filter(|invite| record.admin || invite.inviter == held.account)
             .map(view)
             .collect();
-        views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        protocol::sort_by(&mut views, |a, b| {
+            (a.created, &a.id).cmp(&(b.created, &b.id))
+        });
         let list = InviteList {
             invites: views,
             mail: self.outgoing.mail_sender().await?.is_some(),
