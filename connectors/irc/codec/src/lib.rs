@@ -2,6 +2,7 @@
 //!
 //! Handles syntax only: no commands, no state, no I/O. Both the client session and the IRC server build on it.
 
+pub mod client_tags;
 mod ctcp;
 mod isupport;
 mod lines;
