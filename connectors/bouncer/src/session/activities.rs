@@ -17,6 +17,11 @@ pub(super) fn name_of<'a>(entity: Option<&'a Entity>, kind: &str) -> Option<&'a 
 
 impl Session {
     pub(super) fn activity(&mut self, activity: &Activity, missed: bool) {
+        // Who is not told the time would take it for now.
+        let is_late = missed && !self.caps.has("server-time");
+        if activity.kind != "send" && (is_late || self.relation(activity, None)) {
+            return;
+        }
         let actor = name_of(activity.actor.as_ref(), "person").map(str::to_owned);
         let room = name_of(activity.target.as_ref(), "room").map(str::to_owned);
         match (activity.kind.as_str(), &activity.object) {
@@ -32,6 +37,7 @@ impl Session {
                     let token = format!("CASEMAPPING={}", folding.token());
                     self.support(&[token]);
                 }
+                self.supports_now(state.supports.as_deref());
                 if let Some(nick) = state.nick.as_deref().filter(|nick| !nick.is_empty()) {
                     self.renamed_to(nick);
                 }

@@ -114,10 +114,13 @@ impl Session {
         set("server", host.clone().into());
         set("nick", nick.clone().into());
         match format!("{nick}@{host}").parse::<PersonId>() {
-            Ok(actor) => self.out.push(Output::Create {
-                actor,
-                credentials: credentials.into(),
-            }),
+            Ok(actor) => {
+                self.labels.creates();
+                self.out.push(Output::Create {
+                    actor,
+                    credentials: credentials.into(),
+                });
+            }
             Err(()) => {
                 let text = "The host or the nickname is invalid";
                 let context = ["ADDNETWORK", "*", "host", "*"];

@@ -19,7 +19,7 @@ impl Session {
         let command = message.command.as_str();
         let needed = match command {
             "JOIN" | "PART" | "TOPIC" | "NICK" | "WHOIS" | "MODE" | "WHO" => 1,
-            "KICK" | "INVITE" => 2,
+            "KICK" | "INVITE" | "REDACT" => 2,
             _ => 0,
         };
         if message
@@ -47,8 +47,7 @@ impl Session {
                 let version = concat!("subspace-bouncer-", env!("CARGO_PKG_VERSION"));
                 return self.reply(numeric::RPL_VERSION, [version, name.as_str(), ""]);
             }
-            // CLIENTTAGDENY says that nothing of it is passed on (IRCv3 message-tags).
-            "TAGMSG" => return,
+            "TAGMSG" if self.network.is_none() => return,
             _ => {}
         }
         if self.network.is_none() {
@@ -57,6 +56,8 @@ impl Session {
         }
         match command {
             "PRIVMSG" | "NOTICE" => self.send(message),
+            "TAGMSG" => self.tagmsg(message),
+            "REDACT" => self.redact(message),
             "JOIN" => self.join(message),
             "PART" => self.part(message),
             "TOPIC" => self.topic_command(message),

@@ -28,10 +28,12 @@ impl Session {
         }
     }
 
-    pub(super) fn recalled(&mut self, request: u64, messages: &[Activity]) {
+    pub(super) fn recalled(&mut self, request: u64, mut messages: Vec<Activity>) {
         let Some(Asked::History(query)) = self.asked.remove(&request) else {
             return;
         };
+        messages.retain(|activity| self.is_shown(activity));
+        let messages = messages.as_slice();
         let batched = self.caps.has("batch");
         let id = format!("h{request}");
         let open = format!("+{id}");
@@ -53,7 +55,12 @@ impl Session {
                 self.speak("BATCH", [open.as_str(), "chathistory", target]);
             }
             for activity in query.choose(messages) {
-                self.show_message(activity, true, batched.then_some(id.as_str()));
+                let batch = batched.then_some(id.as_str());
+                if activity.kind == "send" {
+                    self.show_message(activity, true, batch);
+                } else {
+                    self.relation(activity, batch);
+                }
             }
         }
         if batched {

@@ -1,10 +1,12 @@
 //! PRIVMSG and NOTICE, both ways.
 
+use irc_codec::client_tags::answered;
 use irc_codec::{Ctcp, MAX_BODY, Message, Source, numeric, split_text};
 use protocol::{Activity, ActivityObject, ClientId, Entity, TextObject, Timestamp};
 
 use super::Session;
 use super::activities::name_of;
+use super::relations::set_reply;
 use super::requests::Asked;
 
 /// Targets of one line.
@@ -30,8 +32,8 @@ impl Session {
             .is_some_and(|rest| rest.starts_with('.'))
     }
 
-    /// Sends a message to the client, as part of a batch if there is one.
-    pub(super) fn show_message(&mut self, activity: &Activity, missed: bool, batch: Option<&str>) {
+    /// Who did something, and in which conversation, as the client names both.
+    pub(super) fn place_of(&self, activity: &Activity) -> (Source, String) {
         let server = self.network.as_ref().map(|network| network.server.clone());
         let source = match name_of(activity.actor.as_ref(), "person") {
             Some(nick) => self.source(nick),
@@ -46,6 +48,12 @@ impl Session {
             }
             None => self.nick.clone(),
         };
+        (source, target)
+    }
+
+    /// Sends a message to the client, as part of a batch if there is one.
+    pub(super) fn show_message(&mut self, activity: &Activity, missed: bool, batch: Option<&str>) {
+        let (source, target) = self.place_of(activity);
         let text = activity
             .content()
             .unwrap_or_default()
@@ -78,6 +86,11 @@ impl Session {
                 message.tags.set("batch", batch);
             }
             self.stamp(&mut message, activity.published.as_deref());
+            let about = activity.object.as_ref();
+            let about = about.and_then(ActivityObject::in_reply_to);
+            if let Some(about) = about.filter(|_| self.caps.has("message-tags")) {
+                set_reply(&mut message.tags, about);
+            }
             // An id belongs to one line.
             if let Some(id) = id.take().filter(|_| self.caps.has("message-tags")) {
                 message.tags.set("msgid", id);
@@ -95,6 +108,7 @@ impl Session {
         if text.is_empty() {
             return self.reply(numeric::ERR_NOTEXTTOSEND, ["No text to send"]);
         }
+        let about = answered(&message.tags);
         for (index, target) in targets.split(',').filter(|one| !one.is_empty()).enumerate() {
             if index >= MAX_TARGETS {
                 let text =
@@ -102,14 +116,18 @@ impl Session {
                 return self.reply(numeric::ERR_TOOMANYTARGETS, [target, text]);
             }
             let object = match Ctcp::parse(&text) {
-                Some(ctcp) if ctcp.command == "ACTION" => ActivityObject::Me(self.text(&ctcp.text)),
+                Some(ctcp) if ctcp.command == "ACTION" => {
+                    ActivityObject::Me(self.text(&ctcp.text, about))
+                }
                 Some(_) => {
                     let text = "CTCP does not pass the bouncer, except ACTION";
                     self.reply(numeric::ERR_CANNOTSENDTOCHAN, [target, text]);
                     continue;
                 }
-                None if message.command == "NOTICE" => ActivityObject::Notice(self.text(&text)),
-                None => ActivityObject::Message(self.text(&text)),
+                None if message.command == "NOTICE" => {
+                    ActivityObject::Notice(self.text(&text, about))
+                }
+                None => ActivityObject::Message(self.text(&text, about)),
             };
             let Some(entity) = self.conversation(target) else {
                 return;
@@ -121,8 +139,9 @@ impl Session {
         }
     }
 
-    fn text(&self, text: &str) -> TextObject {
+    fn text(&self, text: &str, about: Option<&str>) -> TextObject {
         TextObject {
+            in_reply_to: about.map(str::to_owned),
             client_id: ClientId::parse(&format!("{}.{}", self.tag, self.next)),
             ..TextObject::new(text)
         }

@@ -7,12 +7,14 @@ mod bouncer;
 mod caps;
 mod commands;
 mod history;
+mod labels;
 mod login;
 mod messages;
 mod network;
 mod queries;
 mod range;
 mod registration;
+mod relations;
 mod reply;
 mod requests;
 #[cfg(test)]
@@ -29,6 +31,7 @@ use serde_json::Value;
 
 pub(crate) use self::bouncer::PLATFORM;
 use self::caps::Caps;
+use self::labels::Labels;
 pub use self::login::Login;
 use self::network::Network;
 use self::registration::Registration;
@@ -135,6 +138,7 @@ pub struct Session {
     networks: Vec<NetworkState>,
     network: Option<Network>,
     asked: HashMap<u64, Asked>,
+    labels: Labels,
     next: u64,
     names_due: Option<Duration>,
     /// The latest time of a shown message.
@@ -159,6 +163,7 @@ impl Session {
             networks: Vec::new(),
             network: None,
             asked: HashMap::new(),
+            labels: Labels::default(),
             next: 1,
             names_due: None,
             shown: None,
@@ -216,10 +221,12 @@ impl Session {
             }
             Input::News(News::Answer { request, activity }) => {
                 self.flush_names(Some(&activity));
-                self.answered(request, &activity);
+                self.labeled_answer(request, |session| session.answered(request, &activity));
             }
-            Input::Recalled(request, messages) => self.recalled(request, &messages),
-            Input::Created(outcome) => self.created(outcome),
+            Input::Recalled(request, messages) => {
+                self.labeled_answer(request, |session| session.recalled(request, messages));
+            }
+            Input::Created(outcome) => self.labeled_creation(|session| session.created(outcome)),
             Input::Time => {
                 if self.names_due.is_some_and(|due| due <= self.now.elapsed) {
                     self.flush_names(None);
@@ -233,7 +240,7 @@ impl Session {
             return self.fail("*", "INVALID_UTF8", &[], "This server takes UTF-8 only");
         };
         match Message::parse(text) {
-            Ok(message) => self.command(&message),
+            Ok(message) => self.labeled(&message, |session| session.command(&message)),
             Err(ParseError::NoCommand) => {}
             Err(error) => {
                 let error = error.to_string();

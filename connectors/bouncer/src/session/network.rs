@@ -1,7 +1,7 @@
 //! The network that a session uses, as the client knows it: channels, members, topics.
 
 use gateway::NetworkState;
-use protocol::{Conversations, FoldedMap, Folding};
+use protocol::{Conversations, Feature, FoldedMap, Folding};
 
 /// A member of a channel.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,8 @@ pub(super) struct Network {
     pub(super) naming: Option<String>,
     /// Whether it was online when the client was last told.
     pub(super) online: bool,
+    /// What of the messages' relations it carries; `None` until it has said so.
+    pub(super) supports: Option<Vec<Feature>>,
 }
 
 impl Network {
@@ -60,6 +62,7 @@ impl Network {
             rooms: FoldedMap::new(state.folding),
             naming: None,
             online: true,
+            supports: None,
         }
     }
 

@@ -3,11 +3,15 @@
 use irc_codec::{MAX_BODY, Message, Numeric, Source};
 use protocol::Timestamp;
 
+use super::labels::Labels;
 use super::{Output, Session};
 
 impl Session {
     /// Sends a line. What the network, other people or this bouncer say in it may be longer than a line.
     pub(super) fn push(&mut self, message: &Message) {
+        if let Some(held) = self.labels.held() {
+            return held.push(message.clone());
+        }
         self.out.push(Output::Line(message.fitted(MAX_BODY)));
     }
 
@@ -40,6 +44,7 @@ impl Session {
         let known = [
             "standard-replies",
             "draft/chathistory",
+            "draft/message-redaction",
             "soju.im/bouncer-networks",
             "soju.im/bouncer-networks-notify",
         ];
@@ -63,6 +68,7 @@ impl Session {
 
     /// Ends the session, and says why.
     pub(super) fn close(&mut self, why: &str) {
+        self.labels = Labels::default();
         let message = Message::new("ERROR", [why]);
         self.push(&message);
         self.out.push(Output::Close);

@@ -25,6 +25,9 @@ pub(super) enum Asked {
     Invite { nick: String, channel: String },
     Kick { channel: String },
     Mode { channel: String },
+    Typing,
+    React { target: String },
+    Redact { target: String, about: String },
     History(Query),
 }
 
@@ -39,6 +42,7 @@ impl Session {
         let request = self.next;
         self.next += 1;
         self.asked.insert(request, asked);
+        self.labels.asked(request);
         Some(request)
     }
 
@@ -82,8 +86,13 @@ impl Session {
             | Asked::Topic { .. }
             | Asked::Nick { .. }
             | Asked::Mode { .. } => self.activity(activity, false),
-            // It is told apart from the answer.
-            Asked::Kick { .. } => {}
+            // It is told apart from the answer, or to others only.
+            Asked::Kick { .. } | Asked::Typing => {}
+            Asked::React { .. } | Asked::Redact { .. } => {
+                if self.caps.has("echo-message") {
+                    self.relation(activity, None);
+                }
+            }
             Asked::Names { channel } => {
                 let members = match &activity.object {
                     Some(ActivityObject::Attendance(list)) => list.members.clone(),
@@ -114,7 +123,14 @@ impl Session {
                 return self.fail("CHATHISTORY", "MESSAGE_ERROR", &[&query.target], error);
             }
             Asked::Away { .. } => return self.fail("AWAY", "NOT_SET", &[], error),
-            Asked::Send { target } => (numeric::ERR_CANNOTSENDTOCHAN, vec![target]),
+            Asked::Typing => return,
+            Asked::Redact { target, about } => {
+                let context = [target.as_str(), about.as_str()];
+                return self.fail("REDACT", "REDACT_FORBIDDEN", &context, error);
+            }
+            Asked::Send { target } | Asked::React { target } => {
+                (numeric::ERR_CANNOTSENDTOCHAN, vec![target])
+            }
             Asked::Join { channel } => (numeric::ERR_UNAVAILRESOURCE, vec![channel]),
             Asked::Part { channel } => (numeric::ERR_NOTONCHANNEL, vec![channel]),
             Asked::Topic { channel } | Asked::Kick { channel } | Asked::Mode { channel } => {

@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::*;
 
+mod labels;
 mod lines;
+mod relations;
 
 struct Story {
     session: Session,

@@ -2,10 +2,12 @@
 
 use gateway::NetworkState;
 use irc_codec::{MAX_BODY, numeric};
+use protocol::Feature;
 
 use super::Session;
 use super::network::Network;
 use super::range::MAX_MESSAGES;
+use super::relations::denied;
 
 impl Session {
     /// The client uses no network: it can list them, and add one.
@@ -73,13 +75,25 @@ impl Session {
         }
     }
 
+    /// The network says what of the messages' relations it carries.
+    pub(super) fn supports_now(&mut self, supports: Option<&[Feature]>) {
+        let Some(network) = &mut self.network else {
+            return;
+        };
+        let token = denied(supports);
+        let before = denied(network.supports.as_deref());
+        network.supports = supports.map(<[Feature]>::to_vec);
+        if token != before {
+            self.support(&[token]);
+        }
+    }
+
     pub(super) fn tokens(&self, network: Option<&Network>) -> Vec<String> {
         let mut tokens = vec![
             "UTF8ONLY".to_owned(),
             format!("CHATHISTORY={MAX_MESSAGES}"),
             "MSGREFTYPES=timestamp,msgid".to_owned(),
-            // Tags of clients do not cross the gateway.
-            "CLIENTTAGDENY=*".to_owned(),
+            denied(network.and_then(|network| network.supports.as_deref())),
         ];
         match network {
             None => {

@@ -1,4 +1,5 @@
 //! A space with a gateway, an IRC server and a bouncer, and clients for it.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
 use std::io::{Read, Write};
