@@ -46,13 +46,7 @@ pub async fn announced(
     optional: bool,
 ) -> io::Result<(Option<Origin>, Prefixed)> {
     match timeout(HEADER, read_header(&mut stream, optional)).await {
-        Ok(Ok((origin, before))) => {
-            let stream = Prefixed {
-                before,
-                inner: stream,
-            };
-            Ok((origin, stream))
-        }
+        Ok(Ok((origin, before))) => Ok((origin, Prefixed::new(before, stream))),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(io::Error::other("it did not arrive in time")),
     }
@@ -83,22 +77,27 @@ async fn read_header(
 
 /// A connection from which some bytes were read already.
 #[derive(Debug)]
-pub struct Prefixed {
+pub struct Prefixed<S = TcpStream> {
     before: Vec<u8>,
-    inner: TcpStream,
+    inner: S,
+}
+
+impl<S> Prefixed<S> {
+    /// Creates one from which these bytes were read.
+    #[must_use]
+    pub const fn new(before: Vec<u8>, inner: S) -> Self {
+        Self { before, inner }
+    }
 }
 
 impl From<TcpStream> for Prefixed {
     /// Of which nothing was read.
     fn from(inner: TcpStream) -> Self {
-        Self {
-            before: Vec::new(),
-            inner,
-        }
+        Self::new(Vec::new(), inner)
     }
 }
 
-impl AsyncRead for Prefixed {
+impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -118,7 +117,7 @@ impl AsyncRead for Prefixed {
     }
 }
 
-impl AsyncWrite for Prefixed {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -20,6 +20,8 @@ pub struct BouncerConfig {
     pub trusted: Vec<IpAddr>,
     /// Reverse proxies, which forward a client's address with the PROXY protocol (version 1 or 2).
     pub proxies: Vec<AddressRange>,
+    /// Origins of web pages that may connect by WebSocket, besides those of the host that they connect to.
+    pub origins: Vec<String>,
     /// Limits.
     pub limits: Limits,
 }
@@ -44,6 +46,7 @@ impl Default for BouncerConfig {
             tls: None,
             trusted: Vec::new(),
             proxies: Vec::new(),
+            origins: Vec::new(),
             limits: Limits::default(),
         }
     }

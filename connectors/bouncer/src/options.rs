@@ -18,6 +18,8 @@ options::options! {
         trusted: List<IpAddr>, or "none", "IPS", "addresses like 192.0.2.7";
         /// Reverse proxies that forward the client's address (PROXY protocol).
         proxies: List<AddressRange>, or "none", "ADDRS", "addresses like 192.0.2.7 or 10.0.0.0/8";
+        /// Origins of web pages with an IRC client that may connect by WebSocket, besides those of the host they connect to.
+        origins: List<String>, or "none", "ORIGINS", "origins like https://irc.example.org";
         /// Address for IRC clients with TLS; it needs a certificate and a key.
         tls_listen: Option<SocketAddr>, "ADDR", "an address like 0.0.0.0:6698";
         /// PEM file with the certificate chain.
@@ -59,6 +61,7 @@ impl BouncerOptions {
             tls,
             trusted: self.trusted.0.clone(),
             proxies: self.proxies.0.clone(),
+            origins: self.origins.0.clone(),
             ..BouncerConfig::default()
         }))
     }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod outgoing;
+mod websocket;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,7 @@ use gateway::Entrance;
 use mutex::lock;
 use program::{Place, Places, Prefixed, Seldom, announced, is_loopback};
 use protocol::{AccountName, Bounded, Timestamp};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -196,17 +198,60 @@ async fn welcome(
     } else {
         Prefixed::from(stream)
     };
-    let tag = format!("b{}", shared.next.fetch_add(1, Ordering::Relaxed));
     match tls {
-        None => connection::serve(shared, stream, address, tag, stranger).await,
+        None => talk(shared, stream, address, stranger).await,
         Some(tls) => {
             let handshake = timeout(shared.config.limits.handshake, tls.accept(stream));
             if let Ok(Ok(stream)) = handshake.await {
-                connection::serve(shared, stream, address, tag, stranger).await;
+                talk(shared, stream, address, stranger).await;
             }
         }
     }
     drop(place);
+}
+
+/// Serves a client, or tells it why not, once its first bytes say whether it speaks IRC or asks for a WebSocket.
+async fn talk<S: AsyncRead + AsyncWrite + Send + Unpin>(
+    shared: Arc<Shared>,
+    mut stream: S,
+    address: IpAddr,
+    stranger: Place,
+) {
+    let mut first = Vec::new();
+    let mut stop = shared.stop.clone();
+    let begun = async {
+        let most = websocket::FIRST.len();
+        while first.len() < most && websocket::FIRST.starts_with(&first) {
+            let mut part = (&mut stream).take((most - first.len()) as u64);
+            if !matches!(part.read_buf(&mut first).await, Ok(1..)) {
+                return None;
+            }
+        }
+        Some(())
+    };
+    let over = tokio::select! {
+        begun = timeout(shared.config.limits.registration, begun) => match begun {
+            Ok(Some(())) => None,
+            Ok(None) => return,
+            Err(_) => Some("Registration timeout"),
+        },
+        _ = stop.wait_for(|stop| *stop) => Some("The server is shutting down"),
+    };
+    if let Some(why) = over {
+        let line = format!("ERROR :{why}\r\n");
+        let _ = timeout(STOP, stream.write_all(line.as_bytes())).await;
+        return;
+    }
+    let tag = format!("b{}", shared.next.fetch_add(1, Ordering::Relaxed));
+    let is_web = first == websocket::FIRST;
+    let stream = Prefixed::new(first, stream);
+    if !is_web {
+        return connection::serve(shared, stream, address, tag, stranger).await;
+    }
+    let handshake = websocket::accept(stream, &shared.config.origins);
+    if let Ok(Ok(lines)) = timeout(shared.config.limits.handshake, handshake).await {
+        connection::serve(shared, lines, address, tag, stranger).await;
+    }
 }
 
 fn too_many(address: IpAddr) {

@@ -52,6 +52,7 @@ const OTHER_TEXTS: &[(&str, &str)] = &[
         "bouncer/src/session/login.rs",
         "names of accounts, networks and servers",
     ),
+    ("bouncer/src/shell/websocket.rs", "hosts and origins"),
     ("gateway/src/dialect/request.rs", "servers"),
     ("gateway/src/hub/clients.rs", "servers"),
     ("core/src/chat/connections.rs", "parts of hosts"),
