@@ -9,7 +9,7 @@ use irc_codec::{Message, numeric};
 use protocol::{AccountName, FoldedName, is_speaker, outline};
 
 use super::caps::Caps;
-use super::client::UserId;
+use super::client::{User, UserId};
 use super::lookalike::visible;
 use super::outbox::When;
 use super::unsaved::Subject;
@@ -367,15 +367,17 @@ impl Server {
         }
     }
 
-    /// The user and everybody who shares a channel.
+    /// The user, and of everybody who shares a channel those who have set something.
     fn visible_users(&self, user_id: UserId) -> BTreeSet<UserId> {
-        let mut all = BTreeSet::from([user_id]);
-        let user = self.users.get(&user_id);
-        let channels = user.into_iter().flat_map(|user| &user.channels);
-        for channel in channels.filter_map(|key| self.channels.get(key)) {
-            all.extend(channel.members.keys());
-        }
-        all
+        let own = self.users.get(&user_id);
+        let shares = |user: &User| own.is_some_and(|own| !own.channels.is_disjoint(&user.channels));
+        let has = |user: &User| {
+            let account = user.account.as_ref();
+            account.is_some_and(|account| self.metadata.contains_key(account))
+        };
+        let users = self.users.iter();
+        let found = users.filter(|(id, user)| **id == user_id || has(user) && shares(user));
+        found.map(|(id, _)| *id).collect()
     }
 
     fn sync(&mut self, id: ClientId, user_id: UserId, target: &str) {

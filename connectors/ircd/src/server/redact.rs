@@ -86,6 +86,9 @@ impl Server {
                 let found = found.into_iter().find(|(at, _)| *at == about);
                 match found.filter(|(_, stored)| stored.about.is_none()) {
                     Some((_, stored)) if self.may_redact(user, &asked.key, &stored) => {
+                        if !self.redacts_as_member(user, &asked.key, &stored) {
+                            self.audit(id, &format!("deleted a message of others in {target}"));
+                        }
                         self.redact(id, user, &asked);
                         None
                     }
@@ -116,13 +119,18 @@ impl Server {
     }
 
     fn may_redact(&self, user_id: UserId, key: &str, stored: &Stored) -> bool {
+        self.redacts_as_member(user_id, key, stored)
+            || key.starts_with('#') && self.is_administrator(user_id)
+    }
+
+    /// Returns whether a user may delete a message without being an administrator.
+    fn redacts_as_member(&self, user_id: UserId, key: &str, stored: &Stored) -> bool {
         let Some(user) = self.users.get(&user_id) else {
             return false;
         };
         let own = user.account.is_some() && stored.account == user.account;
-        let channel = self.channels.get(&names::fold(key));
-        own || channel
-            .is_some_and(|channel| channel.is_operator(user_id) || self.is_administrator(user_id))
+        let channel = self.channels.get(&self.channel_of(key));
+        own || channel.is_some_and(|channel| channel.is_operator(user_id))
     }
 
     fn redact(&mut self, id: ClientId, user_id: UserId, asked: &Redaction) {

@@ -97,6 +97,7 @@ fn others_delete_nothing_but_operators() {
     world.clear();
     world.say(admin, &format!("REDACT #tea {own}"));
     assert!(world.take(bob)[0].ends_with(&format!("REDACT #tea {own}")));
+    assert_eq!(world.audit, ["admin deleted a message of others in #tea"]);
     // What is read from the log may fail.
     let more = said(&mut world, bob, "PRIVMSG #tea :more");
     world.log_works = false;
