@@ -7,6 +7,7 @@
 mod accounts;
 mod config;
 mod options;
+mod query;
 mod record;
 mod secret;
 pub mod server;

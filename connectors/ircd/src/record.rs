@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::{AccountName, TASK_TAG, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use crate::query::{Answer, Query, Range};
+
 /// One entry of the log.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Record {
@@ -352,74 +354,6 @@ impl State {
         }
         self.as_of = record.id;
     }
-}
-
-/// Which messages of a conversation are requested; bounds are ids and exclusive.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Range {
-    /// The newest between the bounds.
-    Newest {
-        /// Older than this.
-        before: i64,
-        /// Newer than this.
-        after: i64,
-    },
-    /// The oldest between the bounds.
-    Oldest {
-        /// Older than this.
-        before: i64,
-        /// Newer than this.
-        after: i64,
-    },
-    /// Half from before this id, half from this id on, newer than `after`.
-    Around {
-        /// The id in the middle.
-        id: i64,
-        /// Newer than this.
-        after: i64,
-    },
-}
-
-/// A query to the history.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Query {
-    /// Messages of one conversation, oldest first.
-    Messages {
-        /// The conversation.
-        target: String,
-        /// The range.
-        range: Range,
-        /// Maximum number.
-        limit: usize,
-        /// Only PRIVMSG and NOTICE.
-        text_only: bool,
-    },
-    /// Conversations with the time of their newest message, oldest first.
-    Targets {
-        /// Channels to consider, with the time from which each counts.
-        channels: Vec<(String, i64)>,
-        /// The account whose direct conversations are included.
-        account: Option<AccountName>,
-        /// Newest message older than this.
-        before: i64,
-        /// Newest message newer than this.
-        after: i64,
-        /// If there are too many: the newest, otherwise the oldest.
-        newest: bool,
-        /// Maximum number.
-        limit: usize,
-    },
-}
-
-/// The history's answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// Messages, oldest first.
-    Messages(Vec<(i64, Stored)>),
-    /// Conversations and the time of their newest message.
-    Targets(Vec<(String, i64)>),
-    /// The log could not be read.
-    Failed,
 }
 
 #[cfg(test)]

@@ -246,24 +246,6 @@ impl Server {
         self.relay(others, &event, When::Always);
     }
 
-    /// Tells the others, and sessions that are not sent the names, which role a member comes back to.
-    fn announce_role(&mut self, user_id: UserId, key: &FoldedName, member: Member) {
-        let letters = member.letters();
-        let Some(user) = self.users.get(&user_id).filter(|_| !letters.is_empty()) else {
-            return;
-        };
-        let names = letters.chars().map(|_| user.nick.clone());
-        let params = [self.spelled(key), format!("+{letters}")];
-        let event = self.server_event("MODE", params.into_iter().chain(names));
-        let own = user.sessions.clone();
-        let mut audience = self.audience(key);
-        audience.retain(|id| !own.contains(id));
-        let client = |id: &ClientId| self.clients.get(id);
-        let blind = |id: &ClientId| client(id).is_some_and(|c| !c.caps.wants_names());
-        audience.extend(own.into_iter().filter(blind));
-        self.relay(audience, &event, When::Always);
-    }
-
     /// Creates a user's JOIN, plain and with extended-join.
     fn join_events(
         &self,

@@ -58,6 +58,7 @@ mod sasl;
 mod seen;
 mod sign_in;
 mod stats;
+mod subscriptions;
 mod tasks;
 mod timers;
 mod topic;

@@ -6,10 +6,11 @@
 use irc_codec::{Message, numeric};
 use protocol::{AccountName, FoldedName};
 
-use super::channel::Channel;
+use super::channel::{Channel, Member};
 use super::claim::known_or;
 use super::client::{NextStep, UserId};
 use super::mode::Applied;
+use super::outbox::When;
 use super::reply::Reply;
 use super::welcome::MAX_MODES;
 use super::{ClientId, Server, names};
@@ -228,6 +229,24 @@ impl Server {
                 applied.push(add, letter, Some(user.nick.clone()));
             }
         }
+    }
+
+    /// Tells the others, and sessions that are not sent the names, which role a member comes back to.
+    pub(super) fn announce_role(&mut self, user_id: UserId, key: &FoldedName, member: Member) {
+        let letters = member.letters();
+        let Some(user) = self.users.get(&user_id).filter(|_| !letters.is_empty()) else {
+            return;
+        };
+        let names = letters.chars().map(|_| user.nick.clone());
+        let params = [self.spelled(key), format!("+{letters}")];
+        let event = self.server_event("MODE", params.into_iter().chain(names));
+        let own = user.sessions.clone();
+        let mut audience = self.audience(key);
+        audience.retain(|id| !own.contains(id));
+        let client = |id: &ClientId| self.clients.get(id);
+        let blind = |id: &ClientId| client(id).is_some_and(|c| !c.caps.wants_names());
+        audience.extend(own.into_iter().filter(blind));
+        self.relay(audience, &event, When::Always);
     }
 
     /// Tells a client something in plain words.
