@@ -71,6 +71,8 @@ pub(crate) trait Record {
     fn client_certificate(&self) -> bool;
     /// Which addresses of the server are used.
     fn family(&self) -> Family;
+    /// The name of the encoding that the network's people use.
+    fn encoding(&self) -> Option<&str>;
     /// The proxy to connect through, as it was typed.
     fn proxy(&self) -> Option<&str>;
     /// The commands to send on each connection, a line each.
@@ -121,6 +123,10 @@ impl Record for Connection {
             Some(text) if text.eq_ignore_ascii_case("ipv6") => Family::V6,
             _ => Family::Any,
         }
+    }
+
+    fn encoding(&self) -> Option<&str> {
+        self.text("encoding")
     }
 
     fn proxy(&self) -> Option<&str> {

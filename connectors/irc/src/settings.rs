@@ -23,6 +23,8 @@ pub struct Settings {
     pub reconnect_jitter: Duration,
     /// The delay after the server refused the password; doubled with each refusal, up to 8 times.
     pub refused_wait: Duration,
+    /// The delay after the server said that there are too many connections; doubled each time, up to `refused_wait`.
+    pub throttled_wait: Duration,
     /// How long the server may take to answer a line of the sign-in (SASL).
     pub sign_in_timeout: Duration,
     /// How often a server that offers no sign-in is checked while channels wait for it.
@@ -64,6 +66,7 @@ impl Default for Settings {
             reconnect_max: seconds(600),
             reconnect_jitter: seconds(60),
             refused_wait: seconds(900),
+            throttled_wait: seconds(120),
             sign_in_timeout: seconds(15),
             sign_in_wait: seconds(60),
             request_timeout: seconds(30),

@@ -209,7 +209,7 @@ impl Shell {
         loop {
             let action = self.session.poll_action();
             if let Some(Action::Send(line)) = action {
-                bytes.extend_from_slice(line.as_bytes());
+                bytes.extend_from_slice(&self.session.encoded(&line));
                 bytes.extend_from_slice(b"\r\n");
                 continue;
             }

@@ -996,6 +996,10 @@ export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
       "hint": "Empty to use what works; ipv4 or ipv6 to use only that.", "expected": "it is ipv4, ipv6 or empty"
     },
     {
+      "name": "encoding", "kind": "word", "label": "Encoding", "limit": 40, "placeholder": "utf-8",
+      "hint": "Only for networks where people write another one, such as windows-1251 or shift_jis."
+    },
+    {
       "name": "channels", "kind": "channels", "label": "Channels", "limit": 200, "placeholder": "#channel, #another",
       "hint": "Joined whenever it connects; separated by commas.",
       "expected": "a channel begins with # (or &, + or !) and has no spaces or commas"

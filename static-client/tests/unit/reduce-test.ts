@@ -149,6 +149,34 @@ module('Unit | activities', function () {
     assert.deepEqual(world.members('#b'), ['alice']);
   });
 
+  test('many who go or come at once are one line', function (assert) {
+    const world = new World();
+    const crowd = { type: 'message' as const, netsplit: true };
+    const service = { id: SERVER, type: 'service', name: SERVER };
+    const told = (kind: string, content: string): Activity => ({
+      ...event(kind, 'bob', '#general', { type: 'message', content }),
+      actor: service,
+    });
+    world.receive(
+      ...arrival(['alice', 'bob', 'carol']),
+      event('leave', 'bob', '#general', { ...crowd, quit: true }),
+      event('leave', 'carol', '#general', { ...crowd, quit: true }),
+    );
+    assert.deepEqual(world.members(), ['alice']);
+    assert.strictEqual(world.room().entries.length, 0);
+    world.receive(told('leave', '2 people quit in a netsplit: bob, carol'));
+    world.receive(event('join', 'bob', '#general', crowd));
+    world.receive(told('join', '1 person is back after a netsplit: bob'));
+    assert.deepEqual(world.members(), ['alice', 'bob']);
+    assert.deepEqual(
+      world.room().entries.map(({ kind, sentence }) => [kind, sentence]),
+      [
+        ['leave', '2 people quit in a netsplit: bob, carol'],
+        ['leave', '1 person is back after a netsplit: bob'],
+      ],
+    );
+  });
+
   test('being kicked leaves the room and says by whom', function (assert) {
     const world = new World();
     world.receive(

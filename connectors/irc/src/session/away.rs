@@ -90,7 +90,7 @@ impl Session {
         let text = if text.trim().is_empty() {
             "Away".to_owned()
         } else {
-            text
+            self.link.isupport.within("AWAYLEN", &text).to_owned()
         };
         self.away.asked = away.then_some(text);
         self.away.told = away;

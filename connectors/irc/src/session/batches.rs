@@ -18,6 +18,10 @@ const MAX_DEPTH: usize = 8;
 pub(super) struct Batch {
     pub(super) kind: String,
     pub(super) target: String,
+    /// The second parameter: in a netsplit, the other server.
+    pub(super) second: String,
+    /// Whether the server said that nothing comes after this page of history.
+    pub(super) ended: bool,
     pub(super) label: Option<String>,
     pub(super) parent: Option<String>,
     /// Number of history messages so far, and the time of the newest.
@@ -51,6 +55,8 @@ impl Session {
             let batch = Batch {
                 kind: message.param(1).to_ascii_lowercase(),
                 target: message.param(2).to_owned(),
+                second: message.param(3).to_owned(),
+                ended: message.tags.get("draft/chathistory-end").is_some(),
                 label: message.tags.get("label").map(str::to_owned),
                 parent: message.tags.get("batch").map(str::to_owned),
                 count: 0,
@@ -85,7 +91,11 @@ impl Session {
             .map(|(reference, _)| reference.to_owned())
     }
 
-    fn around<'a>(&'a self, message: &'a Message) -> impl Iterator<Item = (&'a str, &'a Batch)> {
+    /// The batches around a message, from the inside.
+    pub(super) fn around<'a>(
+        &'a self,
+        message: &'a Message,
+    ) -> impl Iterator<Item = (&'a str, &'a Batch)> {
         let open = |reference: &'a str| Some((reference, self.link.batches.0.get(reference)?));
         let first = message.tags.get("batch").and_then(open);
         std::iter::successors(first, move |(_, batch)| {

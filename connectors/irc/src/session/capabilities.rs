@@ -22,6 +22,7 @@ const WANTED: &[&str] = &[
     "chathistory",
     "chghost",
     new_account::CAPABILITY,
+    "draft/channel-rename",
     "draft/chathistory",
     "draft/event-playback",
     "draft/message-redaction",

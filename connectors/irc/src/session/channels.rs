@@ -125,6 +125,7 @@ impl Session {
             self.show_room(&name, Audience::Only(socket.socket), false);
             return Ok(());
         }
+        self.must_fit("name of the channel", "CHANNELLEN", &channel)?;
         let known = self.wanted.iter().any(|w| self.same(&w.name, &channel));
         if !known && self.wanted.len() >= protocol::MAX_CHANNELS {
             return Err(too_many(&channel, self.server()));
@@ -138,6 +139,9 @@ impl Session {
         let key = key
             .or_else(|| known.and_then(|wanted| wanted.key.clone()))
             .filter(|key| !key.is_empty() && !key.contains([' ', ',', '\0', '\r', '\n']));
+        if let Some(key) = &key {
+            self.must_fit("key", "KEYLEN", key)?;
+        }
         let params = [Some(channel.clone()), key.clone()];
         let message = Message::new("JOIN", params.into_iter().flatten());
         self.ask(
@@ -194,7 +198,7 @@ impl Session {
         let at = self.time_of(message);
         let id = self.id_of(message);
         if !self.is_me(from) {
-            if !self.add_member(&name, from, "") {
+            if !self.add_member(&name, from, "") || self.joined_after_split(message, from, &name) {
                 return;
             }
             let (activity, record) =
@@ -382,6 +386,9 @@ impl Session {
                 channel.clone_from(&to);
             }
         }
+        let server = self.server();
+        let sentence = format!("{server} forwards you from {from} to {to}.");
+        self.trouble(None, &sentence);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use irc_codec::Message;
 use protocol::{Assignment, Backoff, Connection, ConnectionStatus};
 
+use super::turned_away::{Away, turned_away};
 use super::{Action, Link, Session, Wanted};
 use crate::record::Record as _;
 
@@ -163,8 +164,17 @@ impl Session {
             Phase::Ended => {}
             Phase::Stopping { .. } => self.end(),
             _ => {
-                let sentence = match (&self.link.closing_reason, &self.link.last_words) {
-                    (Some(text), _) => format!("{} closed the connection: {text}", self.server()),
+                let closing = self.link.closing_reason.as_deref();
+                let away = closing.and_then(turned_away);
+                let sentence = match (closing, &self.link.last_words) {
+                    (Some(text), _) => {
+                        let what = match away {
+                            Some(Away::Banned) => "has banned this connection",
+                            Some(Away::Throttled) => "takes no more connections from here for now",
+                            None => "closed the connection",
+                        };
+                        format!("{} {what}: {text}", self.server())
+                    }
                     (None, Some(text)) if !self.link.welcomed => {
                         format!("{reason} Its last message was: {text}")
                     }
@@ -173,7 +183,11 @@ impl Session {
                 if self.is_online() && self.now.elapsed >= self.link.online_since + STABLE {
                     self.failures = 0;
                 }
-                let wait = self.backoff();
+                let wait = match away {
+                    Some(Away::Banned) => self.refused_wait(),
+                    Some(Away::Throttled) => self.throttled_wait(),
+                    None => self.backoff(),
+                };
                 self.failures = self.failures.saturating_add(1);
                 self.go_offline(&sentence, wait);
             }
@@ -207,8 +221,16 @@ impl Session {
         wait + self.random.up_to(self.settings.reconnect_jitter)
     }
 
+    /// The delay after the server had too many connections of ours: it doubles each time.
+    fn throttled_wait(&mut self) -> Duration {
+        let (first, longest) = (self.settings.throttled_wait, self.settings.refused_wait);
+        let wait = Backoff::new(first, longest).after(self.failures);
+        wait + self.random.up_to(self.settings.reconnect_jitter)
+    }
+
     fn go_offline(&mut self, sentence: &str, wait: Duration) {
         self.renew_policy();
+        self.tell_netsplits();
         self.phase = Phase::Offline {
             retry: self.now.elapsed + wait,
         };
@@ -365,6 +387,7 @@ impl Session {
             self.trouble(None, &sentence);
         }
         self.announce_motd();
+        self.check_encoding();
         self.send_commands();
         let pending = self.pending_joins();
         // Whether to join without signing in is for the user to decide.

@@ -60,6 +60,7 @@ impl Session {
             "REDACT" => self.redacted(message),
             "JOIN" => self.join_seen(message, &from),
             "PART" => self.part_seen(message, &from),
+            "RENAME" => self.channel_renamed(message),
             "KICK" => self.kick_seen(message, &from),
             "QUIT" => self.quit_seen(message, &from),
             "NICK" => self.nick_changed(message, &from),

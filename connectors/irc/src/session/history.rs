@@ -257,11 +257,15 @@ impl Session {
     }
 
     /// A message in a history batch.
-    pub(super) fn history_message(&mut self, batch: &str, at: Timestamp) {
+    /// What is told along with a message, such as a reaction to it, does not count for the page, and is of any time.
+    pub(super) fn history_message(&mut self, batch: &str, message: &Message, at: Timestamp) {
         let due = self.answer_due(0);
+        let context = message.tags.get("draft/chathistory-context").is_some();
         if let Some(batch) = self.link.batches.get_mut(batch) {
-            batch.count += 1;
-            batch.last = batch.last.max(Some(at));
+            if !context {
+                batch.count += 1;
+                batch.last = batch.last.max(Some(at));
+            }
             if let Some(fill) = self.history.filling.get_mut(&key(&batch.target)) {
                 fill.deadline = fill.deadline.max(due);
             }
@@ -272,7 +276,7 @@ impl Session {
     pub(super) fn history_line(&mut self, message: &Message) {
         if let Some(batch) = self.in_history(message) {
             let at = self.time_of(message);
-            self.history_message(&batch, at);
+            self.history_message(&batch, message, at);
         }
     }
 
@@ -292,7 +296,7 @@ impl Session {
         if let Some(cursor) = fill.cursor {
             self.history.note(&fill.name, cursor);
         }
-        let full = batch.count >= self.history_limit();
+        let full = batch.count >= self.history_limit() && !batch.ended;
         if !latest && full && progress && fill.pages < self.settings.history_pages {
             self.ask_page(fill);
         } else {

@@ -133,9 +133,29 @@ impl Session {
         shared
     }
 
+    /// Forgets a person; returns the channels that we shared.
+    pub(super) fn remove_everywhere(&mut self, nick: &str) -> Vec<String> {
+        let mut shared = Vec::new();
+        if self.shares_channel(nick) {
+            for channel in self.link.channels.values_mut() {
+                if channel.members.remove(nick).is_some() {
+                    shared.push(channel.name.clone());
+                }
+            }
+        }
+        for _ in &shared {
+            self.member_gone(nick);
+        }
+        shared
+    }
+
     /// QUIT: one `leave` for each shared channel.
     pub(super) fn quit_seen(&mut self, message: &Message, from: &str) {
         if from.is_empty() || self.is_me(from) {
+            return;
+        }
+        if self.quit_in_split(message, from) {
+            self.nick_became_free(from);
             return;
         }
         let at = self.time_of(message);
@@ -146,18 +166,7 @@ impl Session {
         } else {
             format!("{from} quit ({reason})")
         };
-        let mut shared = Vec::new();
-        if self.shares_channel(from) {
-            for channel in self.link.channels.values_mut() {
-                if channel.members.remove(from).is_some() {
-                    shared.push(channel.name.clone());
-                }
-            }
-        }
-        for _ in &shared {
-            self.member_gone(from);
-        }
-        for name in shared {
+        for name in self.remove_everywhere(from) {
             let object = ActivityObject::Message(TextObject {
                 quit: Some(true),
                 ..TextObject::new(reason)

@@ -76,7 +76,7 @@ impl Session {
         };
         let at = self.time_of(message);
         if let Some(batch) = &history {
-            self.history_message(batch, at);
+            self.history_message(batch, message, at);
         }
         let id = self.id_of(message);
         // An operator's message to everyone on a server or network (`$*`) is treated as one to us.

@@ -12,6 +12,7 @@ mod away;
 mod batches;
 mod capabilities;
 mod channels;
+mod charset;
 mod client_tags;
 mod connection;
 mod ctcp;
@@ -26,6 +27,7 @@ mod members;
 mod messages;
 mod modes;
 mod names;
+mod netsplits;
 mod new_account;
 mod nick;
 mod numerics;
@@ -36,6 +38,7 @@ mod perform;
 mod queries;
 mod registration;
 mod relations;
+mod renames;
 mod requests;
 mod sasl;
 mod secrets;
@@ -43,6 +46,7 @@ mod sending;
 mod sent;
 mod sts;
 mod tasks;
+mod turned_away;
 mod typed;
 mod typing;
 mod wanted;
@@ -170,6 +174,7 @@ struct Link {
     unrelayed: FoldedMap<()>,
     /// When it was last told that a line was too long.
     told_too_long: Option<Duration>,
+    netsplits: netsplits::Netsplits,
     /// Whether the server said over TLS how long it is to be used.
     policy_said: bool,
     /// Commands on connect that may be echoed.
@@ -294,7 +299,12 @@ impl Session {
         self.link.heard = now.elapsed;
         self.link.pinged = None;
         // Invalid lines are ignored: a server's mistake must not end the connection.
-        if let Ok(message) = Message::parse_bytes(&readable(line)) {
+        let line = readable(line);
+        let message = match self.decoded(&line) {
+            Some(text) => Message::parse(&text),
+            None => Message::parse_bytes(&line),
+        };
+        if let Ok(message) = message {
             self.dispatch(&message);
         }
         self.flush();
@@ -366,6 +376,7 @@ impl Session {
         self.sign_in_answer_timeout();
         self.tasks_timeout();
         self.account_timeout();
+        self.netsplits_timeout();
         self.flush();
     }
 
@@ -383,6 +394,7 @@ impl Session {
             self.sign_in_answer_due(),
             self.tasks_due(),
             self.account_due(),
+            self.netsplits_due(),
             self.is_connected().then(|| self.outbox.due()).flatten(),
         ]
         .into_iter()

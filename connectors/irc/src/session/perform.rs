@@ -47,11 +47,13 @@ impl Session {
             ("update", "topic") => {
                 let channel = self.channel_of(activity.target.as_ref())?;
                 let topic = text_of(&activity, &["topic", "content"]);
+                self.must_fit("topic", "TOPICLEN", &topic)?;
                 let message = Message::new("TOPIC", [channel.clone(), topic]);
                 self.ask(request, socket, activity, Kind::Topic { channel }, message);
             }
             ("update", "address") => {
                 let nick = self.nick_of(activity.target.as_ref())?;
+                self.must_fit("nickname", "NICKLEN", &nick)?;
                 if nick == self.link.nick {
                     self.assignment.connection.nick.clone_from(&nick);
                     self.done(request, Ok(activity));
@@ -99,6 +101,7 @@ impl Session {
                 let object = activity.object.as_ref().map(ActivityObject::to_value);
                 let channel = self.channel_in(object.as_ref())?;
                 let reason = text_of(&activity, &["content"]);
+                let reason = self.link.isupport.within("KICKLEN", &reason).to_owned();
                 let mut message = Message::new("KICK", [channel.clone(), nick.clone()]);
                 if !reason.is_empty() {
                     message.params.push(reason);
@@ -172,6 +175,18 @@ impl Session {
         }
         self.done(request, Ok(activity));
         Ok(())
+    }
+
+    /// Checks a text against a limit of the server: it would cut it, or refuse it in words of its own.
+    pub(super) fn must_fit(&self, what: &str, key: &str, text: &str) -> Result<(), String> {
+        match self.link.isupport.length(key) {
+            Some(limit) if text.len() > limit => Err(format!(
+                "The {what} has {} bytes, and {} takes {limit}: shorten it.",
+                text.len(),
+                self.server()
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The channel or nickname that an activity is about.

@@ -108,6 +108,40 @@ fn a_gap_is_filled_page_by_page_in_order() {
 }
 
 #[test]
+fn a_page_ends_the_search_if_the_server_says_so_and_what_belongs_to_messages_does_not_count() {
+    let begun = || {
+        let seen = Timestamp::from_millis(START - 3_600_000);
+        let mut story = story(vec![("#T".to_owned(), seen)]);
+        story.sent.clear();
+        story.server(":alice!al@host.test JOIN #t");
+        story.elapsed += Duration::from_secs(7200);
+        story
+    };
+    let line = |id: &str, second: u32, tags: &str| {
+        format!(
+            "@batch=p;msgid={id};time=2026-01-01T00:00:0{second}.000Z{tags} :bob!b@h PRIVMSG #t :{id}"
+        )
+    };
+    let told = |opening: &str, lines: &[String]| {
+        let mut story = begun();
+        story.server(opening);
+        for line in lines {
+            story.server(line);
+        }
+        story.server(":irc.test BATCH -p");
+        story.sent.len()
+    };
+    let plain = ":irc.test BATCH +p chathistory #t";
+    let ends = "@draft/chathistory-end :irc.test BATCH +p chathistory #t";
+    let two = [line("a", 1, ""), line("b", 2, "")];
+    assert_eq!(told(plain, &two), 2);
+    assert_eq!(told(ends, &two), 1);
+    // A page of two with one message and something about it: nothing is left.
+    let about = [line("a", 1, ""), line("b", 2, ";draft/chathistory-context")];
+    assert_eq!(told(plain, &about), 1);
+}
+
+#[test]
 fn a_gap_stays_open_when_the_connection_goes_while_it_is_filled() {
     let seen = Timestamp::from_millis(START - 3_600_000);
     let mut story = story(vec![("#t".to_owned(), seen)]);

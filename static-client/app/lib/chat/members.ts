@@ -31,8 +31,27 @@ function setMember(room: DraftRoom, nickname: string, change: Partial<Member>) {
   room.members.set(nickname, { ...known, ...change });
 }
 
+/** What happened to many at once, told by the server. */
+function addCrowd(context: Context) {
+  const { draft, network, activity } = context;
+  const room = draft.room(network.id, nameOf(activity.target));
+  const sentence = contentOf(activity);
+  if (room && sentence) {
+    const entry = entryOf(context, 'leave', nameOf(activity.actor), sentence);
+    addEntry(room, { ...entry, sentence });
+  }
+}
+
+/** One of many, of whom the server tells together. */
+function isOfCrowd({ activity: { object } }: Context): boolean {
+  return (
+    object !== undefined && 'netsplit' in object && object.netsplit === true
+  );
+}
+
 export function join(context: Context) {
   const { draft, network, activity } = context;
+  if (activity.actor?.type === 'service') return addCrowd(context);
   const who = nameOf(activity.actor);
   const channel = nameOf(activity.target);
   if (!isRoom(network, activity.target)) return;
@@ -49,11 +68,13 @@ export function join(context: Context) {
     room.name = channel;
   }
   // The user's own join without an id is only part of the state after `connect`.
+  if (isOfCrowd(context)) return;
   if (!own || activity.id) addEntry(room, entryOf(context, 'join', who, ''));
 }
 
 export function leave(context: Context) {
   const { draft, network, activity } = context;
+  if (activity.actor?.type === 'service') return addCrowd(context);
   const who = nameOf(activity.actor);
   const { object } = activity;
   const by = object && 'by' in object ? text(object.by) : '';
@@ -77,6 +98,7 @@ export function leave(context: Context) {
       room.joined = false;
       room.members.clear();
     }
+    if (isOfCrowd(context)) continue;
     addEntry(room, { ...entryOf(context, 'leave', who, said), sentence });
   }
 }

@@ -158,7 +158,7 @@ function codeBlock(
 function phrase(entry: Entry): string {
   switch (entry.kind) {
     case 'join':
-      return `${entry.from} joined`;
+      return entry.sentence || `${entry.from} joined`;
     case 'leave':
       // Other archive writers may leave it empty.
       return (
