@@ -320,7 +320,8 @@ module('Acceptance | the form of a network', function (hooks) {
       [...document.querySelectorAll('[data-test-network-field]')].map((field) =>
         field.getAttribute('data-test-network-field'),
       );
-    const irc = 'name host port secure nick password without_account channels';
+    const irc =
+      'name host port secure nick password client_certificate server_password commands without_account address_family encoding channels';
     await openForm();
     assert.strictEqual(fields().join(' '), irc);
     const port = '[data-test-network-field="port"]';

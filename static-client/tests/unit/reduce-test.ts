@@ -156,6 +156,7 @@ module('Unit | activities', function () {
     const told = (kind: string, content: string): Activity => ({
       ...event(kind, 'bob', '#general', { type: 'message', content }),
       actor: service,
+      id: content,
     });
     world.receive(
       ...arrival(['alice', 'bob', 'carol']),
