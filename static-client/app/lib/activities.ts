@@ -99,6 +99,11 @@ export const make = {
       target: addressed(to, actor),
       object: { type: 'reaction', content, inReplyTo },
     }),
+  edit: (actor: Actor, to: Addressee, id: string, content: string): Activity =>
+    activity(actor, 'update', {
+      target: addressed(to, actor),
+      object: { type: 'message', id, content },
+    }),
   remove: (actor: Actor, to: Addressee, id: string): Activity =>
     activity(actor, 'delete', {
       target: addressed(to, actor),

@@ -1,7 +1,8 @@
-/** Tab completion in the composer: nicknames, channels, commands. */
+/** Tab completion in the composer: nicknames, channels, commands, emoji. */
 
 import { fold, type Casemapping } from './casemapping.ts';
 import { signOf } from './conversations.ts';
+import { emojiFor } from './emoji.ts';
 import type { Conversations } from './protocol.ts';
 
 export interface Completable {
@@ -41,6 +42,8 @@ export function complete(
     candidates = what.commands
       .filter((name) => begins(name, word.slice(1)))
       .map((name) => `/${name} `);
+  } else if (word.startsWith(':') && emojiFor(word).length) {
+    candidates = emojiFor(word).map((emoji) => `${emoji} `);
   } else if (signOf(word, what.conversations)) {
     candidates = what.channels
       .filter((name) => begins(name, word))

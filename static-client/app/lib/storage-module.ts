@@ -11,6 +11,8 @@ export interface SyncedSettings {
   muted?: string[];
   /** Closed direct conversations and channels, and when they were closed (ms). */
   closed?: Record<string, number>;
+  /** Whether others are told that one is typing; they are if it is absent. */
+  typing?: boolean;
 }
 
 export interface SubspaceModule {
@@ -59,13 +61,14 @@ function markerTime(value: unknown): number | undefined {
 
 function asSettings(value: unknown): SyncedSettings {
   if (typeof value !== 'object' || value === null) return {};
-  const { theme, muted, closed } = value as SyncedSettings;
+  const { theme, muted, closed, typing } = value as SyncedSettings;
   return {
     ...(theme === 'auto' || theme === 'light' || theme === 'dark'
       ? { theme }
       : {}),
     ...(Array.isArray(muted) ? { muted: muted.map(String) } : {}),
     ...(typeof closed === 'object' && closed ? { closed } : {}),
+    ...(typeof typing === 'boolean' ? { typing } : {}),
   };
 }
 
@@ -78,6 +81,7 @@ export const subspaceModule = {
         theme: { type: 'string', enum: ['auto', 'light', 'dark'] },
         muted: { type: 'array', items: { type: 'string' } },
         closed: { type: 'object' },
+        typing: { type: 'boolean' },
       },
     });
     client.declareType(LAST_ROOM, {

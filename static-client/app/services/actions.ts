@@ -63,6 +63,18 @@ export default class ActionsService extends Service implements CommandActions {
     );
   }
 
+  /** Changes what a message says. Returns a sentence if that was refused. */
+  async edit(room: Room, id: string, text: string): Promise<string> {
+    const network = this.chat.network(room.networkId);
+    if (!network) return 'This network was removed.';
+    try {
+      await this.#request(network, (actor) => make.edit(actor, room, id, text));
+      return '';
+    } catch (error) {
+      return asSentence(sentenceOf(error));
+    }
+  }
+
   /** Deletes a message for everyone whom that reaches. */
   async remove(room: Room, id: string) {
     await this.#about(room, (actor) => make.remove(actor, room, id));

@@ -40,6 +40,15 @@ export default class PreferencesService extends Service {
     return this.settings.closed ?? {};
   }
 
+  /** Whether others are told that one is typing. */
+  get tellsTyping(): boolean {
+    return this.settings.typing ?? true;
+  }
+
+  setTellsTyping(typing: boolean) {
+    this.#change({ typing });
+  }
+
   setTheme(theme: Theme) {
     this.#change({ theme });
   }

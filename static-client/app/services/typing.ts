@@ -4,6 +4,7 @@ import { make } from '../lib/activities.ts';
 import { carries, type Room } from '../lib/chat/types.ts';
 import type ChatService from './chat.ts';
 import type GatewayService from './gateway.ts';
+import type PreferencesService from './preferences.ts';
 
 /** People of whom it is remembered that they type, in all rooms. */
 const MOST = 200;
@@ -14,6 +15,7 @@ const AGAIN = 3000;
 export default class TypingService extends Service {
   @service declare chat: ChatService;
   @service declare gateway: GatewayService;
+  @service declare preferences: PreferencesService;
 
   /** By room and nickname: until when that holds, in ms. */
   @tracked private until: ReadonlyMap<string, number> = new Map();
@@ -55,6 +57,7 @@ export default class TypingService extends Service {
 
   /** Tells the room that we type, or with `text` empty that we do not any more. Commands are nobody's business. */
   tell(room: Room, text: string) {
+    if (!this.preferences.tellsTyping) return;
     const network = this.chat.network(room.networkId);
     if (!network || room.kind === 'server') return;
     const composing = text !== '' && !text.startsWith('/');

@@ -69,6 +69,8 @@ export default class UiService extends Service {
   @tracked toast: Toast | undefined;
   /** The message that is being answered. */
   @tracked reply: { room: string; id: string } | undefined;
+  /** The message that is being changed, and what it is to say. */
+  @tracked edit: { room: string; id: string; text: string } | undefined;
 
   /** The newest history entry belongs to what is open, or was open a moment ago. */
   #entered = false;
@@ -137,6 +139,17 @@ export default class UiService extends Service {
     return id;
   }
 
+  /** The composer is for one of them at a time. */
+  beginReply(room: string, id: string) {
+    this.edit = undefined;
+    this.reply = { room, id };
+  }
+
+  beginEdit(room: string, { id, text }: { id: string; text: string }) {
+    this.reply = undefined;
+    this.edit = { room, id, text };
+  }
+
   announce(text: string) {
     this.announcement = text;
   }
@@ -146,6 +159,7 @@ export default class UiService extends Service {
     clearTimeout(this.#timer);
     this.toast = toast;
     this.#offeredAt = performance.now();
+    this.announce(toast.text);
     this.#listen();
     this.#timer = setTimeout(this.dismiss, TOAST_TIME);
   }

@@ -237,6 +237,20 @@ module('Unit | completion', function () {
     assert.deepEqual(complete('see #ge', 7, what)?.candidates, ['#general ']);
     assert.deepEqual(complete('/wh', 3, what)?.candidates, ['/whois ']);
     assert.strictEqual(complete('a /wh', 5, what), undefined);
+    assert.deepEqual(complete('so :tad', 7, what)?.candidates, ['🎉 ']);
+    assert.deepEqual(complete(':+1:', 4, what)?.candidates, ['👍 ']);
+    assert.deepEqual(complete(':smile', 6, what)?.candidates, [
+      '😄 ',
+      '😃 ',
+      '😺 ',
+    ]);
+    // A face of two characters, and a time, are what they are.
+    assert.strictEqual(complete(':D', 2, what), undefined);
+    assert.strictEqual(complete('9:30', 4, what), undefined);
+    assert.strictEqual(
+      complete(':nothing_is_called_that:', 24, what),
+      undefined,
+    );
     assert.strictEqual(complete('', 0, what), undefined);
     assert.strictEqual(complete('zzz', 3, what), undefined);
   });

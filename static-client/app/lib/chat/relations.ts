@@ -1,7 +1,7 @@
 /** What is about a message that was said before: reactions, edits and deletions. It may come before its message. */
 
 import { same, type Casemapping } from '../casemapping.ts';
-import type { Entry, Reaction } from './types.ts';
+import { carries, type Entry, type Network, type Reaction } from './types.ts';
 
 /** Something about the message with the id `about`. */
 export interface Relation {
@@ -47,6 +47,23 @@ const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 /** Whether a text is short enough to be sent as a reaction. */
 export function isShort(text: string): boolean {
   return isEmoji(text) && [...segmenter.segment(text)].length <= SHORT;
+}
+
+/** The network knows a message, and it is still there. */
+export function isKnown({ id, delivery, deletedBy }: Entry): boolean {
+  return (
+    !delivery && deletedBy === undefined && !/^(?:local|live|archive):/.test(id)
+  );
+}
+
+/** Whether one can change what a message says. */
+export function isEditable(entry: Entry, network: Network): boolean {
+  return (
+    entry.own &&
+    entry.kind === 'message' &&
+    isKnown(entry) &&
+    carries(network, 'edits')
+  );
 }
 
 /** Applies relations; those whose message is not there wait for it. */
