@@ -19,8 +19,9 @@ use crate::gate::{Gate, Pace};
 use crate::identities::Identities;
 use crate::own_server::OwnServer;
 use crate::policies::Policies;
+use crate::shell::{Shared, Shell};
 use crate::tls::Trust;
-use crate::{AddressPolicy, Proxy, Settings, credentials, shell};
+use crate::{AddressPolicy, Proxy, Settings, credentials};
 
 /// Commands and outputs that may be queued between the gateway and a connection.
 const CHANNEL: usize = 256;
@@ -89,11 +90,8 @@ fn proxy_field() -> ConnectionField {
 #[derive(Debug)]
 pub struct Irc {
     config: IrcConfig,
-    trust: Trust,
-    gate: Arc<Gate>,
     own_server: Arc<OwnServer>,
-    policies: Arc<Policies>,
-    identities: Arc<Identities>,
+    shared: Shared,
 }
 
 impl Irc {
@@ -101,11 +99,13 @@ impl Irc {
     #[must_use]
     pub fn new(config: IrcConfig) -> Self {
         Self {
-            trust: Trust::new(&config.roots),
-            gate: Arc::new(Gate::new(config.pace.clone(), config.own.clone())),
             own_server: Arc::new(OwnServer::new(config.own_server.clone())),
-            policies: Arc::new(Policies::open(config.folder.as_deref())),
-            identities: Arc::new(Identities::open(config.folder.as_deref(), &config.key)),
+            shared: Shared {
+                trust: Trust::new(&config.roots),
+                gate: Arc::new(Gate::new(config.pace.clone(), config.own.clone())),
+                policies: Arc::new(Policies::open(config.folder.as_deref())),
+                identities: Arc::new(Identities::open(config.folder.as_deref(), &config.key)),
+            },
             config,
         }
     }
@@ -157,7 +157,7 @@ impl Platform for Irc {
         let (commands, for_shell) = mpsc::channel(CHANNEL);
         let (from_shell, outputs) = mpsc::channel(CHANNEL);
         let built_in = assignment.connection.id == PRIVATE_CONNECTION;
-        let shell = shell::Shell::new(
+        let shell = Shell::new(
             assignment,
             last_seen,
             self.config.settings.clone(),
@@ -168,9 +168,7 @@ impl Platform for Irc {
                 proxy: self.config.proxy.clone().map(Arc::new),
                 member_proxies: self.config.member_proxies,
             },
-            self.trust.clone(),
-            Arc::clone(&self.gate),
-            (Arc::clone(&self.policies), Arc::clone(&self.identities)),
+            self.shared.clone(),
             random(),
         );
         tokio::spawn(shell.run(for_shell, from_shell));

@@ -43,15 +43,21 @@ enum Link {
     Up(Box<dyn Stream>),
 }
 
+/// What all connections of the platform share.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) trust: Trust,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) identities: Arc<Identities>,
+}
+
 /// One connection with its socket.
 pub(crate) struct Shell {
     /// Boxed: a future may hold what it is given twice.
     session: Box<Session>,
     reach: Reach,
-    trust: Trust,
-    gate: Arc<Gate>,
-    policies: Arc<Policies>,
-    identities: Arc<Identities>,
+    shared: Shared,
     owner: Owner,
     seed: u64,
     started: Instant,
@@ -75,9 +81,7 @@ impl Shell {
         last_seen: Vec<(String, Timestamp)>,
         settings: Settings,
         reach: Reach,
-        trust: Trust,
-        gate: Arc<Gate>,
-        (policies, identities): (Arc<Policies>, Arc<Identities>),
+        shared: Shared,
         seed: u64,
     ) -> Self {
         let owner = (
@@ -91,10 +95,7 @@ impl Shell {
         Self {
             session: Box::new(Session::new(assignment, last_seen, settings, seed, clock)),
             reach,
-            trust,
-            gate,
-            policies,
-            identities,
+            shared,
             owner,
             seed,
             started: Instant::now(),
@@ -174,7 +175,8 @@ impl Shell {
                 }
                 Event::Timeout => {
                     if matches!(self.link, Link::Down)
-                        && let Some(policy) = self.policies.get(self.session.host(), clock.wall)
+                        && let Some(policy) =
+                            self.shared.policies.get(self.session.host(), clock.wall)
                     {
                         self.session.handle_policy(policy, clock);
                     }
@@ -231,13 +233,13 @@ impl Shell {
                     proxy,
                 }) => {
                     let tls = secure.then(|| Tls {
-                        check: self.trust.check(certificate),
+                        check: self.shared.trust.check(certificate),
                         identity: identified
-                            .then(|| (Arc::clone(&self.identities), self.owner.clone())),
+                            .then(|| (Arc::clone(&self.shared.identities), self.owner.clone())),
                     });
                     let reach = self.reach.clone();
-                    let direct = self.gate.is_own(&host, port);
-                    let gate = (!direct).then(|| Arc::clone(&self.gate));
+                    let direct = self.shared.gate.is_own(&host, port);
+                    let gate = (!direct).then(|| Arc::clone(&self.shared.gate));
                     if let Some(gate) = &gate {
                         self.session.handle_queued(gate.estimate(&host));
                     }
@@ -258,7 +260,7 @@ impl Shell {
                     }));
                 }
                 Some(Action::Remember { host, policy }) => {
-                    let policies = Arc::clone(&self.policies);
+                    let policies = Arc::clone(&self.shared.policies);
                     // The disk takes its time, and nobody waits for it.
                     tokio::task::spawn_blocking(move || policies.put(&host, policy, now()));
                 }

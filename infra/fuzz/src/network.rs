@@ -106,7 +106,7 @@ impl Network {
                 socket: 7,
                 full: true,
             },
-            activity,
+            activity: Box::new(activity),
         };
         self.session.handle_command(command, at(self.elapsed));
         self.drain();
