@@ -7,6 +7,7 @@ import {
   triggerKeyEvent,
   visit,
   waitFor,
+  waitUntil,
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
@@ -73,6 +74,13 @@ module('Acceptance | the end of a room', function (hooks) {
     return scrollHeight - scrollTop - clientHeight;
   }
 
+  /** Nothing is below what is seen, once what has come into sight is laid out. */
+  async function ends(assert: Assert, what: string) {
+    await frames();
+    await waitUntil(() => below() < 1, { timeout: 5000, timeoutMessage: what });
+    assert.true(below() < 1, what);
+  }
+
   async function answers(id: string) {
     await triggerEvent(`[data-test-message="${id}"]`, 'pointerover', {
       pointerType: 'mouse',
@@ -85,21 +93,19 @@ module('Acceptance | the end of a room', function (hooks) {
     test(`one's own reply ends it, ${width || 'wide'}`, async function (assert) {
       page().style.width = width;
       await arrive();
-      assert.true(below() < 1, `${below()} px at first`);
+      await ends(assert, 'at first');
       for (let n = 0; n < 4; n++) {
         await answers(`m${59 - n}`);
-        assert.true(below() < 1, `${below()} px with the bar`);
+        await ends(assert, 'with the bar');
         await fillIn(COMPOSER, `answer ${n}\n`.repeat(n * 3 + 1));
-        await frames();
-        assert.true(below() < 1, `${below()} px when written`);
+        await ends(assert, 'when written');
         await triggerKeyEvent(COMPOSER, 'keydown', 'Enter');
         const { activity, ack } = await server.socket.taken('send');
         // The answer comes at once, or when it is laid out already.
         await frames(n);
         ack(null, { ...activity, id: `own${n}`, published: at(Date.now()) });
         await waitFor(`[data-test-message="own${n}"]`);
-        await frames();
-        assert.true(below() < 1, `${below()} px with the answer`);
+        await ends(assert, 'with the answer');
         server.socket.say(
           event(
             'add',
@@ -110,8 +116,7 @@ module('Acceptance | the end of a room', function (hooks) {
           ),
         );
         await waitFor(`[data-test-message="own${n}"] [data-test-reaction]`);
-        await frames();
-        assert.true(below() < 1, `${below()} px with a reaction`);
+        await ends(assert, 'with a reaction');
       }
     });
   }

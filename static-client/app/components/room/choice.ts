@@ -50,10 +50,10 @@ export class Choice {
     const { chosen } = this;
     if (!chosen) return;
     const { activeElement } = document;
+    // Some browsers do not focus a button that is pressed.
     const within =
-      !activeElement ||
-      activeElement === document.body ||
-      activeElement.closest('.message-actions') !== null;
+      activeElement?.closest('.message-actions') ??
+      (this.#isOpen && activeElement === document.body);
     this.#drop();
     if (within && chosen.row.isConnected) {
       chosen.row.focus({ preventScroll: true });
@@ -135,7 +135,10 @@ export class Choice {
     const id = this.#idAt(target);
     const again = closed?.id === id && closed !== undefined;
     if (again && event.timeStamp - closed.at < ONE_PRESS) return;
-    if (this.chosen?.id !== id) this.#choose(target, 'touch');
+    if (this.chosen?.id === id) return;
+    const isMouse =
+      event instanceof PointerEvent && event.pointerType === 'mouse';
+    this.#choose(target, isMouse ? 'pointer' : 'touch');
   };
 
   leave = (event: PointerEvent) => {
