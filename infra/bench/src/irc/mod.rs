@@ -205,17 +205,7 @@ async fn connector(options: &Options, start: Instant) -> Result<()> {
 
 /// Messages through the connector, to sockets and to clients of the bouncer; and what such a client costs.
 async fn flows(options: &Options, network: &Network, space: &Space, start: Instant) -> Result<()> {
-    let marks: Arc<Mutex<Marks>> = Arc::default();
-    for account in 0..ATTACHED {
-        let ticket = space.ticket(account).await?;
-        let nick = format!("u{account}");
-        let person = (nick.as_str(), "127.0.0.1");
-        socket::attach(space.gateway, &ticket, person, Arc::clone(&marks), start)
-            .await
-            .context("a socket")?;
-    }
-    let flow = flow::run(options, network, &marks, ATTACHED, start).await?;
-    print_flow("connector to sockets", flow);
+    // First: what a burst left would count otherwise.
     let manner = Manner {
         password: Some(|number| format!("u{number}:{PASSWORD}")),
         channel: None,
@@ -235,6 +225,18 @@ async fn flows(options: &Options, network: &Network, space: &Space, start: Insta
     );
     let flow = flow::run(options, network, &clients.marks(), ATTACHED, start).await?;
     print_flow("bouncer to clients", flow);
+    drop(clients);
+    let marks: Arc<Mutex<Marks>> = Arc::default();
+    for account in 0..ATTACHED {
+        let ticket = space.ticket(account).await?;
+        let nick = format!("u{account}");
+        let person = (nick.as_str(), "127.0.0.1");
+        socket::attach(space.gateway, &ticket, person, Arc::clone(&marks), start)
+            .await
+            .context("a socket")?;
+    }
+    let flow = flow::run(options, network, &marks, ATTACHED, start).await?;
+    print_flow("connector to sockets", flow);
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! ZNC, with accounts that are on the same network.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -14,6 +16,9 @@ use crate::process::{Memory, Server, free_address};
 
 /// ZNC connects one account a second, whatever is configured (`CConnectQueueTimer`).
 const EACH: Duration = Duration::from_secs(2);
+
+/// The user without rights.
+const NOBODY: u32 = 65534;
 
 /// A running ZNC. It is stopped before its folder goes.
 #[derive(Debug)]
@@ -58,12 +63,20 @@ impl Znc {
                 " </Network>\n <Pass password>\n  Method = plain\n  Hash = {PASSWORD}\n </Pass>\n</User>\n"
             ));
         }
-        std::fs::write(folder.path().join("configs/znc.conf"), config)?;
+        let file = folder.path().join("configs/znc.conf");
+        std::fs::write(&file, config)?;
         let mut command = Command::new(program);
         command
             .args(["--foreground", "--allow-root", "--datadir"])
             .arg(folder.path())
             .stderr(Stdio::null());
+        if rustix::process::geteuid().is_root() {
+            // As root it would wait for half a minute.
+            for path in [folder.path(), &folder.path().join("configs"), &file] {
+                chown(path, Some(NOBODY), Some(NOBODY))?;
+            }
+            command.uid(NOBODY).gid(NOBODY);
+        }
         let server = Server::start_until_listening(&mut command, address)?;
         let before = server.memory()?;
         let limit = EACH * u32::try_from(accounts)? + Duration::from_secs(30);
