@@ -84,6 +84,9 @@ pub(crate) struct Options {
     /// For so many seconds.
     #[arg(long, default_value_t = 5)]
     seconds: usize,
+    /// Only these parts: connector, servers.
+    #[arg(long, value_delimiter = ',', default_values = ["connector", "servers"])]
+    parts: Vec<String>,
     /// Also with ten times the accounts, which takes a quarter of an hour.
     #[arg(long)]
     scale: bool,
@@ -108,8 +111,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .build()?
         .block_on(async {
             let start = Instant::now();
-            connector(options, start).await?;
-            irc_servers(options, most, start).await
+            for part in &options.parts {
+                match part.as_str() {
+                    "connector" => connector(options, start).await?,
+                    "servers" => irc_servers(options, most, start).await?,
+                    _ => bail!("--parts {part}: expected connector or servers"),
+                }
+            }
+            anyhow::Ok(())
         })?;
     println!(
         "\nMemory: private, of all processes of a server; what it has with the first {FIRST} accounts or clients is not counted.\n\
