@@ -74,7 +74,7 @@ impl Kind {
                 command
                     .args(["--listen", &address.to_string(), "--guests", "loopback"])
                     .args(["--limits-clients", "20000", "--limits-channels", "20000"])
-                    .args(["--channels", &serde_json::to_string(&names)?])
+                    .args(["--channels", &names.join(",")])
                     .arg("--data")
                     .arg(folder.join("ircd"));
                 Ok(command)
