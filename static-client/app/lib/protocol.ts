@@ -404,7 +404,7 @@ export type Registration = {
   url?: string;
   /** Platforms it serves, `irc`. */
   platforms: Array<string>;
-  /** Their descriptors; the default platform without one has `DEFAULT_DESCRIPTOR`. */
+  /** Their descriptors; the default platform without one has `USUAL_DESCRIPTOR`. */
   descriptors?: Array<PlatformDescriptor>;
   /** The program's version. */
   version: string;
