@@ -34,12 +34,12 @@ fn what_is_found_wrong_later_is_said_with_its_place_and_without_secrets() {
     for (settings, key, line) in [
         // No machine has this address (RFC 5737).
         (
-            "functions-url = \"http://127.0.0.1:1\"\nconnector-key = \"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f\"\nlisten = \"192.0.2.1:6702\"\n",
+            "functions-url = \"http://127.0.0.1:1\"\nconnector-key = \"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f\"\nlisten = \"192.0.2.1:6702\"\nspool = \"spool\"\n",
             "listen is 192.0.2.1:6702; that address cannot be used",
             3,
         ),
         (
-            "\nfunctions-url = \"http://127.0.0.1:1\"\nconnector-key = \"hunter2\"\n",
+            "\nfunctions-url = \"http://127.0.0.1:1\"\nconnector-key = \"hunter2\"\nspool = \"spool\"\n",
             "connector-key",
             3,
         ),

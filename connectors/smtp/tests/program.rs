@@ -34,12 +34,12 @@ fn what_is_found_wrong_later_is_said_with_its_place_and_without_secrets() {
     for (settings, key, line) in [
         // No machine has this address (RFC 5737).
         (
-            "functions-url = \"http://127.0.0.1:1\"\nconnector-key = \"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f\"\nmail-domain = \"example.org\"\nmail-listen = \"192.0.2.1:2525\"\n",
+            "functions-url = \"http://127.0.0.1:1\"\nconnector-key = \"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f\"\nspool = \"spool\"\nmail-domain = \"example.org\"\nmail-listen = \"192.0.2.1:2525\"\n",
             "mail-listen is 192.0.2.1:2525; that address cannot be used",
-            4,
+            5,
         ),
         (
-            "functions-url = \"http://127.0.0.1:1\"\nconnector-key = \"hunter2\"\n",
+            "functions-url = \"http://127.0.0.1:1\"\nconnector-key = \"hunter2\"\nspool = \"spool\"\n",
             "connector-key",
             2,
         ),

@@ -126,7 +126,7 @@ mod tests {
         );
         let unreadable = settings("/nowhere/secret").unwrap_err();
         assert!(
-            unreadable.starts_with("s3-secret-access-key-file: cannot read /nowhere/secret"),
+            unreadable.starts_with("s3-secret-access-key-file: cannot read the file that it names"),
             "{unreadable}"
         );
     }

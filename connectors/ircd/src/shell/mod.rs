@@ -41,7 +41,7 @@ const LINGER: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A value in the configuration is invalid.
-    #[error("the configuration of the IRC server is wrong: {0}")]
+    #[error("{0}")]
     Config(String),
     /// The data folder cannot be used.
     #[error(transparent)]
