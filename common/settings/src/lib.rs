@@ -10,6 +10,8 @@
 //!
 //! Secrets cannot be flags. They can also be in separate files, which `…-file` names and which take precedence.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 mod error;
 mod file;
 mod flags;

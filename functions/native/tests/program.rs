@@ -143,7 +143,7 @@ fn what_is_wrong_is_named() {
 #[test]
 fn what_is_wrong_in_a_file_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("settings.toml");
+    let program = env!("CARGO_BIN_EXE_subspace-functions");
     std::fs::write(folder.path().join("occupied"), "").unwrap();
     let key = KEY.1;
     for (settings, said, line) in [
@@ -164,26 +164,10 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
             4,
         ),
     ] {
-        std::fs::write(&file, &settings).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_subspace-functions"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUBSPACE_")) {
-            command.env_remove(name);
-        }
-        command
-            .current_dir(folder.path())
-            .arg("--config")
-            .arg(&file);
+        let mut settings = settings;
         if !settings.contains("listen") {
-            command.args(["--listen", "127.0.0.1:0"]);
+            settings.push_str("listen = \"127.0.0.1:0\"\n");
         }
-        let output = command.stdin(Stdio::null()).output().unwrap();
-        assert!(!output.status.success());
-        let text = String::from_utf8(output.stderr).unwrap();
-        let last = text.lines().last().unwrap();
-        let found = last.strip_prefix("subspace-functions: ").unwrap();
-        assert!(found.starts_with(said), "{found}");
-        let place = format!("settings.toml, line {line})");
-        assert!(found.ends_with(&place), "{found}");
-        assert!(!text.contains("hunter2"), "{text}");
+        settings::contract::refuses(program, folder.path(), &settings, said, line);
     }
 }

@@ -141,7 +141,13 @@ fn wrong(key: &str, found: &str, expected: &'static str) -> String {
 
 /// An origin, RFC 6454: scheme, host and port only.
 fn origin(text: &str) -> anyhow::Result<String> {
-    let wrong = || wrong("origin", text, "scheme and host only, like https://chat.example.org");
+    let wrong = || {
+        wrong(
+            "origin",
+            text,
+            "scheme and host only, like https://chat.example.org",
+        )
+    };
     let uri: http::Uri = text.parse().ok().with_context(wrong)?;
     let scheme = uri
         .scheme_str()
@@ -173,7 +179,11 @@ fn server_name(name: &str) -> anyhow::Result<String> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
     if !fits {
-        bail!(wrong("ircd_name", name, "a host name with a dot, like irc.example.org"));
+        bail!(wrong(
+            "ircd_name",
+            name,
+            "a host name with a dot, like irc.example.org"
+        ));
     }
     Ok(name.to_lowercase())
 }

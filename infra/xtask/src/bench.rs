@@ -120,12 +120,15 @@ pub(crate) fn client(places: &Places, flags: &[String]) -> Result<()> {
 pub(crate) fn irc(places: &Places, flags: &[String]) -> Result<()> {
     use install::{CC, INSPIRCD, LIBC, NGIRCD, ZNC};
     install::packages(&[CC, LIBC, ZNC, NGIRCD, INSPIRCD])?;
-    timed("Building the connector, the servers and the benchmark", || {
-        let mut cargo = places.cargo();
-        cargo.args(["build", "--release", "--package=irc-connector"]);
-        cargo.args(["--package=ircd", "--package=functions-native"]);
-        process::run(cargo.arg("--package=bench"))
-    })?;
+    timed(
+        "Building the connector, the servers and the benchmark",
+        || {
+            let mut cargo = places.cargo();
+            cargo.args(["build", "--release", "--package=irc-connector"]);
+            cargo.args(["--package=ircd", "--package=functions-native"]);
+            process::run(cargo.arg("--package=bench"))
+        },
+    )?;
     let release = places.target.join("release");
     let mut bench = process::command(release.join("bench"));
     bench.arg("irc");
