@@ -99,7 +99,7 @@ pub use outgoing::{
 };
 pub use platform::{
     ConnectionField, ConversationKind, Conversations, DEFAULT_DESCRIPTOR, DEFAULT_PLATFORM,
-    Feature, FieldKind, MAX_LINES, Names, PlatformDescriptor, USUAL_DESCRIPTOR, Unless,
+    Feature, FieldKind, MAX_LINES, Names, PlatformDescriptor, Unless,
 };
 pub use registration::{
     ConnectorKind, ConnectorState, ConnectorView, NetworkInfo, NewConnector, Registration,

@@ -11,12 +11,8 @@ use crate::Folding;
 /// The platform of records and connectors from before platforms had descriptors.
 pub const DEFAULT_PLATFORM: &str = "irc";
 
-/// The descriptor of [`DEFAULT_PLATFORM`] in JSON, as its connector registers it.
+/// The descriptor of [`DEFAULT_PLATFORM`] in JSON, used if no connector has registered one.
 pub const DEFAULT_DESCRIPTOR: &str = include_str!("platform/irc.json");
-
-/// The same without fields that few need: the functions have it until a connector has registered one, and at the edge every
-/// byte counts.
-pub const USUAL_DESCRIPTOR: &str = include_str!("platform/irc-usual.json");
 
 /// The most lines of a [`FieldKind::SecretLines`].
 pub const MAX_LINES: usize = 10;
@@ -263,19 +259,6 @@ mod tests {
         assert_eq!(serde_json::to_value(&read).unwrap(), text);
         assert_eq!(read.field("port").unwrap().kind, FieldKind::Port);
         assert!(read.supports(Feature::Channels) && !read.supports(Feature::Edits));
-    }
-
-    #[test]
-    fn the_usual_descriptor_lacks_only_fields_that_a_connection_can_do_without() {
-        let usual: PlatformDescriptor = serde_json::from_str(USUAL_DESCRIPTOR).unwrap();
-        let whole = PlatformDescriptor::default_platform();
-        let fields = whole.fields.iter();
-        let has = |field: &&ConnectionField| usual.field(&field.name).is_some();
-        let (both, more): (Vec<_>, Vec<_>) = fields.partition(has);
-        assert!(both.into_iter().eq(&usual.fields));
-        assert!(more.iter().all(|field| !field.required));
-        let fields = whole.fields.clone();
-        assert_eq!(PlatformDescriptor { fields, ..usual }, whole);
     }
 
     #[test]

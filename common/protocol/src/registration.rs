@@ -14,7 +14,7 @@ pub struct Registration {
     /// Platforms it serves, `irc`.
     #[serde(default)]
     pub platforms: Vec<String>,
-    /// Their descriptors; the default platform without one has `USUAL_DESCRIPTOR`.
+    /// Their descriptors; the default platform without one has `DEFAULT_DESCRIPTOR`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, ts(optional, as = "Option<Vec<crate::PlatformDescriptor>>"))]
     pub descriptors: Vec<serde_json::Value>,

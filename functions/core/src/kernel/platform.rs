@@ -1,7 +1,7 @@
 //! A platform as described by its connector, which determines the fields of its connections.
 
 use protocol::{
-    CLEAR, Connection, DEFAULT_PLATFORM, Feature, Folding, MAX_CHANNELS, USUAL_DESCRIPTOR,
+    CLEAR, Connection, DEFAULT_DESCRIPTOR, DEFAULT_PLATFORM, Feature, Folding, MAX_CHANNELS,
 };
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ pub(crate) struct Platform(pub(crate) Value);
 impl Platform {
     /// The default platform, for connections without a described one.
     pub(crate) fn usual() -> Self {
-        Self(serde_json::from_str(USUAL_DESCRIPTOR).unwrap_or_default())
+        Self(serde_json::from_str(DEFAULT_DESCRIPTOR).unwrap_or_default())
     }
 
     fn fields(&self) -> &[Value] {

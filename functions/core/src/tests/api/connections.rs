@@ -1,6 +1,6 @@
 //! Connections and tickets.
 
-use protocol::{Connection, DEFAULT_DESCRIPTOR, Ticket, Timestamp};
+use protocol::{Connection, Ticket, Timestamp};
 use serde_json::{Value, json};
 use storage_adapter::{Host, PutMode};
 
@@ -316,10 +316,6 @@ fn other_secrets_of_a_platform_are_kept_as_the_password_is() {
     let session = functions.sign_up("alice");
     let api = |method: &str, path: &str, body: Value| functions.api(method, path, &session, body);
     let commands = "/msg NickServ IDENTIFY hunter2\nMODE alice +B";
-    let described: Value = serde_json::from_str(DEFAULT_DESCRIPTOR).unwrap();
-    let told = json!({"platforms": ["irc"], "descriptors": [described]}).to_string();
-    let told = functions.signed("irc-1", "POST", "/connector/register", told);
-    assert_eq!(told.status, 204, "{told:?}");
     let wanted = json!({"platform": "irc", "host": "irc.example", "server_password": "sesame", "commands": commands});
     let made = api("POST", "/api/connections", wanted);
     assert_eq!(made.status, 201, "{made:?}");
