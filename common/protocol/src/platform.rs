@@ -140,6 +140,10 @@ pub struct ConnectionField {
     /// Characters with which it must not begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins_without: Option<String>,
+    /// The only values that a word may have; any if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
+    pub choices: Vec<String>,
     /// A description of valid values, for error messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,

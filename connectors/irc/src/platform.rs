@@ -80,6 +80,7 @@ fn proxy_field() -> ConnectionField {
         unless: None,
         without: None,
         begins_without: None,
+        choices: Vec::new(),
         expected: None,
         implies: Vec::new(),
         unasked: false,

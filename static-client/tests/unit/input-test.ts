@@ -326,6 +326,7 @@ module('Unit | forms and words', function () {
         channels: ['#kosmos', '#b key'],
         password: ' pass ',
         sasl: true,
+        client_certificate: false,
       },
     );
     const ticked = { host: '::1', secure: 'on', without_account: 'on' };
@@ -334,6 +335,7 @@ module('Unit | forms and words', function () {
       host: '::1',
       secure: true,
       without_account: true,
+      client_certificate: false,
       channels: [],
     });
   });

@@ -98,10 +98,13 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             created: self.kernel.now(),
             fields: Map::new(),
         };
-        self.connectors
-            .platform(id)
-            .await?
-            .fill(&mut connection, &wanted.0)?;
+        let platform = self.connectors.platform(id).await?;
+        let known =
+            |name: &str| matches!(name, "platform" | "name") || platform.field(name).is_some();
+        if let Some(unknown) = wanted.0.keys().find(|name| !known(name)) {
+            return Err(no_such_field(unknown).into());
+        }
+        platform.fill(&mut connection, &wanted.0)?;
         let name = wanted.text("name");
         connection.name = fields::text("name", name.unwrap_or_else(|| place_of(&connection)))?;
         if let Some(password) = connection.password.take() {

@@ -94,9 +94,15 @@ pub(super) fn word(field: &Value, text: &str) -> Result<String, InvalidField> {
     let limit = limit(field);
     let without = said(field, "without");
     let begins_without = said(field, "begins_without");
-    let fits = (1..=limit).contains(&text.len())
-        && !text.starts_with(|c| begins_without.contains(c))
-        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || without.contains(c));
+    let fits = match field["choices"].as_array() {
+        Some(choices) => choices.iter().any(|choice| choice == text),
+        None => {
+            (1..=limit).contains(&text.len())
+                && !text.starts_with(|c| begins_without.contains(c))
+                && !text
+                    .contains(|c: char| c.is_whitespace() || c.is_control() || without.contains(c))
+        }
+    };
     if fits {
         return Ok(text.to_owned());
     }
