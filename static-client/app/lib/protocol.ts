@@ -268,6 +268,8 @@ export type ConnectionField = {
   without?: string;
   /** Characters with which it must not begin. */
   begins_without?: string;
+  /** The only values that a word may have; any if there are none. */
+  choices?: Array<string>;
   /** A description of valid values, for error messages. */
   expected?: string;
   /** Flags that a form sets as well if this is given. */
@@ -404,7 +406,7 @@ export type Registration = {
   url?: string;
   /** Platforms it serves, `irc`. */
   platforms: Array<string>;
-  /** Their descriptors; the default platform without one has `USUAL_DESCRIPTOR`. */
+  /** Their descriptors; the default platform without one has `DEFAULT_DESCRIPTOR`. */
   descriptors?: Array<PlatformDescriptor>;
   /** The program's version. */
   version: string;
@@ -992,8 +994,8 @@ export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
       "hint": "With a password, your channels wait until the network has signed you in. With this they do not: others may meet you there without your account. A password that is refused ends the attempt either way."
     },
     {
-      "name": "address_family", "kind": "word", "label": "Address family", "limit": 4, "placeholder": "auto",
-      "hint": "Empty to use what works; ipv4 or ipv6 to use only that.", "expected": "it is ipv4, ipv6 or empty"
+      "name": "address_family", "kind": "word", "label": "Address family", "choices": ["ipv4", "ipv6"], "placeholder": "What works",
+      "hint": "Which addresses of the server are used.", "expected": "it is ipv4 or ipv6"
     },
     {
       "name": "encoding", "kind": "word", "label": "Encoding", "limit": 40, "placeholder": "utf-8",
