@@ -30,7 +30,7 @@ pub enum ConnectorOptionsError {
     #[error("there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE")]
     NoKey,
     /// The value is not a valid key.
-    #[error(transparent)]
+    #[error("connector-key: {0}")]
     InvalidKey(#[from] protocol::InvalidKey),
 }
 
