@@ -5,6 +5,7 @@
 //! connected several times under one nickname, and nothing is shown to anyone before it is durable.
 
 mod accounts;
+mod change;
 mod config;
 mod options;
 mod query;
@@ -18,6 +19,7 @@ pub use self::options::{Contradiction, Options, ProgramOptions};
 pub use accounts::{
     AUTHENTICATION_SECONDS, Accounts, Answered, Authentication, NoAccounts, Proof, Refusal,
 };
+pub use change::{ChannelChange, Entries};
 pub use config::{DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
 pub use record::{
     Answer, Ban, Body, ChannelRecord, NetworkBan, Query, Range, Read, Record, Seen, State, Stored,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::{AccountName, TASK_TAG, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::change::ChannelChange;
 pub use crate::query::{Answer, Query, Range};
 
 /// One entry of the log.
@@ -25,6 +26,8 @@ pub enum Body {
     Message(Stored),
     /// The new state of a channel.
     Channel(Box<ChannelRecord>),
+    /// What changed in a channel that is in an earlier record or the snapshot, perhaps its name.
+    Changed(Box<ChannelChange>),
     /// A channel no longer exists.
     Gone {
         /// Its name.
@@ -315,6 +318,15 @@ impl State {
                 match self.channels.iter_mut().find(|c| same(&c.name, &new.name)) {
                     Some(old) => old.clone_from(new),
                     None => self.channels.push((**new).clone()),
+                }
+            }
+            Body::Changed(change) => {
+                let (old, new) = (&change.name, change.new_name());
+                if !same(old, new) && self.channels.iter().any(|c| same(&c.name, old)) {
+                    self.channels.retain(|c| !same(&c.name, new));
+                }
+                if let Some(channel) = self.channels.iter_mut().find(|c| same(&c.name, old)) {
+                    change.apply(channel);
                 }
             }
             Body::Gone { name } => self.channels.retain(|c| !same(&c.name, name)),

@@ -6,7 +6,8 @@ use protocol::Timestamp;
 
 use super::client::{User, UserId};
 use super::masks::{List, Matcher, Who};
-use crate::record::ChannelRecord;
+use crate::change::ChannelChange;
+use crate::record::{Body, ChannelRecord};
 
 /// A member's rights.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -51,6 +52,8 @@ impl Member {
 pub(super) struct Channel {
     pub record: ChannelRecord,
     pub members: BTreeMap<UserId, Member>,
+    /// Its state after its last record in the log, if the next one may be what changed since.
+    logged: Option<Box<ChannelRecord>>,
     /// The entries of its lists, in the order of [`List::ALL`].
     lists: [Vec<Matcher>; 4],
 }
@@ -60,6 +63,7 @@ impl Channel {
         let mut channel = Self {
             record,
             members: BTreeMap::new(),
+            logged: None,
             lists: Default::default(),
         };
         channel.prepare_lists();
@@ -100,6 +104,24 @@ impl Channel {
             members: Default::default(),
             permanent: false,
         }
+    }
+
+    /// Returns the record that brings the log up to date: what changed, or all of it.
+    pub(super) fn to_log(&mut self) -> Body {
+        if let Some(logged) = &mut self.logged {
+            let change = ChannelChange::between(logged, &self.record);
+            change.apply(logged);
+            if **logged == self.record {
+                return Body::Changed(Box::new(change));
+            }
+        }
+        self.logged = Some(Box::new(self.record.clone()));
+        Body::Channel(Box::new(self.record.clone()))
+    }
+
+    /// The next record has all of it.
+    pub(super) fn forget_logged(&mut self) {
+        self.logged = None;
     }
 
     /// Returns whether it remains when everyone has left: it belongs to an account or the configuration.

@@ -31,7 +31,10 @@ impl Server {
             if let Subject::Channel(key) = subject
                 && let Some(channel) = self.channels.get_mut(&key)
             {
-                change.undo(channel);
+                channel.forget_logged();
+                if let Some(change) = change {
+                    change.undo(channel);
+                }
             }
         }
         if result.is_ok() {
@@ -43,9 +46,11 @@ impl Server {
         self.tasks.settle(id, result.is_ok());
     }
 
-    /// Returns everything that must be known after a restart, except messages.
+    /// Returns everything that must be known after a restart, except messages. What is logged of each channel begins anew
+    /// then, so that the log after a snapshot suffices for what it is about.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&mut self) -> State {
+        self.channels.values_mut().for_each(Channel::forget_logged);
         State {
             version: State::VERSION,
             as_of: self.last_id,
@@ -90,14 +95,16 @@ impl Server {
                 Some(ban) => Body::Ban(ban.clone()),
                 None => Body::Unban { mask: mask.clone() },
             },
-            Subject::Channel(key) => match self.channels.get(key) {
-                Some(channel) if channel.is_lasting() => {
-                    Body::Channel(Box::new(channel.record.clone()))
-                }
-                _ => Body::Gone {
+            Subject::Channel(key) => {
+                let channel = self.channels.get_mut(key);
+                let lasting = channel.and_then(|channel| {
+                    channel.forget_logged();
+                    channel.is_lasting().then(|| channel.to_log())
+                });
+                lasting.unwrap_or_else(|| Body::Gone {
                     name: key.to_string(),
-                },
-            },
+                })
+            }
         };
         let id = self.next_id();
         self.save(id, subject, body, None);
@@ -112,9 +119,9 @@ impl Server {
     fn save_if_lasting(&mut self, key: &FoldedName, change: Option<Change>) -> Option<AppendId> {
         let channel = self
             .channels
-            .get(key)
+            .get_mut(key)
             .filter(|channel| channel.is_lasting())?;
-        let body = Body::Channel(Box::new(channel.record.clone()));
+        let body = channel.to_log();
         let id = self.next_id();
         Some(self.save(id, Subject::Channel(key.clone()), body, change))
     }
@@ -134,6 +141,9 @@ impl Server {
     /// Appends that a channel no longer exists.
     pub(super) fn save_end(&mut self, key: &FoldedName) -> AppendId {
         let name = self.spelled(key);
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.forget_logged();
+        }
         let id = self.next_id();
         self.save(id, Subject::Channel(key.clone()), Body::Gone { name }, None)
     }

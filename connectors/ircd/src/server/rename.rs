@@ -121,8 +121,13 @@ impl Server {
         let old = std::mem::replace(&mut channel.record.name, new.to_owned());
         channel.record.history = (history != to.as_str()).then(|| history.clone());
         let members: Vec<UserId> = channel.members.keys().copied().collect();
-        let lasting = channel.is_lasting();
-        let record = Box::new(channel.record.clone());
+        let body = channel.is_lasting().then(|| match channel.to_log() {
+            Body::Channel(channel) => Body::Renamed {
+                from: old.clone(),
+                channel,
+            },
+            change => change,
+        });
         self.channels.insert(to.clone(), channel);
         self.renamed.remove(&names::fold(&history));
         self.note_renamed(to);
@@ -133,12 +138,9 @@ impl Server {
                 }
             }
         }
-        let saved = lasting.then(|| {
+        self.unsaved.rename(key, to);
+        let saved = body.map(|body| {
             let record_id = self.next_id();
-            let body = Body::Renamed {
-                from: old.clone(),
-                channel: record,
-            };
             let append = self.save(record_id, Subject::Channel(to.clone()), body, None);
             // If it could not be written, the old name is to be forgotten as well.
             self.unsaved

@@ -143,14 +143,15 @@ impl Unsaved {
         });
     }
 
-    /// An append was settled; call in order, once for each. Returns the changes to undo.
+    /// An append was settled; call in order, once for each. Returns what failed, with the change
+    /// to undo.
     pub(super) fn settle(
         &mut self,
         append: AppendId,
         stored: bool,
         ticks: u64,
-    ) -> Vec<(Subject, Box<Change>)> {
-        let mut undone = Vec::new();
+    ) -> Vec<(Subject, Option<Box<Change>>)> {
+        let mut failed = Vec::new();
         while let Some(pending) = self.pending.pop_front_if(|next| next.append <= append) {
             if stored {
                 continue;
@@ -158,9 +159,19 @@ impl Unsaved {
             // A change that is undone is marked, too: what was requested after it contains it.
             self.failed.insert(pending.subject.clone());
             self.retry_at = ticks + RETRY;
-            undone.extend(pending.change.map(|change| (pending.subject, change)));
+            failed.push((pending.subject, pending.change));
         }
-        undone
+        failed
+    }
+
+    /// A channel got another name: what is being written of it is now about that name.
+    pub(super) fn rename(&mut self, from: &FoldedName, to: &FoldedName) {
+        let from = Subject::Channel(from.clone());
+        for pending in &mut self.pending {
+            if pending.subject == from {
+                pending.subject = Subject::Channel(to.clone());
+            }
+        }
     }
 
     /// Returns when the disk is to be tried again, in ticks.

@@ -255,3 +255,77 @@ fn ids_grow_even_if_the_clock_goes_back() {
         world.log
     );
 }
+
+/// What a line adds to the log, in bytes.
+fn logged(world: &mut World, id: ClientId, line: &str) -> usize {
+    let before = world.log.len();
+    world.say(id, line);
+    let records = &world.log[before..];
+    let sizes = records
+        .iter()
+        .map(|r| serde_json::to_string(r).unwrap().len());
+    sizes.sum()
+}
+
+#[test]
+fn a_change_of_a_channel_costs_the_log_what_changed_however_large_the_channel_is() {
+    let costs = |entries: usize| {
+        let mut world = World::new(config());
+        let alice = world.join_as("alice", true, "draft/channel-rename");
+        let bob = world.join_as("bob", true, "");
+        world.say(alice, "JOIN #amp");
+        for entry in 0..entries {
+            world.say(
+                alice,
+                &format!("MODE #amp +b {}{entry:03}", "x".repeat(100)),
+            );
+        }
+        let mut costs = Vec::new();
+        for line in [
+            "MODE #amp +s",
+            "MODE #amp -s",
+            "MODE #amp +q eve",
+            "MODE #amp -q eve",
+            "TOPIC #amp :tea",
+            "AMODE #amp +v bob",
+            "RENAME #amp #pma",
+            "MODE #pma +s",
+            "RENAME #pma #amp",
+        ] {
+            costs.push((line, logged(&mut world, alice, line)));
+        }
+        costs.push(("JOIN", logged(&mut world, bob, "JOIN #amp")));
+        costs.push(("PART", logged(&mut world, bob, "PART #amp")));
+        let mut states: Vec<_> = world.server.state().channels;
+        let mut world = world.restarted(config());
+        let found = world.server.state().channels;
+        states.sort_by(|a, b| a.name.cmp(&b.name));
+        assert_eq!(found, states);
+        costs
+    };
+    let (one, two) = (costs(49), costs(98));
+    assert_eq!(one, two);
+    for (line, bytes) in one {
+        assert!((50..700).contains(&bytes), "{line}: {bytes}");
+    }
+}
+
+#[test]
+fn what_could_not_be_written_is_in_the_next_record() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "draft/channel-rename");
+    world.say(alice, "JOIN #tea");
+    world.say(alice, "TOPIC #tea :green");
+    world.disk_works = false;
+    let bob = world.join_as_slowly("bob");
+    world.say(bob, "JOIN #tea");
+    world.say(alice, "RENAME #tea #coffee");
+    world.settle(false);
+    world.disk_works = true;
+    world.say(alice, "MODE #coffee +m");
+    world.wait(60_000);
+    let state = world.server.state().channels;
+    let mut world = world.restarted(config());
+    assert_eq!(world.server.state().channels, state);
+    assert!(state[0].members.contains("bob") && state[0].name == "#coffee" && state[0].moderated);
+}

@@ -209,5 +209,14 @@ proptest! {
         // Once the disk works, what failed before is written.
         world.settle(true);
         prop_assert_eq!(world.server.pending(), 0);
+        if disk_works {
+            let mut replayed = State { version: 1, ..State::default() };
+            world.log.iter().for_each(|record| replayed.apply(record));
+            for (key, channel) in &world.server.channels {
+                let found = replayed.channels.iter().find(|c| names::fold(&c.name) == *key);
+                let lasting = channel.is_lasting().then_some(&channel.record);
+                prop_assert_eq!(found, lasting);
+            }
+        }
     }
 }
