@@ -1,23 +1,20 @@
 //! Patterns with `*` (any characters) and `?` (one), as in filters and IRC masks (RFC 2812, section 2.5).
 
-use std::collections::HashMap;
-
 /// Positions of a pattern in one number.
 const WORD: usize = u64::BITS as usize;
 
 /// A compiled pattern: matching takes one step for each character of the text and each 64 characters of the pattern,
-/// whatever they are. It is case-sensitive.
+/// whatever they are. It is case-sensitive. It takes as much memory as it has characters, whichever they are: at most 16
+/// bytes for each, and 16 for each 64 of them.
 ///
 /// It is an automaton whose states are the positions in the pattern; the set of possible states is a bit set (the
 /// "shift-and" algorithm of Baeza-Yates and Gonnet). There is no backtracking.
 #[derive(Clone, Debug)]
 pub struct Glob {
-    /// For each character, the positions where it may occur.
-    fits: HashMap<char, Vec<u64>>,
-    /// The positions where any character may occur.
-    any: Vec<u64>,
-    /// The positions where a star permits it to stay.
-    stays: Vec<u64>,
+    /// Where characters may occur, in order: a character, the index of 64 positions, and those of them; none is empty.
+    fits: Box<[(char, u32, u64)]>,
+    /// The positions where any character may occur, and those where a star permits it to stay.
+    free: Box<[(u64, u64)]>,
     /// The position after the last one.
     end: usize,
 }
@@ -27,26 +24,32 @@ impl Glob {
     #[must_use]
     pub fn new(pattern: &str) -> Self {
         let end = pattern.chars().filter(|&c| c != '*').count();
-        let none = vec![0; end / WORD + 1];
-        let mut glob = Self {
-            fits: HashMap::new(),
-            any: none.clone(),
-            stays: none.clone(),
-            end,
-        };
+        let mut free = vec![(0, 0); end / WORD + 1];
+        let mut fits = Vec::with_capacity(end);
         let mut place = 0;
         for c in pattern.chars() {
-            let places = match c {
-                '*' => &mut glob.stays,
-                '?' => &mut glob.any,
-                c => glob.fits.entry(c).or_insert_with(|| none.clone()),
-            };
-            if let Some(word) = places.get_mut(place / WORD) {
-                *word |= 1 << (place % WORD);
+            let (word, bit) = (place / WORD, 1 << (place % WORD));
+            match (c, free.get_mut(word)) {
+                ('*', Some((_, stays))) => *stays |= bit,
+                ('?', Some((any, _))) => *any |= bit,
+                // No pattern has 2^38 characters.
+                _ => fits.push((c, word as u32, bit)),
             }
             place += usize::from(c != '*');
         }
-        glob
+        fits.sort_unstable();
+        fits.dedup_by(|next, kept| {
+            let same = (next.0, next.1) == (kept.0, kept.1);
+            if same {
+                kept.2 |= next.2;
+            }
+            same
+        });
+        Self {
+            fits: fits.into(),
+            free: free.into(),
+            end,
+        }
     }
 
     /// Returns whether the whole text matches.
@@ -57,19 +60,19 @@ impl Glob {
 
     /// Like [`Glob::matches`]; counts the steps, for tests of growth.
     pub fn matches_counting(&self, text: &str, mut look: impl FnMut(usize)) -> bool {
-        let mut states = vec![0; self.any.len()];
+        let mut states = vec![0; self.free.len()];
         if let Some(first) = states.first_mut() {
             *first = 1;
         }
         for c in text.chars() {
             look(states.len());
-            let fits = self.fits.get(&c);
+            let from = self.fits.partition_point(|(other, ..)| *other < c);
+            let mut fits = self.fits.iter().skip(from).peekable();
             let (mut carried, mut all) = (0, 0);
-            for (at, state) in states.iter_mut().enumerate() {
-                let of = |places: &[u64]| places.get(at).copied().unwrap_or_default();
-                let fits = of(&self.any) | fits.map_or(0, |fits| of(fits));
-                let gone = *state & fits;
-                *state = gone << 1 | carried | *state & of(&self.stays);
+            for (at, (state, (any, stays))) in states.iter_mut().zip(&*self.free).enumerate() {
+                let own = fits.next_if(|(other, word, _)| *other == c && *word as usize == at);
+                let gone = *state & (any | own.map_or(0, |(.., places)| *places));
+                *state = gone << 1 | carried | *state & stays;
                 carried = gone >> (WORD - 1);
                 all |= *state;
             }
@@ -79,6 +82,12 @@ impl Glob {
         }
         let last = states.get(self.end / WORD).copied().unwrap_or_default();
         last >> (self.end % WORD) & 1 == 1
+    }
+
+    /// The memory it takes on the heap, in bytes, for tests of growth.
+    #[cfg(test)]
+    fn memory(&self) -> usize {
+        size_of_val(&*self.fits) + size_of_val(&*self.free)
     }
 }
 
@@ -164,5 +173,19 @@ mod tests {
         assert!(steps(&pattern(1_000), &text(1_000)) <= 2 * once + 1_000);
         let stars = "a*".repeat(500);
         assert!(steps(&stars, &text(1_000)) <= 1_000 * 8);
+    }
+
+    #[test]
+    fn a_mask_of_an_irc_server_takes_little_memory() {
+        assert!(Glob::new("bob!*@*").memory() <= 100);
+        let all: String = (' '..='~').filter(|c| !"*?".contains(*c)).collect();
+        let worst = format!("{all}{}", "ab".repeat(14));
+        assert!(worst.len() > 120 && Glob::new(&worst).memory() <= 2_100);
+        // Twice the pattern is twice the memory, whichever its characters are.
+        let memory = |n: u32| {
+            let pattern: String = (0..n).filter_map(|c| char::from_u32(0x4e00 + c)).collect();
+            Glob::new(&pattern).memory()
+        };
+        assert!(memory(2_000) <= 2 * memory(1_000) && memory(1_000) <= 17_000);
     }
 }
