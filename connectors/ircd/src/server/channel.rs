@@ -1,5 +1,6 @@
 //! A channel: its members and its modes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use protocol::Timestamp;
@@ -7,7 +8,7 @@ use protocol::Timestamp;
 use super::client::{User, UserId};
 use super::masks::{List, Matcher, Who};
 use crate::change::ChannelChange;
-use crate::record::{Body, ChannelRecord};
+use crate::record::{Ban, Body, ChannelRecord};
 
 /// A member's rights.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -56,7 +57,28 @@ pub(super) struct Channel {
     logged: Option<Box<ChannelRecord>>,
     /// The entries of its lists, in the order of [`List::ALL`].
     lists: [Vec<Matcher>; 4],
+    /// What the lists say of users, until one of them changes.
+    verdicts: RefCell<BTreeMap<UserId, Verdict>>,
+    /// Entries that users were compared with, and entries that were compiled.
+    #[cfg(test)]
+    pub looked_at: std::cell::Cell<usize>,
+    #[cfg(test)]
+    pub compiled: usize,
 }
+
+/// What the lists of a channel say of a user.
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    /// [`User::names`] at that time.
+    names: u64,
+    /// May not join.
+    banned: bool,
+    /// May not speak without a voice.
+    shut_up: bool,
+}
+
+/// Verdicts kept of users who are not members.
+const MAX_OTHERS: usize = 64;
 
 impl Channel {
     pub(super) fn new(record: ChannelRecord) -> Self {
@@ -65,17 +87,55 @@ impl Channel {
             members: BTreeMap::new(),
             logged: None,
             lists: Default::default(),
+            verdicts: RefCell::default(),
+            #[cfg(test)]
+            looked_at: Default::default(),
+            #[cfg(test)]
+            compiled: 0,
         };
         channel.prepare_lists();
         channel
     }
 
-    /// To be called whenever a list of the record changes: they are checked for every message.
+    /// To be called when the lists of the record have changed otherwise than by [`Self::add_entry`] and
+    /// [`Self::remove_entry`].
     pub(super) fn prepare_lists(&mut self) {
         self.lists = List::ALL.map(|list| {
             let entries = list.entries(&self.record).iter();
             entries.map(|entry| Matcher::new(&entry.mask)).collect()
         });
+        self.verdicts.get_mut().clear();
+        #[cfg(test)]
+        {
+            self.compiled += self.masks();
+        }
+    }
+
+    /// Adds an entry to a list. Only that one is compiled.
+    pub(super) fn add_entry(&mut self, list: List, entry: Ban) {
+        if let Some(entries) = self.lists.get_mut(list.place()) {
+            entries.push(Matcher::new(&entry.mask));
+        }
+        list.entries_mut(&mut self.record).push(entry);
+        self.verdicts.get_mut().clear();
+        #[cfg(test)]
+        {
+            self.compiled += 1;
+        }
+    }
+
+    /// Removes an entry, which must be there, from a list.
+    pub(super) fn remove_entry(&mut self, list: List, place: usize) -> Ban {
+        if let Some(entries) = self.lists.get_mut(list.place()) {
+            entries.remove(place);
+        }
+        self.verdicts.get_mut().clear();
+        list.entries_mut(&mut self.record).remove(place)
+    }
+
+    /// How many entries a user may have to be compared with.
+    pub(super) fn masks(&self) -> usize {
+        self.lists.iter().map(Vec::len).sum()
     }
 
     /// Returns a new channel's record, with the modes +nt.
@@ -107,7 +167,7 @@ impl Channel {
     }
 
     /// Returns the record that brings the log up to date: what changed, or all of it.
-    pub(super) fn to_log(&mut self) -> Body {
+    pub(super) fn log_entry(&mut self) -> Body {
         if let Some(logged) = &mut self.logged {
             let change = ChannelChange::between(logged, &self.record);
             change.apply(logged);
@@ -136,14 +196,46 @@ impl Channel {
     }
 
     fn has(&self, list: List, who: &Who) -> bool {
-        let place = List::ALL.iter().position(|other| *other == list);
-        let entries = place.and_then(|place| self.lists.get(place));
-        entries.is_some_and(|entries| entries.iter().any(|entry| entry.matches(who)))
+        let mut entries = self.lists.get(list.place()).into_iter().flatten();
+        entries.any(|entry| {
+            #[cfg(test)]
+            self.looked_at.set(self.looked_at.get() + 1);
+            entry.matches(who)
+        })
     }
 
-    pub(super) fn is_banned(&self, user: &User) -> bool {
+    /// Returns what the lists say of a user. Everything that is said and done in a channel asks that, so it is kept until
+    /// the lists or the user's names change.
+    fn verdict(&self, id: UserId, user: &User) -> Verdict {
+        let mut verdicts = self.verdicts.borrow_mut();
+        if let Some(kept) = verdicts.get(&id)
+            && kept.names == user.names
+        {
+            return *kept;
+        }
+        let mut verdict = Verdict {
+            names: user.names,
+            banned: false,
+            shut_up: false,
+        };
+        if self.masks() == 0 {
+            return verdict;
+        }
         let who = Who::of(user);
-        self.has(List::Bans, &who) && !self.has(List::Exceptions, &who)
+        verdict.banned = self.has(List::Bans, &who);
+        verdict.shut_up = verdict.banned || self.has(List::Quiets, &who);
+        if verdict.shut_up && self.has(List::Exceptions, &who) {
+            (verdict.banned, verdict.shut_up) = (false, false);
+        }
+        if verdicts.len() >= self.members.len() + MAX_OTHERS {
+            verdicts.retain(|other, _| self.members.contains_key(other));
+        }
+        verdicts.insert(id, verdict);
+        verdict
+    }
+
+    pub(super) fn is_banned(&self, id: UserId, user: &User) -> bool {
+        self.verdict(id, user).banned
     }
 
     /// Returns whether a user needs no invitation.
@@ -152,24 +244,24 @@ impl Channel {
     }
 
     /// Returns whether somebody without a voice is kept from speaking by a ban or quiet.
-    fn is_shut_up(&self, user: &User) -> bool {
-        let who = Who::of(user);
-        (self.has(List::Bans, &who) || self.has(List::Quiets, &who))
-            && !self.has(List::Exceptions, &who)
+    fn is_shut_up(&self, id: UserId, user: &User) -> bool {
+        self.verdict(id, user).shut_up
     }
 
     /// Returns whether a member is banned or quieted, and neither an operator nor voiced.
     pub(super) fn is_silenced(&self, id: UserId, user: &User) -> bool {
         let member = self.members.get(&id).copied().unwrap_or_default();
-        !member.may_act() && !member.voice && self.is_shut_up(user)
+        !member.may_act() && !member.voice && self.is_shut_up(id, user)
     }
 
     /// Returns whether a user may send to the channel.
     pub(super) fn may_speak(&self, id: UserId, user: &User) -> bool {
         match self.members.get(&id) {
             Some(member) if member.may_act() || member.voice => true,
-            Some(_) => !self.record.moderated && !self.is_shut_up(user),
-            None => !self.record.moderated && !self.record.members_only && !self.is_shut_up(user),
+            Some(_) => !self.record.moderated && !self.is_shut_up(id, user),
+            None => {
+                !self.record.moderated && !self.record.members_only && !self.is_shut_up(id, user)
+            }
         }
     }
 

@@ -142,6 +142,10 @@ pub(super) struct User {
     pub since: Timestamp,
     /// Time of the last message sent.
     pub active: Timestamp,
+    /// Grows whenever what masks are compared with changes: nickname, account, host.
+    pub names: u64,
+    /// When the changes of the nickname will be paid for, in ticks; see [`super::nick`].
+    pub paid_at: u64,
 }
 
 /// Pending invitations per user.

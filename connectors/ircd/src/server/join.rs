@@ -120,7 +120,7 @@ impl Server {
         if operator || invited {
             return None;
         }
-        if channel.is_banned(user) {
+        if channel.is_banned(user_id, user) {
             return Some((
                 numeric::ERR_BANNEDFROMCHAN,
                 "Cannot join channel: you are banned (+b)",

@@ -11,8 +11,8 @@ use super::client::User;
 use super::names::{self, Mask};
 use crate::record::{Ban, ChannelRecord};
 
-/// Maximum length of a mask, in bytes.
-const MASK: usize = 120;
+/// Maximum length of a mask as it is typed, in bytes.
+pub(super) const MASK: usize = 120;
 
 /// A list of a channel.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,6 +33,16 @@ impl List {
 
     /// Their letters, as in CHANMODES.
     pub(super) const LETTERS: &str = "Ibeq";
+
+    /// Its place in [`List::ALL`].
+    pub(super) const fn place(self) -> usize {
+        match self {
+            Self::Invites => 0,
+            Self::Bans => 1,
+            Self::Exceptions => 2,
+            Self::Quiets => 3,
+        }
+    }
 
     pub(super) fn of(letter: char) -> Option<Self> {
         Self::ALL.into_iter().find(|list| list.letter() == letter)
@@ -97,7 +107,7 @@ impl List {
 pub(super) struct Who {
     whole: String,
     /// With a guest's bare address.
-    bare: String,
+    bare: Option<String>,
     account: Option<String>,
 }
 
@@ -106,14 +116,24 @@ impl Who {
         Self::new(user.source(), user.account.as_ref())
     }
 
-    pub(super) fn new(mut source: Source, account: Option<&AccountName>) -> Self {
+    pub(super) fn new(source: Source, account: Option<&AccountName>) -> Self {
         let whole = names::folded(&source.to_string());
-        source.host = source
+        let address = source
             .host
-            .map(|host| host.strip_prefix("guest/").unwrap_or(&host).to_owned());
+            .as_ref()
+            .and_then(|host| host.strip_prefix("guest/"));
+        let bare = address.map(|address| {
+            names::folded(
+                &Source {
+                    host: Some(address.to_owned()),
+                    ..source.clone()
+                }
+                .to_string(),
+            )
+        });
         Self {
             whole,
-            bare: names::folded(&source.to_string()),
+            bare,
             account: account.map(|account| names::folded(account.as_str())),
         }
     }
@@ -142,7 +162,10 @@ impl Matcher {
 
     pub(super) fn matches(&self, who: &Who) -> bool {
         match self {
-            Self::Mask(mask) => mask.matches_folded(&who.whole) || mask.matches_folded(&who.bare),
+            Self::Mask(mask) => {
+                let mut forms = [Some(&who.whole), who.bare.as_ref()].into_iter().flatten();
+                forms.any(|form| mask.matches_folded(form))
+            }
             Self::Account(mask) => {
                 let account = who.account.as_ref();
                 account.is_some_and(|account| mask.matches_folded(account))
@@ -153,9 +176,8 @@ impl Matcher {
     }
 }
 
-/// Completes what somebody typed; `None` if it is no mask.
+/// Completes what somebody typed; `None` if it is no mask. How long one that is added may be is [`MASK`].
 pub(super) fn complete(typed: &str) -> Option<String> {
-    let typed = names::clip(typed, MASK);
     let bad = |c: char| c == ' ' || c == ',' || c.is_control();
     if typed.is_empty() || typed.starts_with(':') || typed.contains(bad) {
         return None;
@@ -203,6 +225,7 @@ mod tests {
         assert_eq!(letters, List::LETTERS);
         for list in List::ALL {
             assert_eq!(List::of(list.letter()), Some(list));
+            assert_eq!(List::ALL[list.place()], list);
         }
         assert_eq!(List::of('x'), None);
     }

@@ -5,6 +5,7 @@
 //! that append is known to be durable, so that nobody is ever shown something that a crash could undo.
 
 mod away;
+mod ban_words;
 mod caps;
 mod channel;
 mod chathistory;

@@ -4,7 +4,7 @@ use irc_codec::numeric;
 use protocol::FoldedName;
 
 use super::client::UserId;
-use super::masks::{List, complete};
+use super::masks::{List, MASK, complete};
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 use crate::record::Ban;
@@ -39,11 +39,20 @@ impl Server {
         (list, add): (List, bool),
         typed: &str,
     ) -> Option<String> {
-        let Some(mask) = complete(typed) else {
-            let text = "Expected nick!user@host with wildcards, or $a:account";
-            let letter = list.letter().to_string();
+        let text = if add && typed.len() > MASK {
+            format!("A mask has at most {MASK} bytes")
+        } else {
+            "Expected nick!user@host with wildcards, or $a:account".to_owned()
+        };
+        let mask = complete(typed).filter(|_| !add || typed.len() <= MASK);
+        let Some(mask) = mask else {
             // What is no mask may be no parameter either.
-            let params = [self.spelled(key).as_str(), &letter, "*", text].map(str::to_owned);
+            let params = [
+                self.spelled(key),
+                list.letter().to_string(),
+                "*".to_owned(),
+                text,
+            ];
             self.reply(id, Reply::new(numeric::ERR_INVALIDMODEPARAM, params));
             return None;
         };
@@ -54,30 +63,29 @@ impl Server {
             .iter()
             .map(|list| list.entries(&channel.record).len())
             .sum();
-        let entries = list.entries_mut(&mut channel.record);
+        let entries = list.entries(&channel.record);
         let place = entries.iter().position(|ban| names::same(&ban.mask, &mask));
-        let changed = match (add, place) {
+        match (add, place) {
             (true, None) if all >= most => {
                 let text = format!("The channel's lists are full: the maximum is {most} in all");
                 let letter = list.letter().to_string();
                 let params = [self.spelled(key), letter, text];
                 self.reply(id, Reply::new(numeric::ERR_BANLISTFULL, params));
-                return None;
+                None
             }
             (true, None) => {
-                entries.push(Ban {
-                    mask: mask.clone(),
-                    by,
-                    at,
-                });
+                channel.add_entry(
+                    list,
+                    Ban {
+                        mask: mask.clone(),
+                        by,
+                        at,
+                    },
+                );
                 Some(mask)
             }
-            (false, Some(place)) => Some(entries.remove(place).mask),
+            (false, Some(place)) => Some(channel.remove_entry(list, place).mask),
             _ => None,
-        };
-        if changed.is_some() {
-            channel.prepare_lists();
         }
-        changed
     }
 }

@@ -1,9 +1,9 @@
-//! Who may not speak in a channel puts no text before it, by whatever command.
+//! Who may not speak in a channel puts no text before it, by whatever command, but names.
 //!
 //! Messages are refused ([`super::messages`]), and so is a new topic; the reasons of PART, QUIT and REDACT, away messages
 //! and new real names are not shown to those who share only such channels; nobody takes another nickname while banned.
 //! KICK and the modes are for operators, who may always speak; INVITE carries no text. What remains is who somebody
-//! is: the names that JOIN shows.
+//! is: the names that JOIN shows, and a new nickname in a moderated channel.
 
 use std::collections::BTreeSet;
 

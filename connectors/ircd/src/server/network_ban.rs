@@ -7,8 +7,9 @@ use std::net::IpAddr;
 use irc_codec::{Message, Source, numeric};
 use protocol::{AccountName, Timestamp};
 
+use super::ban_words::{dline_mask, duration, kline_mask};
 use super::client::UserId;
-use super::masks::{Matcher, Who, complete};
+use super::masks::{MASK, Matcher, Who};
 use super::reply::Reply;
 use super::unsaved::Subject;
 use super::{ClientId, Server, names};
@@ -20,12 +21,6 @@ pub(crate) const MAX_BANS: usize = 1_000;
 
 /// Maximum length of a reason, in bytes.
 const REASON: usize = 200;
-
-/// Units of a duration, in minutes.
-const UNITS: [(char, i64); 4] = [('m', 1), ('h', 60), ('d', 24 * 60), ('w', 7 * 24 * 60)];
-
-/// The longest duration, in minutes: ten years.
-const LONGEST: i64 = 10 * 365 * 24 * 60;
 
 const MINUTE: i64 = 60_000;
 
@@ -62,6 +57,10 @@ impl NetworkBans {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &NetworkBan> {
         self.0.values().map(|(ban, _)| ban)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// Forgets those whose time is over.
@@ -187,7 +186,11 @@ impl Server {
         let mask = if kline {
             kline_mask(typed)
         } else {
-            Some(typed.to_owned())
+            // Those of earlier versions are as they were typed.
+            let wanted = dline_mask(typed);
+            let mut known = self.bans.0.keys();
+            let found = known.find(|mask| wanted.is_some() && dline_mask(mask) == wanted);
+            found.cloned()
         };
         let mask = mask.filter(|mask| self.bans.0.remove(mask).is_some());
         let Some(mask) = mask else {
@@ -205,7 +208,9 @@ impl Server {
 
     /// Completes what is to be banned, or explains why it cannot be.
     fn ban_mask(&mut self, id: ClientId, command: &str, typed: &str) -> Option<String> {
-        let found = if command == "KLINE" {
+        let found = if typed.len() > MASK {
+            Err("A mask has at most 120 bytes")
+        } else if command == "KLINE" {
             kline_mask(typed)
                 .ok_or("Expected an account, $a:account, or nick!user@host with wildcards")
         } else {
@@ -214,7 +219,7 @@ impl Server {
                 Ok(range) if self.is_range_shared(range) => Err(
                     "Many clients share an address in there: this machine's, a connector's or a proxy's",
                 ),
-                Ok(_) => Ok(typed.to_ascii_lowercase()),
+                Ok(_) => dline_mask(typed).ok_or("Expected an address or a range"),
                 Err(_) => Err("Expected an address or range like 192.0.2.7 or 10.0.0.0/8"),
             }
         };
@@ -265,6 +270,29 @@ impl Server {
             .map(NetworkBan::text)
     }
 
+    /// Returns why a user may not take a nickname.
+    pub(super) fn banned_as(&self, user_id: UserId, nick: &str) -> Option<String> {
+        let user = self.users.get(&user_id)?;
+        let source = Source {
+            nick: nick.to_owned(),
+            ..user.source()
+        };
+        self.banned_source(source, user.account.as_ref())
+    }
+
+    /// A user was given another nickname, which may be banned.
+    pub(super) fn end_user_if_banned(&mut self, user_id: UserId) {
+        let user = self.users.get(&user_id);
+        let Some(text) = user.and_then(|user| self.banned_as(user_id, &user.nick)) else {
+            return;
+        };
+        for id in self.sessions(user_id) {
+            let reply = Reply::new(numeric::ERR_YOUREBANNEDCREEP, [text.as_str()]);
+            self.reply(id, reply);
+            self.disconnect(id, &text);
+        }
+    }
+
     /// A guest signed in: the account may be banned.
     pub(super) fn end_if_banned(&mut self, id: ClientId, account: &AccountName) {
         let user = self.clients.get(&id).and_then(|client| client.user);
@@ -277,66 +305,5 @@ impl Server {
             );
             self.disconnect(id, &text);
         }
-    }
-}
-
-/// A word is an account's name.
-fn kline_mask(typed: &str) -> Option<String> {
-    let word = !typed.is_empty()
-        && typed
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    if word {
-        return Some(format!("$a:{}", names::folded(typed)));
-    }
-    complete(typed).map(|mask| names::folded(&mask))
-}
-
-/// Parses `90` (minutes), `12h`, `7d`, `2w`; 0 is for ever. Returns minutes.
-fn duration(text: &str) -> Option<i64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text.get(digits.len()..)?;
-    let factor = match unit {
-        "" => 1,
-        unit => {
-            UNITS
-                .iter()
-                .find(|(letter, _)| unit == letter.to_string())?
-                .1
-        }
-    };
-    let count: i64 = digits.parse().ok().filter(|count| *count >= 0)?;
-    Some(count.checked_mul(factor)?.min(LONGEST))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations() {
-        for (text, minutes) in [
-            ("0", Some(0)),
-            ("90", Some(90)),
-            ("12h", Some(720)),
-            ("7d", Some(10_080)),
-            ("2w", Some(20_160)),
-            ("999999w", Some(LONGEST)),
-            ("", None),
-            ("h", None),
-            ("-1", None),
-            ("1y", None),
-            ("99999999999999999999", None),
-        ] {
-            assert_eq!(duration(text), minutes, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_word_is_an_account() {
-        assert_eq!(kline_mask("Bob").as_deref(), Some("$a:bob"));
-        assert_eq!(kline_mask("bob!*@*").as_deref(), Some("bob!*@*"));
-        assert_eq!(kline_mask("$~a").as_deref(), Some("$~a"));
-        assert_eq!(kline_mask(""), None);
     }
 }

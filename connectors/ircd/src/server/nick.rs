@@ -4,6 +4,7 @@ use irc_codec::{Message, numeric};
 use protocol::AccountName;
 
 use super::caps::Caps;
+use super::channel::Channel;
 use super::claim::Claim;
 use super::client::UserId;
 use super::lookalike::visible;
@@ -11,6 +12,11 @@ use super::outbox::When;
 use super::registration::REAL_NAME;
 use super::reply::Reply;
 use super::{ClientId, Server, names};
+
+/// Entries of lists with which a user who changes nicknames is compared for each millisecond, and how many milliseconds
+/// may be owed. Who is in few channels with long lists never notices.
+const MASKS_PER_TICK: u64 = 2;
+const MOST_OWED: u64 = 20_000;
 
 impl Server {
     pub(super) fn on_nick(&mut self, id: ClientId, message: &Message) {
@@ -51,6 +57,14 @@ impl Server {
         if same || self.must_look_up(id, nick) {
             return;
         }
+        if !self.pay_for_nick(user_id) {
+            let text = "You changed it too often for the bans there are: wait";
+            return self.reply(id, Reply::new(numeric::ERR_NICKTOOFAST, [nick, text]));
+        }
+        if let Some(text) = self.banned_as(user_id, nick) {
+            let reply = Reply::new(numeric::ERR_ERRONEUSNICKNAME, [nick, &text]);
+            return self.reply(id, reply);
+        }
         let holder = self.nicks.get(&names::fold(nick)).copied();
         if holder.is_some_and(|holder| {
             holder != user_id && !self.may_evict(holder, nick, account.as_ref())
@@ -66,6 +80,25 @@ impl Server {
             return self.reply(id, reply);
         }
         self.rename(user_id, nick);
+    }
+
+    /// With each nickname a user is compared anew with the server's bans and the lists of all channels the user is in.
+    /// Returns whether that may be done now.
+    fn pay_for_nick(&mut self, user_id: UserId) -> bool {
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return false;
+        };
+        let channels = user
+            .channels
+            .iter()
+            .filter_map(|key| self.channels.get(key));
+        let masks = channels.map(Channel::masks).sum::<usize>() + self.bans.count();
+        let from = user.paid_at.max(self.now.ticks);
+        let may = from <= self.now.ticks + MOST_OWED;
+        if may {
+            user.paid_at = from + masks as u64 / MASKS_PER_TICK;
+        }
+        may
     }
 
     pub(super) fn nick_in_use(&mut self, id: ClientId, nick: &str) {
@@ -137,7 +170,8 @@ impl Server {
                     let message = Message::new("NOTICE", [nick.as_str(), text]);
                     self.reply_message(session, message);
                 }
-                return self.rename(holder, &nick);
+                self.rename(holder, &nick);
+                return self.end_user_if_banned(holder);
             }
         }
     }
@@ -151,6 +185,7 @@ impl Server {
             return;
         };
         let old = std::mem::replace(&mut user.nick, nick.to_owned());
+        user.names += 1;
         self.nicks.remove(&names::fold(&old));
         self.nicks.insert(names::fold(nick), user_id);
         if !names::same(&old, nick) {

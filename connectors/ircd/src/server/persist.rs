@@ -99,7 +99,7 @@ impl Server {
                 let channel = self.channels.get_mut(key);
                 let lasting = channel.and_then(|channel| {
                     channel.forget_logged();
-                    channel.is_lasting().then(|| channel.to_log())
+                    channel.is_lasting().then(|| channel.log_entry())
                 });
                 lasting.unwrap_or_else(|| Body::Gone {
                     name: key.to_string(),
@@ -121,7 +121,7 @@ impl Server {
             .channels
             .get_mut(key)
             .filter(|channel| channel.is_lasting())?;
-        let body = channel.to_log();
+        let body = channel.log_entry();
         let id = self.next_id();
         Some(self.save(id, Subject::Channel(key.clone()), body, change))
     }

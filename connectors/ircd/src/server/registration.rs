@@ -145,6 +145,8 @@ impl Server {
                 modes: Default::default(),
                 since: self.now.wall,
                 active: self.now.wall,
+                names: 0,
+                paid_at: 0,
             },
         );
         self.update_away(user_id);

@@ -121,7 +121,7 @@ impl Server {
         let old = std::mem::replace(&mut channel.record.name, new.to_owned());
         channel.record.history = (history != to.as_str()).then(|| history.clone());
         let members: Vec<UserId> = channel.members.keys().copied().collect();
-        let body = channel.is_lasting().then(|| match channel.to_log() {
+        let body = channel.is_lasting().then(|| match channel.log_entry() {
             Body::Channel(channel) => Body::Renamed {
                 from: old.clone(),
                 channel,

@@ -124,6 +124,7 @@ impl Server {
         };
         if let Some(user) = self.users.get_mut(&user_id) {
             user.account = Some(account.clone());
+            user.names += 1;
         }
         let event = self.event(user_id, "ACCOUNT", [account.as_str()]);
         let mut audience = self.watchers(user_id);

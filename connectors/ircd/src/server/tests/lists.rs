@@ -143,3 +143,43 @@ fn a_change_of_a_list_that_is_not_on_disk_is_undone() {
     let told = world.ask(alice, "MODE #tea beq");
     assert_eq!(told.len(), 1 + 3, "{told:?}");
 }
+
+#[test]
+fn an_entry_that_is_added_is_all_that_is_compiled() {
+    let compiled = |entries: usize| {
+        let mut world = World::new(config());
+        let alice = world.join_as("alice", true, "");
+        world.say(alice, "JOIN #tea");
+        for entry in 0..entries {
+            world.say(alice, &format!("MODE #tea +b mask{entry}"));
+        }
+        world.say(alice, "MODE #tea -b mask0");
+        let channel = &world.server.channels[&names::fold("#tea")];
+        assert_eq!(channel.masks(), entries - 1);
+        channel.compiled
+    };
+    assert_eq!((compiled(20), compiled(40)), (20, 40));
+}
+
+#[test]
+fn a_mask_that_is_too_long_is_refused_and_not_cut() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "");
+    let admin = world.join_as("admin", true, "standard-replies");
+    world.say(alice, "JOIN #tea");
+    let (fits, long) = ("x".repeat(120), "x".repeat(121));
+    let told = world.ask(alice, &format!("MODE #tea +b {long}"));
+    assert!(
+        told.len() == 1 && told[0].contains(" 696 alice #tea b * :A mask has at most 120 bytes"),
+        "{told:?}"
+    );
+    assert!(world.ask(alice, &format!("MODE #tea +b {fits}"))[0].contains(&fits));
+    // As it is listed, with what was added to it.
+    let told = world.ask(alice, &format!("MODE #tea -b {fits}!*@*"));
+    assert!(told[0].contains("MODE #tea -b "), "{told:?}");
+    let told = world.ask(admin, &format!("KLINE {long}"));
+    assert!(
+        told.len() == 1 && told[0].contains("FAIL KLINE INVALID_MASK") && told[0].contains("120"),
+        "{told:?}"
+    );
+}

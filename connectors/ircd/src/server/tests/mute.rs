@@ -162,3 +162,86 @@ fn nobody_takes_another_name_while_banned() {
     world.say(alice, "MODE #tea -v+b robert robert");
     assert!(world.ask(bob, "NICK bob")[0].ends_with("NICK bob"));
 }
+
+/// A member in five channels of twenty masks each, none of which fits.
+fn in_masked_channels() -> (World, ClientId) {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "");
+    let bob = world.join_as("bob", true, "away-notify setname");
+    for channel in 0..5 {
+        world.say(alice, &format!("JOIN #c{channel}"));
+        for mask in 0..20 {
+            world.say(alice, &format!("MODE #c{channel} +b *{mask}z*e*v?*?*"));
+        }
+        world.say(bob, &format!("JOIN #c{channel}"));
+    }
+    (world, bob)
+}
+
+/// Entries of lists that users were compared with.
+fn looked_at(world: &World) -> usize {
+    let channels = world.server.channels.values();
+    channels.map(|channel| channel.looked_at.get()).sum()
+}
+
+#[test]
+fn what_somebody_says_again_is_not_compared_with_the_lists_again() {
+    let work = |times: usize| {
+        let (mut world, bob) = in_masked_channels();
+        let before = looked_at(&world);
+        for time in 0..times {
+            world.say(bob, &format!("AWAY :{time}"));
+            world.say(bob, &format!("SETNAME :{time}"));
+            world.say(bob, &format!("PRIVMSG #c{} :{time}", time % 5));
+        }
+        world.say(bob, "QUIT :done");
+        looked_at(&world) - before
+    };
+    assert_eq!((work(20), work(40)), (0, 0), "they were read at JOIN");
+    // A list that changes is read again, and what it says is so at once.
+    let (mut world, bob) = in_masked_channels();
+    let alice = *world.lines.keys().find(|id| **id != bob).unwrap();
+    world.say(alice, "MODE #c1 +q bob");
+    assert!(world.ask(bob, "PRIVMSG #c1 :x")[0].contains(" 404 "));
+    world.say(alice, "MODE #c1 -q bob");
+    assert!(world.ask(bob, "PRIVMSG #c1 :x").is_empty());
+    world.say(alice, "MODE #c1 +q robert");
+    assert!(world.ask(bob, "PRIVMSG #c1 :x").is_empty());
+    world.say(bob, "NICK robert");
+    assert!(world.ask(bob, "PRIVMSG #c1 :x")[0].contains(" 404 "));
+}
+
+#[test]
+fn an_account_is_compared_anew() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "");
+    let guest = world.join_as("visitor", false, "sasl");
+    world.say(alice, "JOIN #tea");
+    world.say(alice, "MODE #tea +q $a:bob");
+    world.say(guest, "JOIN #tea");
+    assert!(world.ask(guest, "PRIVMSG #tea :x").is_empty());
+    world.say(guest, "AUTHENTICATE PLAIN");
+    world.say(guest, "AUTHENTICATE AGJvYgBwdy1ib2I=");
+    assert!(world.ask(guest, "PRIVMSG #tea :x")[0].contains(" 404 "));
+}
+
+#[test]
+fn who_changes_nicknames_in_channels_with_many_masks_has_to_wait() {
+    let work = |times: usize| {
+        let (mut world, bob) = in_masked_channels();
+        let before = looked_at(&world);
+        let mut refused = 0;
+        for time in 0..times {
+            let told = world.ask(bob, &format!("NICK bob{time}"));
+            refused += usize::from(told[0].contains(" 438 "));
+            world.say(bob, &format!("AWAY :{time}"));
+        }
+        (looked_at(&world) - before, refused)
+    };
+    // 100 masks are 50 ms, and 20 s may be owed.
+    let (few, many, more) = (work(100), work(800), work(1_600));
+    assert_eq!(few, (10_000, 0));
+    assert!(many.0 <= 45_000 && many.1 > 300, "{many:?}");
+    // 800 times two lines of a millisecond.
+    assert!(more.0 - many.0 <= 2 * 1_600 + 100, "{more:?}");
+}

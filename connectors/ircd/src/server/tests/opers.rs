@@ -252,3 +252,41 @@ fn a_bot_is_shown_as_one() {
     assert!(has(&world.ask(bob, "WHO robot"), " robot HB :0 "));
     assert!(has(&world.ask(bob, "VERSION"), " BOT=B "));
 }
+
+#[test]
+fn a_ban_by_nickname_holds_when_somebody_takes_that_nickname() {
+    let mut world = World::new(config());
+    let admin = world.join_as("admin", true, "");
+    let eve = world.join_as("eve", false, "");
+    world.say(admin, "KLINE spam*!*@* :enough");
+    let told = world.ask(eve, "NICK spammer");
+    assert!(
+        told.len() == 1 && told[0].contains(" 432 eve spammer ") && told[0].ends_with("enough"),
+        "{told:?}"
+    );
+    // Nor does it help to be given one.
+    world.say(admin, "KLINE guest*!*@*");
+    world.say(eve, "NICK carol");
+    world.join_as("carol", true, "");
+    assert!(has(&world.take(eve), " 465 ") && world.closed.contains(&eve));
+}
+
+#[test]
+fn a_ban_of_addresses_is_found_however_it_is_written() {
+    let mut world = World::new(config());
+    let admin = world.join_as("admin", true, "");
+    for (set, removed) in [
+        ("2001:DB8::/32", "2001:DB8::/32"),
+        ("2001:db8::/32", "2001:DB8:0::7/32"),
+        ("10.1.2.3/8", "10.1.2.3/8"),
+        ("10.1.2.3/8", "10.0.0.0/8"),
+        ("192.0.2.7/32", "192.0.2.7"),
+    ] {
+        world.say(admin, &format!("DLINE {set}"));
+        let told = world.ask(admin, &format!("UNDLINE {removed}"));
+        assert!(
+            has(&told, "is no longer banned"),
+            "{set} {removed}: {told:?}"
+        );
+    }
+}
