@@ -315,6 +315,10 @@ impl Server {
         }
         for record in state.channels {
             let channel = Channel::new(record);
+            // Only people without an account were in it.
+            if !channel.is_lasting() {
+                continue;
+            }
             let key = names::fold(&channel.record.name);
             server.channels.insert(key.clone(), channel);
             server.note_renamed(&key);

@@ -138,14 +138,16 @@ impl Server {
         append.map_or(When::Always, When::Stored)
     }
 
-    /// Appends that a channel no longer exists.
+    /// Appends that a channel does not outlive the process any more. While somebody without an account is in it, it may
+    /// again, and that must not cost the whole of it: then what is logged is that it has no members.
     pub(super) fn save_end(&mut self, key: &FoldedName) -> AppendId {
         let name = self.spelled(key);
-        if let Some(channel) = self.channels.get_mut(key) {
-            channel.forget_logged();
-        }
+        let body = match self.channels.get_mut(key) {
+            Some(channel) if !channel.members.is_empty() => channel.log_entry(),
+            _ => Body::Gone { name },
+        };
         let id = self.next_id();
-        self.save(id, Subject::Channel(key.clone()), Body::Gone { name }, None)
+        self.save(id, Subject::Channel(key.clone()), body, None)
     }
 
     /// Appends a new account to the log.

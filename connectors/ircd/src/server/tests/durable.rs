@@ -296,6 +296,12 @@ fn a_change_of_a_channel_costs_the_log_what_changed_however_large_the_channel_is
         }
         costs.push(("JOIN", logged(&mut world, bob, "JOIN #amp")));
         costs.push(("PART", logged(&mut world, bob, "PART #amp")));
+        // Somebody who stays keeps the channel, though it belongs to no account.
+        let eve = world.join_as("eve", false, "");
+        world.say(alice, "MODE #amp -q eve!*@*");
+        world.say(eve, "JOIN #amp");
+        costs.push(("PART", logged(&mut world, alice, "PART #amp")));
+        costs.push(("JOIN", logged(&mut world, alice, "JOIN #amp")));
         let mut states: Vec<_> = world.server.state().channels;
         let mut world = world.restarted(config());
         let found = world.server.state().channels;
@@ -319,13 +325,60 @@ fn what_could_not_be_written_is_in_the_next_record() {
     world.disk_works = false;
     let bob = world.join_as_slowly("bob");
     world.say(bob, "JOIN #tea");
-    world.say(alice, "RENAME #tea #coffee");
-    world.settle(false);
+    // The JOIN fails, the name that is written after it does not.
+    let failed = std::mem::take(&mut world.waiting);
+    world
+        .server
+        .handle_line(alice, b"RENAME #tea #coffee", world.now);
+    let mut written = Vec::new();
+    while let Some(output) = world.server.poll_output() {
+        if let Output::Append { id, record } = output {
+            written.push(id);
+            world.log.push(record);
+        }
+    }
+    for id in failed {
+        world
+            .server
+            .handle_stored(id, Err(NotStored::Failed), world.now);
+    }
     world.disk_works = true;
+    for id in written {
+        world.server.handle_stored(id, Ok(()), world.now);
+    }
+    world.drain();
+    let on_disk = {
+        let mut state = State::default();
+        world.log.iter().for_each(|record| state.apply(record));
+        state.channels
+    };
+    assert!(
+        on_disk
+            .iter()
+            .any(|c| c.name == "#coffee" && c.members.contains("bob"))
+    );
     world.say(alice, "MODE #coffee +m");
     world.wait(60_000);
     let state = world.server.state().channels;
     let mut world = world.restarted(config());
     assert_eq!(world.server.state().channels, state);
-    assert!(state[0].members.contains("bob") && state[0].name == "#coffee" && state[0].moderated);
+    let is_meant = |c: &crate::record::ChannelRecord| c.name == "#coffee" && c.moderated;
+    assert!(state.iter().any(is_meant));
+}
+
+#[test]
+fn a_channel_that_no_account_is_in_does_not_outlive_the_process() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "");
+    let eve = world.join_as("eve", false, "");
+    world.say(alice, "JOIN #tea");
+    world.say(alice, "TOPIC #tea :green");
+    world.say(eve, "JOIN #tea");
+    world.say(alice, "PART #tea");
+    let tea = |world: &mut World| {
+        let channels = world.server.state().channels;
+        channels.iter().filter(|c| c.name == "#tea").count()
+    };
+    assert_eq!(tea(&mut world), 1);
+    assert_eq!(tea(&mut world.restarted(config())), 0);
 }
