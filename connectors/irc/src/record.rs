@@ -119,8 +119,8 @@ impl Record for Connection {
 
     fn family(&self) -> Family {
         match self.text("address_family") {
-            Some(text) if text.eq_ignore_ascii_case("ipv4") => Family::V4,
-            Some(text) if text.eq_ignore_ascii_case("ipv6") => Family::V6,
+            Some("ipv4") => Family::V4,
+            Some("ipv6") => Family::V6,
             _ => Family::Any,
         }
     }

@@ -21,9 +21,10 @@ pub use accounts::{
 };
 pub use change::{ChannelChange, Entries};
 pub use config::{DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
+pub use query::{Answer, Query, Range};
 pub use record::{
-    Answer, Ban, Body, ChannelRecord, NetworkBan, Query, Range, Read, Record, Seen, State, Stored,
-    Topic, conversation, other_side,
+    Ban, Body, ChannelRecord, NetworkBan, Read, Record, Seen, State, Stored, Topic, conversation,
+    other_side,
 };
 pub use shell::{Ircd, StartError, start};
 pub use store::{Found, History, StoreError};

@@ -6,7 +6,6 @@ use protocol::{AccountName, TASK_TAG, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::change::ChannelChange;
-pub use crate::query::{Answer, Query, Range};
 
 /// One entry of the log.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -257,7 +256,7 @@ pub struct ChannelRecord {
     /// Who needs no invitation (+I).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invite_exceptions: Vec<Ban>,
-    /// Who may not speak (+q).
+    /// Quiets (+q): who must not speak.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quiets: Vec<Ban>,
     /// The account that founded it, or to which it was given.

@@ -2,8 +2,7 @@
 
 use irc_codec::{Message, numeric};
 
-use super::metadata::{MAX_KEYS, MAX_SUBS, MAX_VALUE};
-use super::multiline::{MAX_BYTES, MAX_LINES};
+use super::bounds::{MAX_KEYS, MAX_MESSAGE_BYTES, MAX_MESSAGE_LINES, MAX_SUBS, MAX_VALUE};
 use super::reply::Reply;
 use super::{ClientId, Server};
 
@@ -126,7 +125,9 @@ impl Server {
             Caps::METADATA => Some(format!(
                 "max-subs={MAX_SUBS},max-keys={MAX_KEYS},max-value-bytes={MAX_VALUE}"
             )),
-            Caps::MULTILINE => Some(format!("max-bytes={MAX_BYTES},max-lines={MAX_LINES}")),
+            Caps::MULTILINE => Some(format!(
+                "max-bytes={MAX_MESSAGE_BYTES},max-lines={MAX_MESSAGE_LINES}"
+            )),
             _ => None,
         }
     }

@@ -6,7 +6,8 @@ use protocol::{FoldedName, Timestamp};
 use super::caps::Caps;
 use super::client::{Busy, UserId};
 use super::{ClientId, Server, names, parse_message_id};
-use crate::record::{Query, Range, conversation};
+use crate::query::{Query, Range};
+use crate::record::conversation;
 
 /// What of a request is wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use irc_codec::{Message, Source};
+use irc_codec::{Message, Source, Tags};
 use protocol::{AccountName, FoldedName, SessionRef, Timestamp};
 
 use super::caps::Caps;
-use super::multiline::Begun;
 use super::playback::{Missed, Playback};
-use super::user_mode::UserModes;
 use super::{Peer, names};
 
 /// Identifies a user; never reused.
@@ -74,6 +72,30 @@ pub(super) enum NextStep {
     Roles(Box<Message>),
     /// A message is sent to it.
     Message(Box<Message>),
+}
+
+/// A user's modes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct UserModes {
+    pub bot: bool,
+    pub invisible: bool,
+    pub operator: bool,
+    pub wallops: bool,
+}
+
+/// A message of several lines that a client has begun.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub reference: String,
+    pub target: String,
+    pub tags: Tags,
+    pub label: Option<String>,
+    pub text: String,
+    pub lines: usize,
+    /// Bytes so far as the capability counts them.
+    pub bytes: usize,
+    /// Something was wrong and has been said; the rest is ignored.
+    pub refused: bool,
 }
 
 /// A connection.

@@ -23,7 +23,7 @@ pub(super) enum List {
     Exceptions,
     /// Who needs no invitation.
     Invites,
-    /// Who may not speak.
+    /// Quiets: who must not speak.
     Quiets,
 }
 

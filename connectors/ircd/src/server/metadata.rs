@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use irc_codec::{Message, numeric};
 use protocol::{AccountName, is_speaker, outline};
 
+use super::bounds::{MAX_KEYS, MAX_SUBS, MAX_VALUE};
 use super::caps::Caps;
 use super::client::UserId;
 use super::lookalike::visible;
@@ -15,15 +16,6 @@ use super::outbox::When;
 use super::unsaved::Subject;
 use super::{ClientId, Server, names};
 use crate::record::Body;
-
-/// Keys per account.
-pub(super) const MAX_KEYS: usize = 10;
-
-/// Keys that a client may subscribe to.
-pub(super) const MAX_SUBS: usize = 20;
-
-/// Maximum length of a value, in bytes.
-pub(super) const MAX_VALUE: usize = 300;
 
 /// Maximum length of a key, in bytes.
 const MAX_KEY: usize = 32;
@@ -267,7 +259,7 @@ impl Server {
         let params = std::iter::once(self.name_for(id)).chain(shown);
         self.push_in(id, batch, Message::new(&code.to_string(), params));
         self.explain_unsaved([id], key, Some(append));
-        // An empty value: there is none any more.
+        // An empty value: the key was removed.
         let value = value.unwrap_or_default();
         let event = self.event(user_id, "METADATA", [nick.as_str(), key, "*", &value]);
         let (mut readers, _) = self.divide(user_id, self.neighbours(user_id));

@@ -14,7 +14,8 @@ use super::outbox::When;
 use super::playback::Missed;
 use super::reply::{LINE, wire};
 use super::{ClientId, Server, names};
-use crate::record::{Answer, Query, Range, Stored};
+use crate::query::{Answer, Query, Range};
+use crate::record::Stored;
 
 /// Maximum conversations played back to one client.
 const MAX_CONVERSATIONS: usize = 200;

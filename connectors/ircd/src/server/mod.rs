@@ -6,6 +6,7 @@
 
 mod away;
 mod ban_words;
+mod bounds;
 mod caps;
 mod channel;
 mod chathistory;
@@ -80,7 +81,8 @@ use std::sync::Arc;
 use protocol::{AccountName, FoldedName, Timestamp};
 
 use crate::config::IrcdConfig;
-use crate::record::{Query, Record, Seen, State};
+use crate::query::Query;
+use crate::record::{Record, Seen, State};
 pub use crate::secret::Secret;
 use channel::Channel;
 use client::{Client, User, UserId};

@@ -3,20 +3,15 @@
 //! Inside the server and in the log it is one text, with a line feed between lines and a carriage return where a line
 //! only goes on: neither can be in a line of IRC. Clients without the capability are sent the lines one by one.
 
-use irc_codec::{Message, Tags};
+use irc_codec::Message;
 
+use super::bounds::{MAX_MESSAGE_BYTES, MAX_MESSAGE_LINES};
 use super::caps::Caps;
-use super::client::UserId;
+use super::client::{Begun, UserId};
 use super::deliver::Response;
 use super::event::Event;
 use super::reply::wire;
 use super::{ClientId, Server, names};
-
-/// Bytes of a message, line feeds included.
-pub(super) const MAX_BYTES: usize = 4_096;
-
-/// Lines of a message: each costs everybody who reads it a line with the sender's name.
-pub(super) const MAX_LINES: usize = 32;
 
 /// Maximum length of a batch's reference, in bytes.
 const REFERENCE: usize = 64;
@@ -24,21 +19,6 @@ const REFERENCE: usize = 64;
 const BREAK: char = '\n';
 const JOINT: char = '\r';
 const BREAKS: [char; 2] = [BREAK, JOINT];
-
-/// A message that a client has begun.
-#[derive(Debug)]
-pub(super) struct Begun {
-    reference: String,
-    target: String,
-    tags: Tags,
-    label: Option<String>,
-    text: String,
-    lines: usize,
-    /// Bytes so far as the capability counts them.
-    bytes: usize,
-    /// Something was wrong and has been said; the rest is ignored.
-    refused: bool,
-}
 
 /// What is wrong with a batch: code, parameters, text.
 type Wrong = (&'static str, Vec<String>, String);
@@ -72,13 +52,21 @@ impl Begun {
         let first = self.lines == 0;
         self.lines += 1;
         self.bytes += text.len() + usize::from(!first && !joined);
-        if self.lines > MAX_LINES {
-            let text = format!("A message has at most {MAX_LINES} lines");
-            return Err(("MULTILINE_MAX_LINES", vec![MAX_LINES.to_string()], text));
+        if self.lines > MAX_MESSAGE_LINES {
+            let text = format!("A message has at most {MAX_MESSAGE_LINES} lines");
+            return Err((
+                "MULTILINE_MAX_LINES",
+                vec![MAX_MESSAGE_LINES.to_string()],
+                text,
+            ));
         }
-        if self.bytes > MAX_BYTES {
-            let text = format!("A message has at most {MAX_BYTES} bytes");
-            return Err(("MULTILINE_MAX_BYTES", vec![MAX_BYTES.to_string()], text));
+        if self.bytes > MAX_MESSAGE_BYTES {
+            let text = format!("A message has at most {MAX_MESSAGE_BYTES} bytes");
+            return Err((
+                "MULTILINE_MAX_BYTES",
+                vec![MAX_MESSAGE_BYTES.to_string()],
+                text,
+            ));
         }
         if !first {
             self.text.push(if joined { JOINT } else { BREAK });

@@ -1,4 +1,4 @@
-//! Who may not speak in a channel puts no text before it, by whatever command, but names.
+//! Somebody who must not speak in a channel puts no text before it, by whatever command, but names.
 //!
 //! Messages are refused ([`super::messages`]), and so is a new topic; the reasons of PART, QUIT and REDACT, away messages
 //! and new real names are not shown to those who share only such channels; nobody takes another nickname while banned.

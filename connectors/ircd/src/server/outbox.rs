@@ -7,7 +7,8 @@ use std::sync::Arc;
 use protocol::AccountName;
 
 use super::{AppendId, ClientId, NotStored, Output, Recipients};
-use crate::record::{Query, Record};
+use crate::query::Query;
+use crate::record::Record;
 
 /// When a line may be sent, once all appends before it are settled.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -11,7 +11,8 @@ use super::event::Event;
 use super::outbox::When;
 use super::reply::{LINE, wire};
 use super::{ClientId, Server, message_id, names, parse_message_id};
-use crate::record::{Answer, Query, Range, Stored};
+use crate::query::{Answer, Query, Range};
+use crate::record::Stored;
 
 /// Why nothing is deleted.
 enum Refused {

@@ -10,7 +10,8 @@ use super::event::Event;
 use super::outbox::When;
 use super::reply::{LINE, wire};
 use super::{ClientId, Now, Server, message_id, names};
-use crate::record::{Answer, Stored, other_side};
+use crate::query::Answer;
+use crate::record::{Stored, other_side};
 
 impl Server {
     /// The history answered a query.

@@ -20,7 +20,7 @@ impl Server {
                 if !self.check_administrator(id, user_id) {
                     return;
                 }
-                if letter.eq_ignore_ascii_case(&'l') {
+                if matches!(letter, 'l' | 'L') {
                     self.connections()
                 } else {
                     self.network_bans()

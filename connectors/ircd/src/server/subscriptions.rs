@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use irc_codec::{Message, numeric};
 use protocol::FoldedName;
 
+use super::bounds::MAX_SUBS;
 use super::client::{User, UserId};
-use super::metadata::{MAX_SUBS, is_key};
+use super::metadata::is_key;
 use super::outbox::When;
 use super::{ClientId, Server, names};
 

@@ -3,22 +3,13 @@
 
 use irc_codec::{Message, numeric};
 
-use super::client::UserId;
+use super::client::{UserId, UserModes};
 use super::outbox::When;
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 
 /// The letters, as in RPL_MYINFO.
 pub(super) const LETTERS: &str = "Biow";
-
-/// A user's modes.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct UserModes {
-    pub bot: bool,
-    pub invisible: bool,
-    pub operator: bool,
-    pub wallops: bool,
-}
 
 impl UserModes {
     fn flag(&mut self, letter: char) -> Option<&mut bool> {

@@ -4,11 +4,12 @@
 use irc_codec::{Message, numeric};
 
 use super::caps::Caps;
+use super::client::UserModes;
 use super::masks::List;
 use super::names::{self, KEY_LENGTH, USER_LENGTH};
 use super::registration::REAL_NAME;
 use super::reply::Reply;
-use super::user_mode::{LETTERS, UserModes};
+use super::user_mode::LETTERS;
 use super::{ClientId, Server};
 
 /// The server software's name and version.

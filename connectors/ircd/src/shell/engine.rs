@@ -13,7 +13,7 @@ use super::checks::{Checked, Checks};
 use super::outgoing::Outgoing;
 use crate::accounts::Accounts;
 use crate::config::Limits;
-use crate::record::Query;
+use crate::query::Query;
 use crate::server::{AppendId, ClientId, Departure, Now, Output, Peer, Server, Statistics};
 use crate::store::{Reply, Request};
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::record::{Range, other_side};
+use crate::query::Range;
+use crate::record::other_side;
 
 /// The position of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -23,7 +23,8 @@ use durable::{Disk, FolderLock, Log, Segment, remove_unfinished};
 use program::Seldom;
 
 use crate::config::Limits;
-use crate::record::{Answer, Body, Query, Record, State, Stored};
+use crate::query::{Answer, Query};
+use crate::record::{Body, Record, State, Stored};
 use crate::server::MAX_TASKS;
 use index::{Index, Slot};
 

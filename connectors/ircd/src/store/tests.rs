@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::record::Range;
+use crate::query::Range;
 
 pub(super) fn limits() -> Limits {
     Limits {

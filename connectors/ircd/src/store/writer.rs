@@ -10,7 +10,8 @@ use program::Seldom;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::History;
-use crate::record::{Answer, Query, Record, State};
+use crate::query::{Answer, Query};
+use crate::record::{Record, State};
 use crate::server::{AppendId, ClientId, NotStored};
 
 /// Appends per sync.

@@ -1,6 +1,8 @@
 //! Rules for the IRC packages: numerics have names. And for all that handle channels and persons: names are compared in
 //! one place.
 
+use super::text::lines_without_tests;
+
 /// The IRC packages.
 const PACKAGES: &[&str] = &[
     "connectors/bouncer/src/",
@@ -38,14 +40,18 @@ const OTHER_TEXTS: &[(&str, &str)] = &[
     ("irc/src/session/dispatch.rs", "commands"),
     ("irc/src/session/history.rs", "words of CHATHISTORY"),
     ("irc/src/session/masking.rs", "words of any language"),
+    ("irc/src/policies.rs", "hosts"),
+    ("irc/src/session/netsplits.rs", "servers"),
     ("irc/src/session/people.rs", "servers"),
     ("irc/src/session/requests.rs", "commands"),
     ("irc/src/session/sasl.rs", "mechanisms"),
     ("irc/src/session/secrets.rs", "commands to services"),
     ("irc/src/session/sent.rs", "commands"),
+    ("irc/src/session/turned_away.rs", "sentences of servers"),
     ("irc/src/session/typed.rs", "commands"),
     ("ircd/src/server/dispatch.rs", "commands"),
-    ("ircd/src/server/lookalike.rs", "what a name looks like"),
+    ("ircd/src/server/metadata.rs", "keys and words of METADATA"),
+    ("ircd/src/server/network_ban.rs", "addresses"),
     ("irc/codec/src/sasl.rs", "mechanisms"),
     ("ircd/src/server/sasl.rs", "names of accounts"),
     (
@@ -108,12 +114,8 @@ fn is_in(files: &[(&str, &str)], name: &str) -> bool {
 
 /// The numbered lines of a file without comments, and without the tests at its end.
 fn code(content: &str) -> impl Iterator<Item = (usize, &str)> {
-    let code = content
-        .split("#[cfg(test)]\nmod ")
-        .next()
-        .unwrap_or(content);
     (1..)
-        .zip(code.lines())
+        .zip(content.lines().take(lines_without_tests(content)))
         .filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 

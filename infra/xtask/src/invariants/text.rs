@@ -89,12 +89,17 @@ fn is_test(name: &str) -> bool {
     name.split('/').any(folder) || name.ends_with("/tests.rs") || name.ends_with("_tests.rs")
 }
 
-fn lines_without_tests(content: &str) -> usize {
+pub(super) fn lines_without_tests(content: &str) -> usize {
     let lines: Vec<_> = content.lines().collect();
     let tests = lines
         .windows(2)
-        .position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod "));
+        .position(|pair| pair[0] == "#[cfg(test)]" && is_module(pair[1]));
     tests.unwrap_or(lines.len())
+}
+
+/// Whether a line begins a module whose contents follow, as tests at the end of a file do; not a file of its own.
+pub(super) fn is_module(line: &str) -> bool {
+    line.starts_with("mod ") && line.ends_with('{')
 }
 
 #[cfg(test)]

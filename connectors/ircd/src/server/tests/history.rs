@@ -197,7 +197,7 @@ fn where_it_is_so_who_joins_sees_only_what_is_said_from_then_on() {
             .iter()
             .all(|line| !line.contains("#tea"))
     );
-    // Who leaves begins anew; who only disconnects does not.
+    // Whoever leaves starts over; whoever only disconnects does not.
     world.say(bob, "PART #tea");
     world.say(bob, "JOIN #tea");
     assert!(shown(&mut world, bob).is_empty());

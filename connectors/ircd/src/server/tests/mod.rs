@@ -32,7 +32,8 @@ use protocol::{AccountName, Timestamp};
 use super::*;
 use crate::accounts::{Proof, Refusal};
 use crate::config::{Guests, IrcdConfig};
-use crate::record::{Answer, Body, Query, Record, Stored};
+use crate::query::{Answer, Query};
+use crate::record::{Body, Record, Stored};
 
 /// The time at which stories begin.
 const START: i64 = 1_800_000_000_000;
@@ -313,7 +314,7 @@ pub(super) fn check_line(line: &str) {
 
 /// A history without files, implemented in the simplest way.
 fn answer(log: &[Record], query: &Query) -> Answer {
-    use crate::record::Range;
+    use crate::query::Range;
     let deleted = |id: i64| {
         let deletes = |record: &Record| matches!(&record.body, Body::Message(stored) if stored.about == Some(id));
         log.iter().any(deletes)

@@ -159,7 +159,7 @@ fn what_is_wrong_is_said_once_and_nothing_is_sent() {
     assert!(told.is_empty(), "{told:?}");
     assert!(world.ask(bob, "BATCH +a draft/multiline #tea")[0].contains("NOTICE bob :BATCH: "));
     assert!(world.take(bob).is_empty());
-    // Who may not speak may not in several lines either.
+    // Somebody who must not speak cannot in several lines either.
     world.say(alice, "MODE #tea +m-n");
     let eve = world.join_as("eve", true, CAPS);
     let told = send(&mut world, eve, "#tea", &["one", "two"]);

@@ -1,4 +1,4 @@
-//! Who may not speak in a channel puts no text before it, whatever the command.
+//! Somebody who must not speak in a channel puts no text before it, whatever the command.
 
 use super::*;
 
