@@ -75,7 +75,7 @@ impl Metrics {
         );
         out.gauge(
             "spool_held_accounts",
-            "Accounts whose archive currently cannot be written.",
+            "Accounts whose messages are set aside: their archive cannot be written, or too much of them waits.",
             gauges.held_accounts,
         );
         out.gauge(

@@ -455,3 +455,43 @@ async fn an_event_on_which_the_functions_never_answer_is_set_aside_and_no_other(
 async fn while_the_functions_answer_nobody_nothing_is_set_aside() {
     nothing_is_lost_while(|state| state.mute = true, |state| state.mute = false).await;
 }
+
+/// More of one account than fits into memory, none of which the functions take: the others' messages and changes, which
+/// were recorded after it, are published all the same.
+#[tokio::test]
+async fn nobody_waits_for_an_account_with_more_than_its_share() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    functions.state.lock().unwrap().unavailable = vec!["alice".to_owned()];
+    let config = SpoolConfig {
+        max_bytes: 64 << 20,
+        segment_bytes: 8 << 20,
+        deferred_bytes: 32 << 20,
+    };
+    let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
+    let mut flood: Vec<Event> = (0..40).map(event).collect();
+    for event in &mut flood {
+        if let EventBody::Message { message, .. } = &mut event.body {
+            message.text = "x".repeat(500 << 10);
+        }
+    }
+    for event in &flood {
+        spool.append(std::slice::from_ref(event)).unwrap();
+    }
+    let (_, durable) = spool
+        .append(&[event_of("bob", 100), joined("carol", "new")])
+        .unwrap();
+    durable.await.unwrap();
+    let (closing, task) = publish(&spool, &functions.origin);
+    common::until("the others' are published", || {
+        functions.stored().len() == 2
+    })
+    .await;
+    functions.state.lock().unwrap().unavailable.clear();
+    common::until("everything arrived", || functions.stored().len() == 42).await;
+    let stored = functions.stored();
+    let of_alice = |event: &&Event| event.account.as_str() == "alice";
+    let alices: Vec<Event> = stored.iter().filter(of_alice).cloned().collect();
+    assert_eq!(numbers(&alices), numbers(&flood), "in order");
+    closing.send_replace(true);
+    task.await.unwrap();
+}

@@ -315,6 +315,19 @@ impl Attempts {
         Ok(())
     }
 
+    /// Notes that publishing was given up in an orderly way: no event that was being published is suspected for that.
+    pub(crate) async fn end(self: &Arc<Self>) {
+        let attempts = Arc::clone(self);
+        let ended = tokio::task::spawn_blocking(move || {
+            let mut note = lock(&attempts.note);
+            note.now.clear();
+            attempts.write(&note)
+        });
+        if let Ok(Err(error)) = ended.await {
+            not_noted(&error);
+        }
+    }
+
     fn write(&self, note: &Note) -> io::Result<()> {
         let json = serde_json::to_vec(note).map_err(io::Error::other)?;
         self.disk.replace(&self.dir, FILE, &json)

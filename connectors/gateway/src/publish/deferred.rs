@@ -1,4 +1,5 @@
-//! Publishes the messages of accounts whose archive could not be written, each account at its own pace.
+//! Publishes the messages of accounts whose archive could not be written, or that have more than their share, each
+//! account at its own pace.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -103,6 +104,11 @@ impl DeferredPublisher {
         self.defer(aside, &receipt.waiting).await
     }
 
+    /// Defers messages of an account that has more than its share.
+    pub(crate) async fn set_apart(&mut self, records: Vec<Vec<u8>>) -> io::Result<()> {
+        self.defer(records, &[]).await
+    }
+
     async fn defer(&mut self, records: Vec<Vec<u8>>, waiting: &[WaitingAccount]) -> io::Result<()> {
         let mut accounts: HashMap<AccountName, Vec<Vec<u8>>> = HashMap::new();
         for record in records {
@@ -204,7 +210,7 @@ impl Drain {
             match self.batch().await {
                 Ok(Outcome::Empty) => {
                     if let Some(left_out) = BACK.say() {
-                        tracing::info!(account = %self.account, left_out, "an account's archive can be written again");
+                        tracing::info!(account = %self.account, left_out, "the deferred messages of an account are published");
                     }
                     return;
                 }

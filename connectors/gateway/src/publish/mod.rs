@@ -3,7 +3,8 @@
 //!
 //! If the functions report that an account's archive cannot be written, its messages are moved aside and published
 //! separately (`deferred.rs`), so that nobody else's have to wait. The same happens if the functions repeatedly give
-//! no response at all, provided they respond to other accounts' events (`apart.rs`).
+//! no response at all, provided they respond to other accounts' events (`apart.rs`), and with the messages of an
+//! account that has more of them than its share: then reading continues, and the other accounts take turns.
 
 mod apart;
 mod attempts;
@@ -22,12 +23,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use self::apart::Silence;
-use self::attempts::Attempts;
+pub(crate) use self::attempts::Attempts;
 use self::deferred::DeferredPublisher;
-use self::pending::{Ages, Batch, Pending};
+use self::pending::{Ages, Batch, Head, Pending};
 use crate::channel_keys::ChannelKeys;
 use crate::metrics::{Metrics, add};
-use crate::spool::{Reader, Spool};
+use crate::spool::{Read, Reader, Spool};
 use connector_kit::Backoff;
 use connector_kit::{FunctionsClient, FunctionsError};
 
@@ -45,6 +46,7 @@ const READ_RECORDS: usize = 500;
 const MAX_FLUSHES: usize = 1_024;
 
 static NOT_READ: Seldom = Seldom::new();
+static NOT_MOVED: Seldom = Seldom::new();
 static NOT_KEPT: Seldom = Seldom::new();
 
 /// Batching parameters.
@@ -200,6 +202,11 @@ impl Publisher {
         (publisher, FlushHandle { requests, reached })
     }
 
+    /// The events being published, so that an end in the middle of a batch can be told from a crash.
+    pub(crate) fn attempts(&self) -> Arc<Attempts> {
+        Arc::clone(&self.attempts)
+    }
+
     /// Runs until `closing` becomes true and everything is published. May be dropped at any time: unconfirmed events
     /// are published again, with the same ids.
     pub async fn run(mut self, mut closing: watch::Receiver<bool>) {
@@ -346,11 +353,32 @@ impl Publisher {
             // One that was damaged meanwhile is set aside.
             let records = records.into_iter();
             let whole = records.filter_map(|(number, record)| Some((number, record.whole()?)));
-            for (number, record) in deferred.divert(whole.collect()).await? {
+            let whole: Vec<(u64, Vec<u8>)> = whole.collect();
+            let taken: Vec<Read> = whole.iter().filter_map(read_of).collect();
+            for (number, record) in deferred.divert(whole).await? {
                 self.pending.add(number, record, now);
             }
             self.pending.skip(last);
+            self.spool.taken(self.pending.next(), &taken);
+            let moved = self.move_excess(deferred).await;
             self.mark();
+            if let Err(error) = moved {
+                // What is in memory can be published, which also makes room on the disk.
+                if let Some(left_out) = NOT_MOVED.say() {
+                    tracing::error!(%error, left_out, "messages of an account with too many of them cannot be moved aside; others may have to wait for them");
+                }
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves aside, durably, the messages of accounts that have more than their share, so that the others' need not
+    /// wait for them: they are published from there at their own pace.
+    async fn move_excess(&mut self, deferred: &mut DeferredPublisher) -> io::Result<()> {
+        while let Some(account) = self.pending.excessive() {
+            deferred.set_apart(self.pending.of(&account)).await?;
+            self.pending.forget(&account);
         }
         Ok(())
     }
@@ -438,6 +466,10 @@ impl Publisher {
         }
         Ok(true)
     }
+}
+
+fn read_of((number, record): &(u64, Vec<u8>)) -> Option<Read> {
+    Some((*number, Head::of(record)?.account, record.len()))
 }
 
 async fn at(time: Option<Instant>) {

@@ -20,6 +20,8 @@ const MOST_MESSAGES: usize = 750;
 const MOST_BYTES: usize = 256 << 10;
 /// Bytes in memory across all accounts; beyond this, everything is published.
 const MOST_IN_MEMORY: usize = 16 << 20;
+/// Bytes of one account in memory; beyond this, its messages are published apart from those of others.
+const SHARE: usize = MOST_IN_MEMORY / 16;
 /// How long an account counts as being viewed.
 const WATCHED_FOR: Duration = Duration::from_secs(15 * 60);
 /// Messages are few if they are less than this fraction (1/n) of the day's.
@@ -80,6 +82,10 @@ struct Lane {
     since: Instant,
     urgent: bool,
     missed: bool,
+    /// Someone is about to view the archive, and nothing was published since.
+    asked: bool,
+    /// The number of batches before the lane began to wait for the next one.
+    turn: u64,
 }
 
 #[derive(Debug)]
@@ -133,10 +139,13 @@ pub(crate) struct Piece {
 #[derive(Debug)]
 pub(crate) struct Pending {
     ages: Ages,
-    changes: VecDeque<Record>,
+    /// Changes to connections, with their account; `None` if it cannot be determined.
+    changes: VecDeque<(Option<AccountName>, Record)>,
     lanes: HashMap<AccountName, Lane>,
     habits: HashMap<AccountName, Habit>,
     bytes: usize,
+    /// Batches published.
+    batches: u64,
     /// The number after the last record read.
     next: u64,
     /// Records of an earlier run end before this number; they do not wait.
@@ -156,6 +165,7 @@ impl Pending {
             lanes: HashMap::new(),
             habits: HashMap::new(),
             bytes: 0,
+            batches: 0,
             next,
             old,
             reached: None,
@@ -203,11 +213,15 @@ impl Pending {
     pub(crate) fn add(&mut self, number: u64, bytes: Vec<u8>, now: Instant) {
         self.skip(number);
         self.bytes += bytes.len();
-        let head = Head::of(&bytes).filter(Head::is_message);
+        let head = Head::of(&bytes);
         let record = Record { number, bytes };
-        let Some(head) = head else {
-            self.changes.push_back(record);
-            return;
+        let head = match head {
+            Some(head) if head.is_message() => head,
+            head => {
+                let account = head.map(|head| head.account);
+                self.changes.push_back((account, record));
+                return;
+            }
         };
         let lane = self.lanes.entry(head.account).or_insert_with(|| Lane {
             records: VecDeque::new(),
@@ -215,6 +229,8 @@ impl Pending {
             since: now,
             urgent: false,
             missed: false,
+            asked: false,
+            turn: self.batches,
         });
         lane.bytes += record.bytes.len();
         lane.urgent |= number < self.old;
@@ -225,7 +241,7 @@ impl Pending {
     /// Someone is about to view an account's archive.
     pub(crate) fn flush(&mut self, account: &AccountName, now: Instant) {
         if let Some(lane) = self.lanes.get_mut(account) {
-            lane.urgent = true;
+            (lane.urgent, lane.asked) = (true, true);
         }
         if let Some(habit) = self.habit(account, now) {
             habit.watched = Some(now + WATCHED_FOR);
@@ -284,6 +300,17 @@ impl Pending {
         self.bytes >= MOST_IN_MEMORY
     }
 
+    /// Returns an account that has more than its share in memory, or, if that is full, a larger part of it.
+    pub(crate) fn excessive(&self) -> Option<AccountName> {
+        let most = if self.is_full() { MOST_BYTES } else { SHARE };
+        if self.bytes < most {
+            return None;
+        }
+        let largest = self.lanes.iter().max_by_key(|(_, lane)| lane.bytes);
+        let (account, _) = largest.filter(|(_, lane)| lane.bytes >= most)?;
+        Some(account.clone())
+    }
+
     /// When something is due next; `None` if nothing is waiting.
     pub(crate) fn due(&self, now: Instant, all: bool) -> Option<Instant> {
         let at_once = all || self.is_full();
@@ -296,24 +323,36 @@ impl Pending {
             .min()
     }
 
-    /// Creates a batch of what is due, longest-waiting accounts first; the records stay here until [`Self::done`].
+    /// Creates a batch of what is due; the records stay here until [`Self::done`]. Accounts take turns: one of which a
+    /// batch took only a part waits for all others. An account that someone is about to view comes first, unless it
+    /// would fill more than a batch.
     pub(crate) fn batch(&self, now: Instant, all: bool, most: usize, bytes: usize) -> Batch {
         let at_once = all || self.is_full();
         let mut batch = Batch::default();
         let put = |batch: &mut Batch, record: &Record| batch.put(record, most, bytes);
-        for record in &self.changes {
-            if !put(&mut batch, record) {
-                return batch;
-            }
-            batch.changes.push(record.number);
-        }
-        let mut due: Vec<(u64, &AccountName, &Lane)> = self
+        let order = |lane: &Lane| {
+            let first = lane.asked && lane.records.len() <= most && lane.bytes <= bytes;
+            let number = lane.records.front()?.number;
+            Some((!first, lane.turn, number))
+        };
+        let mut due: Vec<((bool, u64, u64), &AccountName, &Lane)> = self
             .lanes
             .iter()
             .filter(|(account, lane)| at_once || self.due_at(account, lane, now) <= now)
-            .filter_map(|(account, lane)| Some((lane.records.front()?.number, account, lane)))
+            .filter_map(|(account, lane)| Some((order(lane)?, account, lane)))
             .collect();
-        due.sort_unstable_by_key(|(number, ..)| *number);
+        due.sort_unstable_by_key(|(order, ..)| *order);
+        // Any number of changes leave room for messages, and those of one account for those of others.
+        let parts = if due.is_empty() { 1 } else { 2 };
+        let (most_changes, most_bytes) = ((most / parts).max(1), bytes / parts);
+        for record in self.changes_in_turn() {
+            let enough = batch.records.len() >= most_changes || batch.size >= most_bytes;
+            if enough || !put(&mut batch, record) {
+                break;
+            }
+            batch.changes.push(record.number);
+        }
+        batch.changes.sort_unstable();
         for (_, account, lane) in due {
             // Each part of an account's messages costs a commit: better to send all of them in the next batch.
             let fits = batch.records.len() + lane.records.len() <= most
@@ -338,20 +377,33 @@ impl Pending {
         batch
     }
 
+    /// Returns the changes, one of each account after the other; each account's in order.
+    fn changes_in_turn(&self) -> impl Iterator<Item = &Record> {
+        let mut counts: HashMap<Option<&AccountName>, usize> = HashMap::new();
+        let mut turns = Vec::with_capacity(self.changes.len());
+        for (account, record) in &self.changes {
+            let count = counts.entry(account.as_ref()).or_default();
+            *count += 1;
+            turns.push((*count, record));
+        }
+        // Stable: by number within each turn.
+        turns.sort_by_key(|(turn, _)| *turn);
+        turns.into_iter().map(|(_, record)| record)
+    }
+
     /// Divides everything due into one batch per account, so that none holds up another, and an account's changes
     /// into single ones.
     pub(crate) fn pieces(&self, now: Instant, all: bool, most: usize, bytes: usize) -> Vec<Piece> {
         let at_once = all || self.is_full();
         let mut pieces: Vec<Piece> = Vec::new();
         let mut seen = HashSet::new();
-        for record in &self.changes {
-            let account = Head::of(&record.bytes).map(|head| head.account);
-            if seen.insert(account.clone()) {
+        for (account, record) in &self.changes {
+            if seen.insert(account) {
                 let mut batch = Batch::default();
                 batch.put(record, most, bytes);
                 batch.changes.push(record.number);
                 pieces.push(Piece {
-                    account,
+                    account: account.clone(),
                     messages: false,
                     batch,
                 });
@@ -381,11 +433,12 @@ impl Pending {
     /// Removes a published batch.
     pub(crate) fn done(&mut self, batch: &Batch, now: Instant) {
         let bytes = &mut self.bytes;
-        self.changes.retain(|record| {
+        self.changes.retain(|(_, record)| {
             let left = batch.changes.binary_search(&record.number).is_err();
             *bytes -= if left { 0 } else { record.bytes.len() };
             left
         });
+        self.batches += 1;
         let (first, longest) = (self.ages.first, self.ages.longest);
         for (account, count) in &batch.messages {
             let lane = self.lanes.get(account);
@@ -414,6 +467,7 @@ impl Pending {
                 lane.bytes -= record.bytes.len();
                 self.bytes -= record.bytes.len();
             }
+            (lane.asked, lane.turn) = (false, self.batches);
             if lane.records.is_empty() {
                 self.lanes.remove(account);
             } else if !lane.urgent {
@@ -453,7 +507,7 @@ impl Pending {
     pub(crate) fn cursor(&self) -> u64 {
         let fronts = self.lanes.values().filter_map(|lane| lane.records.front());
         let first = fronts
-            .chain(self.changes.front())
+            .chain(self.changes.front().map(|(_, record)| record))
             .map(|record| record.number);
         first.min().unwrap_or(self.next)
     }
@@ -462,7 +516,7 @@ impl Pending {
     pub(crate) fn settled(&self) -> u64 {
         self.changes
             .front()
-            .map_or(self.next, |record| record.number)
+            .map_or(self.next, |(_, record)| record.number)
     }
 }
 

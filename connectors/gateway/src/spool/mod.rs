@@ -5,10 +5,11 @@
 //! the cursor are removed.
 //!
 //! Messages of an account whose archive cannot be written are moved aside ([`deferred`]), so that they neither hold
-//! up nor crowd out those of others.
+//! up nor crowd out those of others. The same is done with an account that brings more than its share.
 
 mod deferred;
 mod seen;
+mod unread;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use self::deferred::Deferred;
 use self::seen::{Entry, LastSeen, Stored, stored_seen};
+pub(crate) use self::unread::Read;
+use self::unread::Unread;
 use crate::platform::Seen;
 use mutex::{lock, wait};
 
@@ -37,9 +40,9 @@ pub struct SpoolConfig {
     pub max_bytes: u64,
     /// Size at which a segment is closed, in bytes.
     pub segment_bytes: u64,
-    /// Bytes on disk for one account whose archive cannot be written; when they are used up, nothing of that account
-    /// is accepted until something is published. All such accounts together may use another
-    /// [`SpoolConfig::max_bytes`].
+    /// Bytes on disk for one account whose archive cannot be written, or is written more slowly than its messages
+    /// arrive, and bytes of one account that the publisher has not read yet; when either are used up, nothing of that
+    /// account is accepted until there is room. All such accounts together may use another [`SpoolConfig::max_bytes`].
     pub deferred_bytes: u64,
 }
 
@@ -52,9 +55,9 @@ pub enum SpoolError {
     /// The disk refuses.
     #[error(transparent)]
     Disk(#[from] Refusal),
-    /// No room for this account until its archive can be written.
+    /// No room for this account until more of it is written to its archive.
     #[error(
-        "{1} bytes of the account {0} are already waiting because its archive cannot be written; no more are kept until it can be"
+        "{1} bytes of the account {0} are already waiting to be written to its archive; no more are kept until some of them are"
     )]
     Deferred(AccountName, u64),
     /// The event is too large.
@@ -106,6 +109,7 @@ struct State {
     disk: u64,
     cursor: u64,
     settled: u64,
+    unread: Unread,
     segments: Vec<Segment>,
     seen: LastSeen,
     /// What `seen` learns once the queued frames are durable.
@@ -174,6 +178,7 @@ impl Spool {
         let cursor = store.cursor();
         let state = State {
             next: store.end(),
+            unread: Unread::new(store.end()),
             disk: store.bytes(),
             cursor,
             segments: store.segments(),
@@ -219,7 +224,7 @@ impl Spool {
     /// # Errors
     /// As for [`Spool::append`].
     pub fn append_seen(&self, events: &[Event], seen: Seen) -> Result<(u64, Durable), SpoolError> {
-        let mut frames = Vec::new();
+        let (mut frames, mut sizes) = (Vec::new(), Vec::new());
         for event in events {
             let record = serde_json::to_vec(&Stored::new(event, seen))
                 .map_err(|_| SpoolError::TooLarge(0))?;
@@ -227,6 +232,7 @@ impl Spool {
                 return Err(SpoolError::TooLarge(record.len()));
             }
             frame::write(&mut frames, &record);
+            sizes.push(record.len() as u64);
         }
         for event in events {
             self.0.deferred.check(&event.account)?;
@@ -242,6 +248,12 @@ impl Spool {
         let used = state.used() + frames.len() as u64;
         if used > self.0.config.max_bytes {
             return Err(SpoolError::Full(state.used()));
+        }
+        for event in events {
+            self.0.check_unread(&state, &event.account)?;
+        }
+        for (event, (size, next)) in events.iter().zip(sizes.into_iter().zip(state.next + 1..)) {
+            state.unread.add(&event.account, size, next);
         }
         state.frames.extend_from_slice(&frames);
         state.count += events.len() as u64;
@@ -269,6 +281,7 @@ impl Spool {
         if state.used() >= self.0.config.max_bytes {
             return Err(SpoolError::Full(state.used()));
         }
+        self.0.check_unread(&state, account)?;
         drop(state);
         self.0.deferred.check(account)
     }
@@ -329,6 +342,13 @@ impl Spool {
         let records = reader.read(&self.0.dir, &segments, from, count, bytes);
         self.0.damaged.fetch_add(reader.take_set_aside(), Relaxed);
         records
+    }
+
+    /// Notes that everything before number `next` was read and waits elsewhere; `records` were read since the last
+    /// call.
+    pub(crate) fn taken(&self, next: u64, records: &[Read]) {
+        self.0.state().unread.read(next, records);
+        self.0.room.notify_waiters();
     }
 
     /// Notes that all changes to connections before number `next` are published.
@@ -410,6 +430,15 @@ impl State {
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+
+    /// Refuses if too much of the account has not even been read by the publisher.
+    fn check_unread(&self, state: &State, account: &AccountName) -> Result<(), SpoolError> {
+        let unread = state.unread.of(account);
+        if unread >= self.config.deferred_bytes {
+            return Err(SpoolError::Deferred(account.clone(), unread));
+        }
+        Ok(())
     }
 
     /// The thread: writes, then cleans up.

@@ -230,6 +230,43 @@ fn a_full_spool_refuses_and_takes_again_after_publishing() {
     );
 }
 
+/// Long before there is no room for others; until the publisher has read some of it.
+#[test]
+fn an_account_that_brings_too_much_is_refused_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = SpoolConfig {
+        max_bytes: 1 << 20,
+        segment_bytes: 4 << 10,
+        deferred_bytes: 2_000,
+    };
+    let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
+    let mut accepted = 0;
+    let refusal = loop {
+        match spool.append(&[event(accepted)]) {
+            Ok((_, durable)) => durable.blocking_recv().unwrap(),
+            Err(error) => break error,
+        }
+        accepted += 1;
+    };
+    let alice: AccountName = "alice".parse().unwrap();
+    assert!(
+        matches!(&refusal, SpoolError::Deferred(name, 2_000..) if *name == alice),
+        "{refusal}"
+    );
+    assert!(spool.room_for(&alice).is_err());
+    let bobs = Event {
+        account: "bob".parse().unwrap(),
+        ..event(accepted)
+    };
+    spool.append(&[bobs]).unwrap();
+    let mut reader = Reader::default();
+    let read = spool.read(&mut reader, 0, 1, 1).unwrap();
+    let (number, record) = read.into_iter().next().unwrap();
+    let size = record.whole().unwrap().len();
+    spool.taken(number + 1, &[(number, alice.clone(), size)]);
+    spool.room_for(&alice).unwrap();
+}
+
 #[test]
 fn while_the_disk_refuses_nothing_is_acknowledged_and_then_all_of_it() {
     let dir = tempfile::tempdir().unwrap();

@@ -313,3 +313,22 @@ async fn what_several_answers_say_is_in_one_receipt() {
     let waiting: Vec<&str> = receipt.waiting.iter().map(|one| &*one.reason).collect();
     assert_eq!(waiting, ["2"], "an account is named once");
 }
+
+/// Unlike a crash: what was being published at every stop would be set aside in the end.
+#[tokio::test]
+async fn an_orderly_end_while_publishing_makes_nothing_suspect() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::default());
+    let mut world = World::new(|_| None).await;
+    let attempts = Arc::new(Attempts::open(
+        &disk,
+        dir.path(),
+        ChannelKeys::new(&world.client),
+    ));
+    let all = records(0..10);
+    tokio::select! {
+        _ = attempts.publish(&world.client, &all) => panic!("there is no answer"),
+        _ = world.ended.recv() => {}
+    }
+    attempts.end().await;
+    assert!(suspected(dir.path()).is_empty());
+}

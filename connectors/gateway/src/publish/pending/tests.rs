@@ -223,3 +223,80 @@ fn what_an_earlier_run_left_does_not_wait() {
     let batch = pending.batch(now, false, 10, 1_000);
     assert_eq!(batch.records, [message(&name(0), "a")]);
 }
+
+fn accounts(batch: &Batch) -> Vec<(String, usize)> {
+    let part = |(account, count): &(AccountName, usize)| (account.to_string(), *count);
+    batch.messages.iter().map(part).collect()
+}
+
+/// However much one account has, everybody else's messages are in the next batch but one.
+#[test]
+fn accounts_take_turns_and_whoever_looks_comes_first() {
+    let (mut pending, now) = (Pending::new(AGES, 0, 1_000), Instant::now());
+    for number in 0..90 {
+        pending.add(number, message(&name(0), "flood"), now);
+    }
+    pending.add(90, message(&name(1), "a"), now);
+    pending.add(91, message(&name(2), "b"), now);
+    pending.flush(&name(2), now);
+    // One who looks does not get ahead with more than a batch.
+    pending.flush(&name(0), now);
+    let mut order = Vec::new();
+    for _ in 0..4 {
+        let batch = pending.batch(now, false, 10, 100_000);
+        order.push(accounts(&batch));
+        pending.done(&batch, now);
+        if order.len() == 2 {
+            pending.add(pending.next(), message(&name(3), "c"), now);
+            pending.flush(&name(3), now);
+        }
+    }
+    let of = |number: usize, count: usize| (name(number).to_string(), count);
+    let expected = [
+        vec![of(2, 1)],
+        vec![of(0, 10)],
+        vec![of(3, 1), of(1, 1)],
+        vec![of(0, 10)],
+    ];
+    assert_eq!(order, expected);
+}
+
+#[test]
+fn changes_of_one_account_leave_room_for_messages_and_for_the_changes_of_others() {
+    let (mut pending, now) = (Pending::new(AGES, 0, 1_000), Instant::now());
+    for number in 0..50 {
+        pending.add(number, change(&name(0)), now);
+    }
+    pending.add(50, change(&name(1)), now);
+    pending.add(51, message(&name(2), "a"), now);
+    let batch = pending.batch(now, false, 10, 100_000);
+    assert_eq!(batch.changes, [0, 1, 2, 3, 50]);
+    assert_eq!(accounts(&batch), [(name(2).to_string(), 1)]);
+    pending.done(&batch, now);
+    let batch = pending.batch(now, false, 10, 100_000);
+    assert_eq!(batch.changes, (4..14).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_account_with_more_than_its_share_is_named() {
+    let (mut pending, now) = (Pending::new(AGES, 0, 0), Instant::now());
+    let add = |pending: &mut Pending, account: &AccountName, bytes: usize| {
+        let text = "x".repeat(bytes);
+        pending.add(pending.next(), message(account, &text), now);
+    };
+    add(&mut pending, &name(0), SHARE - 1_000);
+    assert_eq!(pending.excessive(), None);
+    add(&mut pending, &name(1), SHARE);
+    assert_eq!(pending.excessive(), Some(name(1)));
+    pending.forget(&name(1));
+    // If memory is full, less is too much.
+    let mut number = 2;
+    while !pending.is_full() {
+        assert_eq!(pending.excessive(), None);
+        add(&mut pending, &name(number), SHARE / 2);
+        number += 1;
+    }
+    assert_eq!(pending.excessive(), Some(name(0)));
+    pending.forget(&name(0));
+    assert_eq!(pending.excessive(), None);
+}
