@@ -91,7 +91,8 @@ pub struct Limits {
     pub spool_bytes: u64,
     /// Size at which a spool segment is closed, in bytes.
     pub segment_bytes: u64,
-    /// Bytes that one account's messages may use while its archive cannot be written.
+    /// Bytes that one account's messages may use while its archive cannot be written, or is written more slowly than
+    /// they arrive.
     pub deferred_bytes: u64,
     /// Maximum events per batch sent to the functions.
     pub batch_events: usize,
@@ -122,8 +123,11 @@ pub struct Limits {
     pub task_silence: Duration,
     /// How long a connection may take to stop.
     pub stop: Duration,
-    /// How long shutdown waits while nothing from the spool can be published; the total is limited to twelve times
-    /// this.
+    /// How long after a start, from the functions' first response on, an account waits until they have the changes to
+    /// its connections that the spool has left: what they assign to it is out of date until then. This should be longer
+    /// than [`Limits::retry`].
+    pub settling: Duration,
+    /// How long shutdown publishes the spool's content. The rest stays in the spool.
     pub flush: Duration,
 }
 
@@ -167,6 +171,7 @@ impl Default for Limits {
             task_age: Duration::from_secs(24 * 60 * 60),
             task_silence: Duration::from_secs(10 * 60),
             stop: Duration::from_secs(5),
+            settling: Duration::from_secs(60),
             flush: Duration::from_secs(5),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use protocol::Registration;
+use protocol::{EventBody, Registration};
 use socketioxide::{ParserConfig, SocketIo};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -13,14 +13,14 @@ use crate::calls::Calls;
 use crate::channel_keys::ChannelKeys;
 use crate::config::GatewayConfig;
 use crate::entrance::Entrance;
-use crate::hub::{Hub, Recent};
+use crate::hub::{Changes, Hub, Recent};
 use crate::link::Delivery;
 use crate::metrics::Metrics;
 use crate::namespaces::calls::{self, Signalling};
 use crate::namespaces::chat::{self, Chat};
 use crate::outbox::{Deliverer, Journal, OutboxHandle};
 use crate::platform::{Platform, Platforms};
-use crate::publish::{Publisher, PublisherConfig};
+use crate::publish::{Attempts, Publisher, PublisherConfig};
 use crate::service::closing::close_left;
 use crate::service::{GatewayService, Measured, NotFound, PATH, Parts, Wake};
 use crate::sessions::Sessions;
@@ -29,9 +29,6 @@ use crate::sockets::places::Places;
 use crate::sockets::tickets::Tickets;
 use crate::spool::{Spool, SpoolConfig, SpoolError};
 use connector_kit::{FunctionsClient, FunctionsError};
-
-/// Limit on the whole shutdown flush, as a multiple of the time without progress.
-const MAX_FLUSHES: u32 = 12;
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +53,7 @@ pub struct Gateway {
     entrance: Entrance,
     service: GatewayService,
     publisher: JoinHandle<()>,
+    attempts: Arc<Attempts>,
     keeper: JoinHandle<()>,
     watcher: JoinHandle<()>,
     deliverer: JoinHandle<()>,
@@ -64,20 +62,26 @@ pub struct Gateway {
     publish_rest: watch::Sender<bool>,
 }
 
-/// Waits for the publisher to end, as long as it makes progress.
-async fn flushed(publisher: &mut JoinHandle<()>, metrics: &Metrics, most: Duration) -> bool {
-    let mut before = metrics.published.load(Ordering::Relaxed);
-    for _ in 0..MAX_FLUSHES {
-        if tokio::time::timeout(most, &mut *publisher).await.is_ok() {
-            return true;
-        }
-        let now = metrics.published.load(Ordering::Relaxed);
-        if now == before {
-            return false;
-        }
-        before = now;
+/// What became of the spool's content at shutdown.
+#[derive(Debug, Eq, PartialEq)]
+enum Flushed {
+    /// Published.
+    All,
+    /// A part was published in the time allowed.
+    Part,
+    /// The functions accepted nothing in that time.
+    Nothing,
+}
+
+/// Waits for the publisher to end, up to the given time: whatever is not published is durable in the spool.
+async fn flushed(publisher: &mut JoinHandle<()>, metrics: &Metrics, most: Duration) -> Flushed {
+    let published = || metrics.published.load(Ordering::Relaxed);
+    let before = published();
+    match tokio::time::timeout(most, &mut *publisher).await {
+        Ok(_) => Flushed::All,
+        Err(_) if published() > before => Flushed::Part,
+        Err(_) => Flushed::Nothing,
     }
-    false
 }
 
 /// What the gateway registers with the functions.
@@ -116,13 +120,16 @@ impl Gateway {
     ) -> Result<Self, GatewayError> {
         let client = FunctionsClient::new(&config.functions, &config.id, &config.key)?;
         let limits = config.limits.clone();
-        let mut recent = Recent::new();
+        let (mut recent, mut changes) = (Recent::new(), Changes::new());
         let spool_config = SpoolConfig {
             max_bytes: limits.spool_bytes,
             segment_bytes: limits.segment_bytes,
             deferred_bytes: limits.deferred_bytes,
         };
-        let spool = Spool::open(&config.spool, spool_config, |_, event| {
+        let spool = Spool::open(&config.spool, spool_config, |number, event| {
+            if !matches!(event.body, EventBody::Message { .. }) {
+                changes.insert(event.account.clone(), number + 1);
+            }
             let key = (event.account.clone(), event.connection.clone());
             let events = recent.entry(key).or_default();
             if events.len() >= limits.recent {
@@ -153,6 +160,7 @@ impl Gateway {
             publisher_config,
             Arc::clone(&metrics),
         );
+        let attempts = publisher.attempts();
         let publish_rest = watch::Sender::new(false);
         let publisher = tokio::spawn(publisher.run(publish_rest.subscribe()));
         let closing = watch::Sender::new(false);
@@ -170,6 +178,7 @@ impl Gateway {
             Arc::clone(&platforms),
             delivery,
             recent,
+            changes,
         );
         let sessions = Sessions::new(
             client.clone(),
@@ -272,6 +281,7 @@ impl Gateway {
             entrance,
             service: GatewayService::new(parts, sockets),
             publisher,
+            attempts,
             keeper,
             watcher,
             deliverer,
@@ -298,8 +308,7 @@ impl Gateway {
     }
 
     /// Shuts down: accepts no more sockets, leaves the networks, closes the sockets, and publishes the spool's
-    /// content as long as there is progress within [`crate::Limits::flush`]. Anything left unpublished stays in the
-    /// spool.
+    /// content for at most [`crate::Limits::flush`]. Anything left unpublished stays in the spool.
     pub async fn shutdown(self) {
         self.closing.send_replace(true);
         self.keeper.abort();
@@ -313,20 +322,63 @@ impl Gateway {
         self.io.close().await;
         self.publish_rest.send_replace(true);
         let mut publisher = self.publisher;
-        if !flushed(&mut publisher, &self.metrics, self.flush).await {
-            let (waiting, ..) = self.spool.usage();
-            tracing::warn!(
+        let flushed = flushed(&mut publisher, &self.metrics, self.flush).await;
+        let (waiting, ..) = self.spool.usage();
+        match flushed {
+            Flushed::All => {}
+            Flushed::Part => tracing::info!(
                 waiting,
-                "the functions cannot be reached; events stay in the spool until the next start"
-            );
-            publisher.abort();
+                "not everything is published yet; the rest stays in the spool until the next start"
+            ),
+            Flushed::Nothing => tracing::warn!(
+                waiting,
+                seconds = self.flush.as_secs(),
+                "the functions accepted no events in the time that a stop waits; they stay in the spool until the next start"
+            ),
         }
+        if flushed != Flushed::All {
+            publisher.abort();
+            let _ = publisher.await;
+        }
+        self.attempts.end().await;
         let spool = self.spool;
         if tokio::task::spawn_blocking(move || spool.close())
             .await
             .is_err()
         {
             tracing::error!("the spool could not be closed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However much there is, and however steadily it is published.
+    #[tokio::test(start_paused = true)]
+    async fn shutdown_does_not_wait_for_all_that_is_left() {
+        let metrics = Arc::new(Metrics::default());
+        let publish = |every| {
+            let metrics = Arc::clone(&metrics);
+            tokio::spawn(async move {
+                for _ in 0..1_000 {
+                    tokio::time::sleep(every).await;
+                    metrics.published.fetch_add(500, Ordering::Relaxed);
+                }
+            })
+        };
+        let most = Duration::from_secs(5);
+        for (every, expected) in [
+            (Duration::from_millis(1), Flushed::All),
+            (Duration::from_secs(2), Flushed::Part),
+            (Duration::from_secs(20), Flushed::Nothing),
+        ] {
+            let mut publisher = publish(every);
+            let begun = tokio::time::Instant::now();
+            assert_eq!(flushed(&mut publisher, &metrics, most).await, expected);
+            assert!(begun.elapsed() <= most + Duration::from_millis(1));
+            publisher.abort();
         }
     }
 }

@@ -71,7 +71,112 @@ async fn who_connects_after_a_restart_waits_for_what_was_recorded() {
     let stored = asked.iter().rposition(|path| path == "/connector/events");
     let fetched = asked
         .iter()
-        .position(|path| path.starts_with("/connector/assignments"));
+        .position(|path| path.starts_with("/connector/assignments?account=alice"));
     assert!(stored < fetched, "{asked:?}");
+    running.stop().await;
+}
+
+/// Only an account whose own connections changed waits for what an earlier run left, however much that is and
+/// whether or not the functions take it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_run_left_keeps_nobody_else_offline() {
+    let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
+    let functions = Functions::start().await;
+    let config = SpoolConfig {
+        max_bytes: 1 << 20,
+        segment_bytes: 4 << 10,
+        deferred_bytes: 1 << 16,
+    };
+    let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
+    let event = |id: &str, account: &str, body| Event {
+        id: id.to_owned(),
+        account: account.parse().unwrap(),
+        connection: format!("{account}1"),
+        body,
+    };
+    let said = EventBody::Message {
+        server: "irc.test".to_owned(),
+        target: protocol::ArchiveTarget::Channel("#c".to_owned()),
+        message: protocol::ArchiveMessage::default(),
+        missed: false,
+        about_time: None,
+    };
+    let left = EventBody::Left {
+        channel: "#c".to_owned(),
+    };
+    let events = [event("said", "alice", said), event("left", "bob", left)];
+    let (_, durable) = spool.append(&events).unwrap();
+    durable.await.unwrap();
+    spool.close();
+    drop(spool);
+    {
+        let mut state = functions.state.lock().unwrap();
+        let names = ["alice", "bob", "carol"];
+        state.assignments = names.map(|name| assignment(name, name, &["#c"])).to_vec();
+        state.mute = true;
+    }
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        config.limits.retry = Duration::from_millis(5);
+    })
+    .await;
+    let started = |name: &str| {
+        let line = format!("start {name} ");
+        network.log().iter().any(|logged| logged.starts_with(&line))
+    };
+    until("the others start", || started("alice") && started("carol")).await;
+    let lists = || {
+        let asked = functions.state.lock().unwrap().asked.clone();
+        let lists = asked
+            .iter()
+            .filter(|path| *path == "/connector/assignments");
+        lists.count()
+    };
+    let before = lists();
+    until("everything is fetched again", || lists() >= before + 3).await;
+    assert!(!started("bob") && functions.stored().is_empty());
+    functions.state.lock().unwrap().mute = false;
+    until("it starts too", || started("bob")).await;
+    assert!(functions.stored().iter().any(|event| event.id == "left"));
+    running.stop().await;
+}
+
+/// Functions that never take the changes keep no account offline for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_waits_only_so_long_for_its_own_changes() {
+    let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
+    let functions = Functions::start().await;
+    let config = SpoolConfig {
+        max_bytes: 1 << 20,
+        segment_bytes: 4 << 10,
+        deferred_bytes: 1 << 16,
+    };
+    let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
+    let left = Event {
+        id: "left".to_owned(),
+        account: "bob".parse().unwrap(),
+        connection: "bob1".to_owned(),
+        body: EventBody::Left {
+            channel: "#c".to_owned(),
+        },
+    };
+    let (_, durable) = spool.append(&[left]).unwrap();
+    durable.await.unwrap();
+    spool.close();
+    drop(spool);
+    {
+        let mut state = functions.state.lock().unwrap();
+        state.assignments = vec![assignment("bob", "bob", &["#c"])];
+        state.mute = true;
+    }
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        config.limits.settling = Duration::from_millis(300);
+    })
+    .await;
+    until("it starts", || {
+        let log = network.log();
+        log.iter().any(|line| line.starts_with("start bob "))
+    })
+    .await;
+    assert!(functions.stored().is_empty());
     running.stop().await;
 }

@@ -2,6 +2,7 @@
 //! accounts.
 
 mod clients;
+mod unsettled;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,8 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
 use self::clients::Account;
+pub(crate) use self::unsettled::Changes;
+use self::unsettled::Unsettled;
 use crate::config::GatewayConfig;
 use crate::link::{self, Delivery, Link, ToLink, activity_of};
 use crate::outbox;
@@ -23,7 +26,7 @@ use connector_kit::{Assigned, FunctionsClient, FunctionsError};
 use connector_kit::{Backoff, jitter};
 use mutex::lock;
 
-/// How long a connecting client waits for events recorded by an earlier run to be published.
+/// How long a connecting client waits for its account's changes recorded by an earlier run to be published.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Minimum interval between two fetches for one account.
 const FETCH_PAUSE: Duration = Duration::from_millis(500);
@@ -58,8 +61,7 @@ pub(crate) struct Hub {
     fetches: Semaphore,
     /// Something ended without our being notified, so the list of connections may have changed too.
     stale: Notify,
-    /// Whether everything an earlier run left in the spool has been published.
-    recorded: watch::Sender<bool>,
+    unsettled: Unsettled,
     /// Whether the connections have been fetched once.
     listed: watch::Sender<bool>,
     recent: Mutex<Recent>,
@@ -72,6 +74,7 @@ impl Hub {
         platforms: Arc<Platforms>,
         delivery: Arc<Delivery>,
         recent: Recent,
+        changes: Changes,
     ) -> Arc<Self> {
         let limits = &config.limits;
         Arc::new(Self {
@@ -88,7 +91,7 @@ impl Hub {
             applied: Mutex::default(),
             fetches: Semaphore::new(MAX_FETCHES),
             stale: Notify::new(),
-            recorded: watch::Sender::new(false),
+            unsettled: Unsettled::new(changes, limits.settling),
             listed: watch::Sender::new(false),
             recent: Mutex::new(recent),
         })
@@ -122,27 +125,28 @@ impl Hub {
 
     /// Fetches the connections at startup and then periodically.
     pub(crate) async fn keep(self: Arc<Self>) {
-        self.publish_first().await;
-        self.recorded.send_replace(true);
         let mut backoff = Backoff::new(self.retry);
         let mut complained = None;
         loop {
             let started = Instant::now();
             let cursor = self.delivery.spool().settled_until();
+            let waiting = self.unsettled.waiting(cursor);
             match self.client.assignments(None).await {
                 Ok(assigned) => {
                     if complained.take().is_some() {
                         tracing::info!("the functions can be reached again");
                     }
                     backoff.reset();
-                    self.reconcile(assigned, None, started, cursor);
+                    self.unsettled.responded();
+                    self.reconcile(assigned, None, &waiting, started, cursor);
                     // The rest belongs to connections that are no longer assigned.
-                    lock(&self.recent).clear();
+                    lock(&self.recent).retain(|(account, _), _| waiting.contains(account));
                     self.listed.send_replace(true);
                     let pause = tokio::time::sleep(self.refresh + jitter(self.refresh / 5));
                     tokio::select! {
                         () = pause => {}
                         () = self.stale.notified() => {}
+                        () = self.settled(None), if !waiting.is_empty() => {}
                     }
                 }
                 Err(error) => {
@@ -160,26 +164,26 @@ impl Hub {
         }
     }
 
-    /// Waits until events recorded by an earlier run are published: a joined channel belongs in the record.
-    async fn publish_first(&self) {
-        let (end, mut pause) = (self.delivery.spool().end(), Backoff::new(FETCH_PAUSE));
-        while self.delivery.spool().settled_until() < end {
-            tokio::time::sleep(pause.pause()).await;
-        }
+    /// Waits until the functions have what an earlier run recorded of changes to all connections, or to those of one
+    /// account: a joined channel belongs in the record.
+    async fn settled(&self, only: Option<&AccountName>) {
+        let spool = self.delivery.spool();
+        self.unsettled.settle(only, || spool.settled_until()).await;
     }
 
     /// Waits for the same, with a time limit: a list fetched earlier lacks what was acknowledged last, such as
     /// leaving a channel.
-    async fn recorded_first(&self) {
-        let mut recorded = self.recorded.subscribe();
-        let _ = tokio::time::timeout(RECORD_TIMEOUT, recorded.wait_for(|done| *done)).await;
+    async fn recorded_first(&self, account: &AccountName) {
+        let _ = tokio::time::timeout(RECORD_TIMEOUT, self.settled(Some(account))).await;
     }
 
-    /// Starts, changes and stops connections to match the assignment, for one account or for all.
+    /// Starts, changes and stops connections to match the assignment, for one account or for all except those that
+    /// wait for a newer list.
     fn reconcile(
         &self,
         assigned: Assigned,
         only: Option<&AccountName>,
+        waiting: &HashSet<AccountName>,
         fetched: Instant,
         cursor: u64,
     ) {
@@ -194,6 +198,7 @@ impl Hub {
             let mut newer: HashSet<AccountName> = known.map(|(name, _)| name.clone()).collect();
             // A connection missing from the list may be one that could not be parsed.
             newer.extend(assigned.unclear);
+            newer.extend(waiting.iter().cloned());
             if let Some(only) = only {
                 let at = applied.entry(only.clone()).or_insert(fetched);
                 *at = fetched.max(*at);
@@ -332,11 +337,11 @@ impl Hub {
 
     /// Fetches the connections of one account.
     async fn fetch(&self, account: &AccountName) -> Result<(), FunctionsError> {
-        self.recorded_first().await;
+        self.recorded_first(account).await;
         let _place = self.fetch_permit().await;
         let (started, cursor) = (Instant::now(), self.delivery.spool().settled_until());
         let assignments = self.client.assignments(Some(account)).await?;
-        self.reconcile(assignments, Some(account), started, cursor);
+        self.reconcile(assignments, Some(account), &HashSet::new(), started, cursor);
         Ok(())
     }
 
@@ -369,7 +374,7 @@ impl Hub {
         if let Some(last) = *fetched {
             tokio::time::sleep_until(last + FETCH_PAUSE).await;
         }
-        self.recorded_first().await;
+        self.recorded_first(account).await;
         let place = self.fetch_permit().await;
         let (started, cursor) = (Instant::now(), self.delivery.spool().settled_until());
         let assignments = self.client.assignments(Some(account)).await;
@@ -377,6 +382,7 @@ impl Hub {
         self.reconcile(
             assignments.map_err(unreachable)?,
             Some(account),
+            &HashSet::new(),
             started,
             cursor,
         );

@@ -36,7 +36,7 @@ impl Running {
         config.limits.publish_interval = Duration::from_millis(5);
         config.limits.publish_age = Duration::from_millis(10);
         config.limits.retry = Duration::from_millis(50);
-        config.limits.flush = Duration::from_millis(500);
+        config.limits.flush = Duration::from_secs(2);
         change(&mut config);
         let gateway = Gateway::start(config, vec![Arc::clone(network) as _]).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
