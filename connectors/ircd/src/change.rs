@@ -7,7 +7,7 @@ use protocol::AccountName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::record::{Ban, ChannelRecord};
+use crate::channel_record::{Ban, ChannelRecord};
 
 /// What changed in a channel since its last record. Applying it twice changes nothing more.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]

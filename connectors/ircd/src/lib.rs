@@ -6,6 +6,7 @@
 
 mod accounts;
 mod change;
+mod channel_record;
 mod config;
 mod options;
 mod query;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use irc_codec::{Message, numeric};
 use protocol::{AccountName, is_speaker, outline};
 
-use super::bounds::{MAX_KEYS, MAX_SUBS, MAX_VALUE};
+use super::bounds::{MAX_KEYS, MAX_VALUE};
 use super::caps::Caps;
 use super::client::UserId;
 use super::lookalike::visible;

@@ -46,7 +46,7 @@ impl Server {
         self.tasks.settle(id, result.is_ok());
     }
 
-    /// Returns everything that must be known after a restart, except messages. What is logged of each channel begins anew
+    /// Returns everything that must be known after a restart, except messages. The log of each channel starts over
     /// then, so that the log after a snapshot suffices for what it is about.
     #[must_use]
     pub fn state(&mut self) -> State {

@@ -1,7 +1,7 @@
 //! Messages of several lines: as a batch for those who understand, as lines for the others, whole in the history.
 
 use super::*;
-use crate::server::multiline::{MAX_BYTES, MAX_LINES};
+use crate::server::bounds::{MAX_MESSAGE_BYTES as MAX_BYTES, MAX_MESSAGE_LINES as MAX_LINES};
 
 const CAPS: &str = "batch draft/multiline echo-message labeled-response message-tags standard-replies \
                     draft/chathistory";
