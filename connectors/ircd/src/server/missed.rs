@@ -84,7 +84,11 @@ impl Server {
             let Some(next) = playback.queue.pop_front() else {
                 return;
             };
-            let after = playback.since.max(since);
+            let place = match &next {
+                Missed::Conversation { key, .. } if key.starts_with('#') => playback.since,
+                _ => playback.direct_since,
+            };
+            let after = place.max(since);
             let limit = self.config.limits.replay_lines.min(playback.lines);
             let query = match &next {
                 Missed::End { until } => {

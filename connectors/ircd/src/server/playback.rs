@@ -20,6 +20,8 @@ pub(super) struct Playback {
     pub name: String,
     /// On earlier connections it was sent everything up to this message.
     pub since: i64,
+    /// The same for direct messages: earlier if it is new and its member was online without it.
+    pub direct_since: i64,
     /// The newest message that was sent to it.
     pub sent: i64,
     /// The newest message that has certainly arrived: the client answered a later PING.
@@ -30,4 +32,12 @@ pub(super) struct Playback {
     pub queue: VecDeque<Missed>,
     /// How many more lines may be sent.
     pub lines: usize,
+}
+
+impl Playback {
+    /// Whether its place can be stored. A new client that is gone before it was sent the direct messages is new the
+    /// next time, otherwise it would then be sent what was said in channels before its time.
+    pub(super) const fn has_a_place(&self, at: i64) -> bool {
+        at >= self.since || at > self.direct_since
+    }
 }

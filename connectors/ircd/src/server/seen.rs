@@ -25,8 +25,11 @@ pub(crate) const ANY: &str = "*";
 pub(super) const MAX_NAME: usize = 32;
 
 impl Server {
-    /// Returns the message up to which an account's client has been sent everything.
-    fn seen(&self, account: &AccountName, name: &str, online: bool) -> i64 {
+    /// Returns the messages up to which an account's client has been sent everything: in channels, and directly.
+    ///
+    /// A new client of a member who is online starts in channels from now. Of direct messages it is sent those that no
+    /// client without draft/chathistory has been sent: their senders were told that they are shown.
+    fn seen(&self, account: &AccountName, name: &str, online: bool) -> (i64, i64) {
         let seen = self.seen.get(account);
         let all = || seen.into_iter().flatten();
         let own = all().find(|(known, _)| *known == name);
@@ -36,10 +39,12 @@ impl Server {
                 .filter(|(known, _)| *known != ANY)
                 .max_by_key(|(_, at)| **at)
         };
-        let any = || all().find(|(known, _)| *known == ANY && !online);
-        own.or_else(others)
-            .or_else(any)
-            .map_or(self.last_id, |(_, &at)| at)
+        let any = || all().find(|(known, _)| *known == ANY);
+        let at = |found: Option<(_, &i64)>| found.map_or(self.last_id, |(_, &at)| at);
+        let plain = own.or_else(others);
+        let direct = at(plain.or_else(any));
+        let channels = at(plain.or_else(|| any().filter(|_| !online)));
+        (channels, direct)
     }
 
     /// Stores the message up to which an account's client has been sent everything.
@@ -73,14 +78,15 @@ impl Server {
             (None, Some(user)) => format!("~{}", user.name),
             (None, None) => return,
         };
-        let since = self.seen(&account, &name, online);
+        let (since, direct_since) = self.seen(&account, &name, online);
         let queue = self.missed_at_start(user_id, &account);
         if let Some(client) = self.clients.get_mut(&id) {
             client.playback = Some(Box::new(Playback {
                 name,
                 since,
-                sent: since,
-                acknowledged: since,
+                direct_since,
+                sent: direct_since,
+                acknowledged: direct_since,
                 pinged: None,
                 queue,
                 lines: self.config.limits.replay_lines_in_all,
@@ -98,13 +104,17 @@ impl Server {
             Departure::Quit(_) | Departure::Closed => playback.sent,
             Departure::Lost(_) => playback.acknowledged,
         };
-        self.note_seen(account, &playback.name, at);
+        if playback.has_a_place(at) {
+            self.note_seen(account, &playback.name, at);
+        }
     }
 
     /// The server is stopping: queued messages are still sent to everyone.
     pub(super) fn end_all_playbacks(&mut self) {
         for client in self.clients.values() {
-            if let (Some(playback), Some(account)) = (&client.playback, &client.account) {
+            let playback = client.playback.as_ref();
+            let playback = playback.filter(|playback| playback.has_a_place(playback.sent));
+            if let (Some(playback), Some(account)) = (playback, &client.account) {
                 let seen = Seen {
                     account: account.clone(),
                     client: playback.name.clone(),

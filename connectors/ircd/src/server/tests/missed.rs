@@ -324,3 +324,44 @@ fn a_member_who_was_never_here_is_written_to_as_well() {
     let carol = member(&mut world, "carol:pw-carol", "carol", "irssi", "");
     assert_eq!(said(&world.take(carol)), ["carol :[08:00] welcome"]);
 }
+
+/// The always-on connection, which requests history itself, reads nothing for the clients that do not.
+#[test]
+fn a_first_plain_client_is_shown_direct_messages_also_beside_another_connection() {
+    let mut world = World::new(config());
+    world.members = vec!["carol".to_owned()];
+    let bob = world.join_as("bob", true, "");
+    assert!(world.ask(bob, "PRIVMSG carol :kept")[0].contains(" 301 "));
+    let caps = "draft/chathistory batch server-time";
+    let web = member(&mut world, "carol:pw-carol", "carol", "web", caps);
+    for id in [web, bob] {
+        world.say(id, "JOIN #tea");
+    }
+    world.say(bob, "PRIVMSG #tea :before the phone");
+    world.say(bob, "PRIVMSG carol :read in the web");
+    // Twice: the first connection is lost before it has proved that it received anything.
+    for _ in 0..2 {
+        let phone = member(&mut world, "carol@phone:pw-carol", "carol", "x", "");
+        assert_eq!(
+            said(&world.take(phone)),
+            ["carol :[08:00] kept", "carol :[08:00] read in the web"],
+            "nothing old of the channel"
+        );
+        let lost = Departure::Lost("reset".to_owned());
+        world.server.handle_closed(phone, &lost, world.now);
+    }
+    let phone = member(&mut world, "carol@phone:pw-carol", "carol", "x", "");
+    world.take(phone);
+    world.say(phone, "QUIT");
+    world.say(bob, "PRIVMSG #tea :since the phone");
+    let phone = member(&mut world, "carol@phone:pw-carol", "carol", "x", "");
+    assert_eq!(
+        said(&world.take(phone)),
+        ["#tea :[08:00] since the phone"],
+        "once"
+    );
+    // What one plain client was sent is not shown to the next one.
+    world.say(phone, "QUIT");
+    let other = member(&mut world, "carol@laptop:pw-carol", "carol", "x", "");
+    assert!(said(&world.take(other)).is_empty());
+}
