@@ -108,6 +108,11 @@ impl Session {
             return;
         }
         let source = source_of(message);
+        if mine && message.param(0).starts_with('$') {
+            // It is no conversation with ourselves.
+            self.server_notice(&format!("You announced to everybody: {text}"), &id, at);
+            return;
+        }
         if mine {
             self.note_secrets(&target, &text);
         } else {
@@ -126,6 +131,7 @@ impl Session {
             mark_reply(&mut activity, &mut records, answered);
         }
         if history.is_none() {
+            self.no_longer_typing(from, &target);
             let other = if mine || self.is_conversation(&target) {
                 target
             } else {

@@ -37,6 +37,7 @@ impl Session {
         for (_, text) in &lines {
             self.note_secrets(target, text);
         }
+        self.own_typing_ended(target);
         self.counter += 1;
         let group = self.counter;
         let mut request = Some(request);

@@ -65,6 +65,18 @@ impl Session {
         }
     }
 
+    /// Somebody's message says that they no longer type: what they begin then is news again.
+    pub(super) fn no_longer_typing(&mut self, from: &str, target: &str) {
+        let key = format!("{} {}", self.fold(from), self.fold(target));
+        self.typing.others.remove(&key);
+    }
+
+    /// The same of what the person sends.
+    pub(super) fn own_typing_ended(&mut self, target: &str) {
+        let key = self.fold(target).to_string();
+        self.typing.own.remove(&key);
+    }
+
     /// Tells the network that the person is typing, if nothing that is worth more waits to be sent.
     pub(super) fn perform_typing(
         &mut self,

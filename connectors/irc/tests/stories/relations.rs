@@ -281,6 +281,30 @@ fn typing_is_told_but_not_recorded() {
 }
 
 #[test]
+fn what_was_sent_makes_typing_news_again() {
+    let mut story = story();
+    let typing = || {
+        act(
+            "update",
+            json!({"type": "chat-state", "state": "composing"}),
+        )
+    };
+    story.perform(typing());
+    story.perform(act("send", json!({"type": "message", "content": "hi"})));
+    story.pass(Duration::from_secs(1));
+    story.perform(typing());
+    let composing = "@+typing=active TAGMSG #t";
+    let told = story.sent.iter().filter(|line| *line == composing);
+    assert_eq!(told.count(), 2, "{:?}", story.sent);
+    // And of others.
+    story.outputs.clear();
+    for line in ["TAGMSG #t", "PRIVMSG #t :hello", "TAGMSG #t"] {
+        story.server(&format!("@+typing=active :bob!b@h {line}"));
+    }
+    assert_eq!(story.outputs.len(), 3, "{:?}", story.outputs);
+}
+
+#[test]
 fn only_what_the_network_carries_is_offered() {
     let all = json!(["deletion", "reactions", "replies", "typing"]);
     for (caps, isupport, supports) in [

@@ -83,6 +83,12 @@ fn what_is_said_to_everybody_is_said_to_us() {
         assert_eq!(shown, Some("alice@irc.test"), "{target}");
         let expected = (ArchiveTarget::User("oper".to_owned()), "oper".to_owned());
         assert_eq!(archived(&story), [expected]);
+        // What we announced ourselves is no conversation with ourselves.
+        story.outputs.clear();
+        story.server(&format!(":alice!al@host.test PRIVMSG {target} :going down"));
+        let (activity, audience, records) = story.only();
+        assert_eq!(activity.actor.as_ref().unwrap().kind, "service");
+        assert_eq!((audience, records.len()), (Audience::Full, 0));
     }
 }
 
