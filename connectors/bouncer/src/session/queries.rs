@@ -141,16 +141,25 @@ impl Session {
                 ],
             );
             if let Some(channels) = found.channels.as_ref().filter(|list| !list.is_empty()) {
-                let channels = channels.join(" ");
+                // What is known of the person's rank is what NAMES says.
+                let rooms = self.network.as_ref().map(|network| &network.rooms);
+                let ranked = channels.iter().map(|name| {
+                    let member = rooms.and_then(|rooms| rooms.get(name)?.members.get(&nick));
+                    let prefix = member.and_then(|member| member.prefix);
+                    prefix.into_iter().chain(name.chars()).collect::<String>()
+                });
+                let channels = ranked.collect::<Vec<_>>().join(" ");
                 self.reply(
                     numeric::RPL_WHOISCHANNELS,
                     [nick.as_str(), channels.as_str()],
                 );
             }
             if let Some(server) = &found.server {
+                let network = self.network.as_ref();
+                let about = network.map_or_else(String::new, |network| network.name.clone());
                 self.reply(
                     numeric::RPL_WHOISSERVER,
-                    [nick.as_str(), server.as_str(), ""],
+                    [nick.as_str(), server.as_str(), about.as_str()],
                 );
             }
             if let Some(away) = &found.away {
@@ -172,9 +181,9 @@ impl Session {
                 self.reply(numeric::RPL_WHOISSECURE, [nick.as_str(), text]);
             }
             if let Some(idle) = found.idle {
-                let idle = idle.to_string();
-                let text = "seconds idle";
-                self.reply(numeric::RPL_WHOISIDLE, [nick.as_str(), idle.as_str(), text]);
+                // RPL_WHOISIDLE has the time of the sign-on too, which is not known: without it, clients show 1970.
+                let text = format!("has been idle for {idle} seconds");
+                self.reply(numeric::RPL_WHOISSPECIAL, [nick.as_str(), text.as_str()]);
             }
         }
         self.reply(numeric::RPL_ENDOFWHOIS, [asked, "End of WHOIS"]);

@@ -84,6 +84,36 @@ fn without_a_network_no_kind_of_channel_is_promised() {
 }
 
 #[test]
+fn whois_is_what_is_known_and_nothing_that_is_not() {
+    let mut story = Story::in_room("");
+    assert!(
+        story
+            .say("WHO #c")
+            .iter()
+            .any(|line| line.contains(" bob H@ "))
+    );
+    story.say("WHOIS bob");
+    let whois = json!({
+        "type": "whois", "nick": "bob", "server": "hub.test", "channels": ["#c", "#other"], "idle": 7,
+    });
+    let lines = story.answer(|one| one.object = Some(whois.into()));
+    for end in [
+        " 319 alice bob :@#c #other",
+        " 312 alice bob hub.test net",
+        " 320 alice bob :has been idle for 7 seconds",
+    ] {
+        assert!(
+            lines.iter().any(|line| line.ends_with(end)),
+            "{end}: {lines:?}"
+        );
+    }
+    assert!(
+        !lines.iter().any(|line| line.contains(" 317 ")),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn who_wants_to_be_another_account_is_told_why_not() {
     let mut story = Story::new();
     story.say("CAP REQ sasl");
