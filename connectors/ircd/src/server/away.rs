@@ -20,6 +20,11 @@ impl Server {
         };
         client.away = (!text.is_empty()).then(|| text.as_str().into());
         let user = client.user;
+        let present = user
+            .map(|user| self.sessions(user))
+            .into_iter()
+            .flatten()
+            .any(|other| self.clients.get(&other).is_some_and(|c| c.away.is_none()));
         if text.is_empty() {
             self.reply(
                 id,
@@ -29,10 +34,13 @@ impl Server {
                 ),
             );
         } else {
-            self.reply(
-                id,
-                Reply::new(numeric::RPL_NOWAWAY, ["You have been marked as being away"]),
-            );
+            // Programs wait for this number; its text is for the person.
+            let text = if present {
+                "This connection is marked as being away; you are shown as away when all your connections are"
+            } else {
+                "You have been marked as being away"
+            };
+            self.reply(id, Reply::new(numeric::RPL_NOWAWAY, [text]));
         }
         if let Some(user) = user {
             self.update_away(user);

@@ -10,6 +10,15 @@ use super::{ClientId, Server};
 /// Bytes of command names per line.
 const WIDTH: usize = 300;
 
+/// What the modes are, for HELP MODE.
+const MODES: &[&str] = &[
+    "Yourself: B (you are a bot), i (hidden from those who share no channel), o (administrator), w (you get WALLOPS).",
+    "Channel, for and against people, with a mask: b (banned), q (quieted: may be there, not speak), e (excepted from b and q), I (may join despite i).",
+    "Channel: i (only who is invited may join), k (a key is needed), l (at most so many people), m (only operators and the voiced may speak),",
+    "n (only members may speak), s (secret: not listed), t (only operators set the topic), J (who joins sees only what is said from then on).",
+    "People in a channel, with a nickname: o (operator), v (voice: may speak despite m, b and q). AMODE gives them to accounts.",
+];
+
 impl Server {
     pub(super) fn on_help(&mut self, id: ClientId, _: UserId, message: &Message) {
         let subject = message.param(0).to_ascii_uppercase();
@@ -18,7 +27,10 @@ impl Server {
             (title.to_owned(), index())
         } else if let Some(command) = commands::listed().find(|command| command.name == subject) {
             let title = format!("{} {}", command.name, command.syntax);
-            (title.trim_end().to_owned(), vec![command.about.to_owned()])
+            let more = if command.name == "MODE" { MODES } else { &[] };
+            let lines = std::iter::once(&command.about).chain(more);
+            let lines = lines.map(|line| (*line).to_owned()).collect();
+            (title.trim_end().to_owned(), lines)
         } else {
             let text = "No such command; HELP without a parameter lists them";
             // A subject that cannot be a middle parameter is replaced by a star.

@@ -127,7 +127,7 @@ impl Server {
             .ok_or_else(|| (numeric::ERR_NOSUCHCHANNEL, "No such channel".to_owned()))?;
         if !channel.may_speak(user_id, user) {
             let text = if channel.members.contains_key(&user_id) {
-                "You may not speak here: the channel is moderated (+m) or you are banned"
+                "You may not speak here: the channel is moderated (+m), or you are banned or quieted (+b, +q)"
             } else {
                 "You may not speak here: join the channel first"
             };

@@ -17,7 +17,7 @@ use super::{ClientId, Server, names};
 
 /// The letters of roles, from the highest.
 pub(super) const ROLES: [(char, &str); 3] =
-    [('O', "the founder"), ('o', "an operator"), ('v', "voiced")];
+    [('O', "the founder"), ('o', "an operator"), ('v', "voice")];
 
 impl Server {
     pub(super) fn on_amode(&mut self, id: ClientId, user_id: UserId, message: &Message) {
@@ -196,7 +196,12 @@ impl Server {
         }
         let role = ROLES.iter().find(|(known, _)| *known == letter);
         let role = role.map_or("", |(_, role)| role);
-        Some(if add {
+        Some(if letter == 'v' {
+            match add {
+                true => format!("{account} has {role} in {spelled} from now on"),
+                false => format!("{account} no longer has {role} in {spelled}"),
+            }
+        } else if add {
             format!("{account} is {role} of {spelled} from now on")
         } else {
             format!("{account} is no longer {role} of {spelled}")

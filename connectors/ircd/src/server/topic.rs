@@ -41,7 +41,7 @@ impl Server {
             );
         }
         if self.is_muted(user_id, &key) {
-            let text = "You may not set the topic: the channel is moderated (+m) or you are banned";
+            let text = "You may not set the topic: the channel is moderated (+m), or you are banned or quieted (+b, +q)";
             return self.reply(id, Reply::new(numeric::ERR_CANNOTSENDTOCHAN, [name, text]));
         }
         let text = names::clip(text, self.config.limits.topic).to_owned();

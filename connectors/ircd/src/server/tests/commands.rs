@@ -82,6 +82,10 @@ fn help_is_what_the_table_says() {
     let usage = " 704 alice KICK :KICK <channel> <nickname>[,<nickname>…] [<reason>]";
     assert!(lines[0].ends_with(usage), "{lines:#?}");
     assert_eq!(lines.len(), 3);
+    let lines = world.ask(alice, "HELP MODE").join("\n");
+    for part in ["q (quieted", "e (excepted", "I (may join", "J (who joins"] {
+        assert!(lines.contains(part), "{part}: {lines}");
+    }
     for unknown in ["HELP nothing", "HELP rehash"] {
         assert!(world.ask(alice, unknown)[0].contains(" 524 alice "));
     }

@@ -211,7 +211,9 @@ fn announcements_reach_those_they_are_for() {
     let eve = world.join_as("eve", false, "");
     assert!(world.ask(eve, "MODE eve +w")[0].ends_with("MODE eve +w"));
     assert!(world.ask(bob, "WALLOPS :hello")[0].contains(" 481 "));
-    assert!(world.ask(bob, "NOTICE $* :hello")[0].contains(" 481 "));
+    for everybody in ["NOTICE $* :hello", "PRIVMSG $$* :hello"] {
+        assert!(world.ask(bob, everybody)[0].contains(" 481 "));
+    }
     world.clear();
     world.say(admin, "WALLOPS :to work");
     assert!(world.take(bob).is_empty());

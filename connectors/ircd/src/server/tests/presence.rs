@@ -28,9 +28,16 @@ fn a_user_is_away_when_all_sessions_are_and_it_is_told_once() {
     }
     world.clear();
     let told = |world: &mut World| untagged(&world.take(bob)).join("|");
-    world.say(one, "AWAY :lunch");
+    let answer = world.ask(one, "AWAY :lunch").join("|");
+    let partly =
+        " 306 alice :This connection is marked as being away; you are shown as away when all";
+    assert!(answer.contains(partly), "{answer}");
     assert_eq!(told(&mut world), "");
-    world.say(two, "AWAY :dinner");
+    let answer = world.ask(two, "AWAY :dinner").join("|");
+    assert!(
+        answer.ends_with(" 306 alice :You have been marked as being away"),
+        "{answer}"
+    );
     assert_eq!(told(&mut world), ":alice!alice@user/alice AWAY :dinner");
     assert!(world.ask(bob, "PRIVMSG alice :hi")[0].ends_with(" 301 bob alice dinner"));
     // A session without a person does not bring her back, and has nothing to say.

@@ -85,7 +85,7 @@ fn roles_are_given_to_accounts_that_are_not_there() {
             ":irc.subspace.local FAIL AMODE ACCOUNT_UNKNOWN #tea nobody :There is no such account",
             ":alice!alice@user/alice MODE #tea +v bob",
             ":irc.subspace.local NOTICE alice :dan is an operator of #tea from now on",
-            ":irc.subspace.local NOTICE alice :bob is voiced of #tea from now on",
+            ":irc.subspace.local NOTICE alice :bob has voice in #tea from now on",
         ]
     );
     assert!(world.ask(bob, "AMODE #tea +o bob")[0].contains(" 482 "));
