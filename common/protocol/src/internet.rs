@@ -53,6 +53,26 @@ const fn v6(first: [u16; 8], prefix: u32) -> (Ipv6Addr, u32) {
     (Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
 }
 
+/// Names that never mean another machine on the public internet (RFC 6761, RFC 6762, and names common in private
+/// networks).
+const PRIVATE_NAMES: [&str; 4] = ["localhost", "local", "internal", "home.arpa"];
+
+/// Returns whether a host of a URL can be on the public internet by what it says: an address that is public, or a name that is not
+/// of this machine or a private network. Where it leads is known only once it is resolved.
+#[must_use]
+pub fn may_be_public(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return is_public_address(address);
+    }
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let private = |end: &str| {
+        name.strip_suffix(end)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    !name.is_empty() && !PRIVATE_NAMES.into_iter().any(private)
+}
+
 /// Returns whether an address is on the public internet: not of this machine, of a private network, or for a special
 /// purpose, even if it is embedded in IPv6.
 #[must_use]
@@ -188,6 +208,34 @@ mod tests {
         }
         for (first, prefix) in SPECIAL_V6 {
             assert_eq!(first.to_bits() << prefix, 0, "{first}/{prefix}");
+        }
+    }
+
+    #[test]
+    fn what_is_visibly_private_is_refused() {
+        for host in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "[::1]",
+            "[fd00::1]",
+            "169.254.169.254",
+            "localhost",
+            "LOCALHOST.",
+            "x.localhost",
+            "printer.local",
+            "metadata.google.internal",
+            "",
+        ] {
+            assert!(!may_be_public(host), "{host}");
+        }
+        for host in [
+            "example.org",
+            "1.1.1.1",
+            "[2606:4700::1111]",
+            "notlocal",
+            "local.example",
+        ] {
+            assert!(may_be_public(host), "{host}");
         }
     }
 }

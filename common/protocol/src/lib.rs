@@ -79,7 +79,7 @@ pub use folding::{FoldedMap, FoldedName, Folding};
 pub use gathered::Gathered;
 pub use glob::Glob;
 pub use hex::{from_hex, hex};
-pub use internet::{is_public_address, wrapped_v4};
+pub use internet::{is_public_address, may_be_public, wrapped_v4};
 pub use lists::{
     ArchiveAnswer, ConnectionList, ConnectorList, GrantList, InviteList, MailAddressList,
 };

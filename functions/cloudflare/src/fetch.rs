@@ -4,7 +4,6 @@
 //! only, and names are resolved there. So only what can be seen without resolving is refused here: literal addresses,
 //! and names that mean the machine itself.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,16 +15,12 @@ use js_sys::Uint8Array;
 use protocol::Gathered;
 use worker::{AbortController, Delay, Error, Fetch, Method, RequestInit, RequestRedirect};
 
-/// Names that never mean another machine on the public internet (RFC 6761, RFC 6762, and names common in private
-/// networks).
-const PRIVATE_NAMES: [&str; 4] = ["localhost", "local", "internal", "home.arpa"];
-
 pub(crate) async fn fetch(
     request: Request<Bytes>,
     limits: FetchLimits,
 ) -> Result<Response<Bytes>, FetchError> {
     let host = request.uri().host().unwrap_or_default().to_owned();
-    if limits.destination == Destination::Public && !may_be_public(&host) {
+    if limits.destination == Destination::Public && !protocol::may_be_public(&host) {
         return Err(FetchError::Forbidden(host));
     }
     let controller = AbortController::default();
@@ -44,19 +39,6 @@ pub(crate) async fn fetch(
             Err(FetchError::Timeout(host))
         }
     }
-}
-
-fn may_be_public(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = bare.parse::<IpAddr>() {
-        return protocol::is_public_address(address);
-    }
-    let name = host.trim_end_matches('.').to_ascii_lowercase();
-    let private = |end: &str| {
-        name.strip_suffix(end)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    !name.is_empty() && !PRIVATE_NAMES.into_iter().any(private)
 }
 
 /// Sends the request and reads the response; `None` if it has more than `max_body` bytes.
@@ -103,37 +85,4 @@ async fn exchange(
         }
     }
     Ok(Some(response))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_visibly_private_is_refused() {
-        for host in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "[::1]",
-            "[fd00::1]",
-            "169.254.169.254",
-            "localhost",
-            "LOCALHOST.",
-            "x.localhost",
-            "printer.local",
-            "metadata.google.internal",
-            "",
-        ] {
-            assert!(!may_be_public(host), "{host}");
-        }
-        for host in [
-            "example.org",
-            "1.1.1.1",
-            "[2606:4700::1111]",
-            "notlocal",
-            "local.example",
-        ] {
-            assert!(may_be_public(host), "{host}");
-        }
-    }
 }

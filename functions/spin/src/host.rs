@@ -1,6 +1,5 @@
 //! Clock, randomness, waiting and requests to other servers in WASI.
 
-use std::net::IpAddr;
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -46,20 +45,16 @@ impl storage_adapter::Host for WasiHost {
 
 impl Host for WasiHost {
     /// Names are resolved by the runtime, which decides what may be reached (`allowed_outbound_hosts`); literal
-    /// addresses are checked here.
+    /// addresses, and names of private networks, are refused here.
     async fn fetch(
         &self,
         request: Request<Bytes>,
         limits: FetchLimits,
     ) -> Result<Response<Bytes>, FetchError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
         let forbidden = limits.destination == Destination::Public
             && !self.any_network
-            && (bare.eq_ignore_ascii_case("localhost")
-                || bare
-                    .parse::<IpAddr>()
-                    .is_ok_and(|address| !protocol::is_public_address(address)));
+            && !protocol::may_be_public(&host);
         if forbidden {
             return Err(FetchError::Forbidden(host));
         }

@@ -479,6 +479,15 @@ mod tests {
         assert_eq!(guest(), 429);
         let member = || f.api("POST", &format!("/api/calls/{open}"), &alice, json!({}));
         assert_eq!(member().status, 200, "members count by themselves");
+        // An address counts for all calls, and by itself.
+        let another = start(&f, &alice, true);
+        let name = json!({"name": "Zoë"});
+        assert_eq!(join(&f, &another, &name).status, 429);
+        let other = crate::kernel::guard::ClientAddress::parse("192.0.2.77");
+        let path = format!("/api/calls/{open}");
+        let joined = f.request_from(other, "POST", &path, &[], name.to_string());
+        assert_eq!(joined.status, 200);
+    }
     }
 
     #[test]
