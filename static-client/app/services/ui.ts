@@ -53,6 +53,8 @@ const waiter = buildWaiter('subspace:history');
  * takes the entry away by going back, which the browser does in its own time and which would undo a change of the page
  * that comes meanwhile: that one waits.
  *
+ * A second step in a dialog has an entry of its own above that one: Back leads from it to the step before.
+ *
  * A dialog or a drawer is closed when the page changes. A menu belongs to what it stands in, and goes with it only: behind
  * a change of the page that leaves it open it gets an entry again.
  */
@@ -78,6 +80,10 @@ export default class UiService extends Service {
   #mark = '';
   /** Menus that are open, by what Back does with them. */
   readonly #menus = new Set<() => void>();
+  /** The steps in the dialog beyond its first, by what goes back from them. */
+  #steps: (() => void)[] = [];
+  /** So many of the steps have an entry; those of a dialog that is closed, too, until they are taken away. */
+  #stepped = 0;
   /** The page is changing: an entry that is made now would come below that of the next page. */
   #changing = false;
   /** That entry is being taken away, which the browser does in its own time. */
@@ -97,6 +103,7 @@ export default class UiService extends Service {
   close = () => {
     if (!this.dialog) return;
     this.dialog = undefined;
+    this.#steps = [];
     this.#leave();
   };
 
@@ -122,6 +129,32 @@ export default class UiService extends Service {
     if (this.#menus.delete(back)) this.#leave();
   }
 
+  /** A dialog shows another step; `back` leads from it to the one before, and is called once, by the button Back. */
+  enterStep(back: () => void) {
+    if (!this.dialog) return;
+    this.#steps.push(back);
+    this.#pushSteps();
+  }
+
+  /** The step before was chosen in the dialog itself. */
+  leaveStep(back: () => void) {
+    const at = this.#steps.indexOf(back);
+    if (at < 0) return;
+    this.#steps.length = at;
+    const count = this.#stepped - at;
+    if (count <= 0) return;
+    this.#stepped = at;
+    this.#goBack(count, waiter.beginAsync());
+  }
+
+  #pushSteps() {
+    if (!this.#entered || this.#leaving || this.#changing) return;
+    while (this.#stepped < this.#steps.length) {
+      this.#stepped += 1;
+      history.pushState({ layer: this.#mark, step: this.#stepped }, '');
+    }
+  }
+
   get #isOpen(): boolean {
     return Boolean(this.dialog ?? this.drawer) || this.#menus.size > 0;
   }
@@ -129,6 +162,7 @@ export default class UiService extends Service {
   #shut() {
     this.dialog = undefined;
     this.drawer = undefined;
+    this.#steps = [];
   }
 
   /** The message that is answered in a room by what is sent now. */
@@ -205,6 +239,8 @@ export default class UiService extends Service {
     const state = history.state as object | null;
     history.replaceState({ ...state, below: this.#mark }, '');
     history.pushState({ layer: this.#mark }, '');
+    this.#stepped = 0;
+    this.#pushSteps();
   }
 
   /** Removes the entry, unless the choice leads to another page, which takes it over. */
@@ -212,30 +248,49 @@ export default class UiService extends Service {
     const token = waiter.beginAsync();
     setTimeout(() => {
       if (!this.#entered || this.#isOpen) waiter.endAsync(token);
-      else this.#takeAway(token);
+      else if (this.#leaving) {
+        // A step is being left: one after the other.
+        const left = this.#left;
+        this.#left = () => {
+          left();
+          if (this.#entered && !this.#isOpen) this.#takeAway(token);
+          else waiter.endAsync(token);
+        };
+      } else this.#takeAway(token);
     }, 0);
   }
 
   #takeAway(token: ReturnType<typeof waiter.beginAsync>) {
     this.#entered = false;
+    const count = 1 + this.#stepped;
+    this.#stepped = 0;
+    this.#goBack(count, token);
+  }
+
+  /** Takes entries away from the top. */
+  #goBack(count: number, token: ReturnType<typeof waiter.beginAsync>) {
     this.#leaving = true;
+    const earlier = this.#left;
     this.#left = () => {
       this.#left = () => {};
+      earlier();
       waiter.endAsync(token);
       if (this.isDestroying) {
         window.removeEventListener('popstate', this.#back);
       }
     };
-    history.back();
+    if (count === 1) history.back();
+    else history.go(-count);
   }
 
   #left = () => {};
 
   /** What was opened while an entry was taken away, or the page changed, or is open behind that, has its own now. */
   #reopened = () => {
-    if (this.isDestroying || this.#entered) return;
+    if (this.isDestroying) return;
     if (this.#leaving || this.#changing) return;
-    if (this.#isOpen) this.#push();
+    if (this.#entered) this.#pushSteps();
+    else if (this.#isOpen) this.#push();
   };
 
   #back = () => {
@@ -250,9 +305,17 @@ export default class UiService extends Service {
     }
     if (!this.#entered) return;
     // Browsers tell of every other address in the same way, also of one that the router wrote a moment ago.
-    const state = history.state as { layer?: string; below?: string } | null;
-    if (state?.layer === this.#mark) return;
+    const state = history.state as {
+      layer?: string;
+      step?: number;
+      below?: string;
+    } | null;
+    if (state?.layer === this.#mark) {
+      this.#stepBack(state.step ?? 0);
+      return;
+    }
     this.#entered = false;
+    this.#stepped = 0;
     this.#shut();
     if (state?.below !== this.#mark) {
       this.#reopenSoon();
@@ -263,6 +326,20 @@ export default class UiService extends Service {
     for (const back of menus) back();
   };
 
+  /** The browser is at the entry of a step; 0 is that of the dialog. */
+  #stepBack(step: number) {
+    // Not back: an address that the router wrote, or forward to a step that is closed.
+    if (step >= this.#stepped) return;
+    this.#stepped = step;
+    if (this.#steps.length > step) {
+      while (this.#steps.length > step) this.#steps.pop()?.();
+      return;
+    }
+    // The steps were those of a dialog before this one.
+    this.#shut();
+    this.#leave();
+  }
+
   #goes = (transition: unknown) => {
     const change = transition as Transition;
     if (change.isAborted) return;
@@ -271,11 +348,20 @@ export default class UiService extends Service {
       change.abort();
       return;
     }
-    this.#changing = true;
-    if (performance.now() - this.#offeredAt > TOAST_PAUSE) this.dismiss();
     const { from, to } = change;
     // The chat's own redirect to its first room is not the user's choice.
-    if (!this.#entered || !to || from?.name === 'chat.index') return;
+    const taken = this.#entered && to && from?.name !== 'chat.index';
+    if (taken && this.#stepped) {
+      // The next page takes over one entry only.
+      this.#shut();
+      this.#waiting = change;
+      change.abort();
+      this.#takeAway(waiter.beginAsync());
+      return;
+    }
+    this.#changing = true;
+    if (performance.now() - this.#offeredAt > TOAST_PAUSE) this.dismiss();
+    if (!taken) return;
     this.#entered = false;
     this.#shut();
     change.method('replace');
