@@ -74,6 +74,30 @@ module('Acceptance | actions of a message', function (hooks) {
     assert.dom('[data-test-room="#general"]').exists();
   });
 
+  test('it is seen which message they are about, and the picker is even', async function (assert) {
+    await arriveInGeneral(server);
+    const chosen = () =>
+      [...document.querySelectorAll<HTMLElement>('[data-chosen]')].map(
+        ({ dataset }) => dataset['entry'],
+      );
+    await point('m1');
+    assert.deepEqual(chosen(), [], 'the pointer says so itself');
+    await click('[data-test-react]');
+    assert.deepEqual(chosen(), ['m1']);
+    const box = (selector: string) => find(selector)!.getBoundingClientRect();
+    const emoji = [...document.querySelectorAll('[data-test-emoji]')].map(
+      (button) => Math.round(button.getBoundingClientRect().top),
+    );
+    assert.strictEqual(new Set(emoji).size, 1, 'in one row');
+    const field = box('[data-test-other-reaction]');
+    const button = box('.reaction-field button');
+    assert.true(Math.abs(field.bottom - button.bottom) < 1, 'aligned');
+    await click('[data-test-delete]');
+    assert.deepEqual(chosen(), ['m1']);
+    await click('[data-test-delete-cancel]');
+    assert.deepEqual(chosen(), []);
+  });
+
   test('a press beside them closes them', async function (assert) {
     await arriveInGeneral(server);
     await point('m0');
