@@ -10,7 +10,7 @@ import {
   waitUntil,
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
-import { setupApplicationTest } from '../helpers';
+import { choose, setupApplicationTest } from '../helpers';
 import { accessible } from '../helpers/axe';
 import { at, connection, event, said, state } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
@@ -130,6 +130,45 @@ module('Acceptance | sidebar', function (hooks) {
       const common = Math.min(bottom, toast.bottom) - Math.max(top, toast.top);
       assert.true(common <= 0, other);
     }
+  });
+
+  test('the menu of a channel that one is not in joins it, or takes it off the list', async function (assert) {
+    server.signIn();
+    await visit('/');
+    await server.greet(1, [
+      state('online', 'Connected.', { nick: 'alice', supports: ['calls'] }),
+    ]);
+    await waitFor('[data-test-connection-state="online"]');
+    await visit('/net/%23outside');
+    await waitFor('[data-test-join-here]');
+    assert.dom('[data-test-start-call]').doesNotExist();
+    await click('[data-test-room-menu]');
+    assert.dom('[data-test-menu="call"]').doesNotExist();
+    assert.dom('[data-test-menu="leave"]').hasText('Remove from the list');
+    await click('[data-test-menu="join"]');
+    const { activity } = await server.socket.taken('join');
+    assert.strictEqual(activity.target?.name, '#outside');
+    await choose('leave');
+    await waitFor('[data-test-room="#general"]');
+    assert.dom('[data-test-room-link="#outside"]').doesNotExist();
+  });
+
+  test('what cannot be a name of a channel is not said to be none yet', async function (assert) {
+    server.signIn();
+    await visit('/');
+    await server.greet();
+    await waitFor('[data-test-connection-state="online"]');
+    this.owner.lookup('service:actions').listRooms = () => Promise.resolve([]);
+    this.owner.lookup('service:ui').open({ kind: 'join', networkId: 'net' });
+    await waitFor('[data-test-channel]');
+    await waitFor('[data-test-no-room]');
+    await fillIn('[data-test-channel]', 'project');
+    assert.dom('[data-test-no-room]').includesText('No such channel yet.');
+    await fillIn('[data-test-channel]', 'project x');
+    assert.dom('[data-test-no-room]').includesText("can't be a channel name");
+    await click('[data-test-dialog="join"] [data-test-submit]');
+    assert.dom('[data-test-dialog="join"]').includesText("can't be a channel");
+    assert.dom('[data-test-no-room]').doesNotExist('once');
   });
 
   test('whoever is in no channel is shown where there are some', async function (assert) {
