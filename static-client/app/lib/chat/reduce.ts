@@ -1,6 +1,7 @@
 /** Activities from the gateway, applied to the state. */
 
 import { contentOf, publishedAt, type Activity } from '../activities.ts';
+import { withTimeOfAttempt } from '../attempt.ts';
 import { parseCasemapping } from '../casemapping.ts';
 import { isChannel } from '../conversations.ts';
 import { splitId } from '../ids.ts';
@@ -217,7 +218,7 @@ function topic(context: Context, object: ObjectOf<'topic'>) {
 }
 
 function connection(
-  { draft, network, activity, happenings }: Context,
+  { draft, network, activity, at, happenings }: Context,
   object: ObjectOf<'connection'>,
 ) {
   const changed = draft.network(network.id);
@@ -226,7 +227,7 @@ function connection(
   if (status === 'connecting' || status === 'online' || status === 'offline') {
     changed.status = status;
   }
-  changed.sentence = contentOf(activity);
+  changed.sentence = withTimeOfAttempt(contentOf(activity), at);
   // While it tries again, what was refused is still what one is asked about.
   if (status !== 'connecting') {
     changed.certificate = text(object.certificate) || undefined;
