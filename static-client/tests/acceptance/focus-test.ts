@@ -154,9 +154,15 @@ module('Acceptance | focus', function (hooks) {
     await arriveInGeneral(server);
     await visit('/settings/apps');
     await press('[data-test-revoke-grant="one"]');
-    isKept(assert, 'asked');
+    assert.dom('[data-test-revoke-keep="one"]').isFocused('asked');
+    const [row, about] = ['grant', 'revoke-about'].map((name) =>
+      find(`[data-test-${name}="one"]`)!.getBoundingClientRect(),
+    );
+    const name = find('[data-test-grant="one"] strong')!;
+    assert.true(about!.top >= name.getBoundingClientRect().bottom, 'below');
+    assert.true(about!.width > row!.width * 0.9, 'as wide as the row');
     await press('[data-test-revoke-keep="one"]');
-    isKept(assert, 'kept');
+    assert.dom('[data-test-revoke-grant="one"]').isFocused('kept');
     await press('[data-test-revoke-grant="one"]');
     server.answers['GET /api/grants'] = {
       body: { grants: [grant('two', '2026-02-01T00:00:00.000Z')] },
@@ -166,6 +172,65 @@ module('Acceptance | focus', function (hooks) {
     await settled();
     assert.dom('#apps-title').isFocused();
     await triggerKeyEvent('#apps-title', 'keydown', 'Tab');
+  });
+
+  test('a drawer that is opened takes it', async function (assert) {
+    await arriveInGeneral(server);
+    const ui = this.owner.lookup('service:ui');
+    const within = (selector: string) =>
+      find(selector)!.contains(document.activeElement);
+    ui.openDrawer('navigation');
+    await settled();
+    assert.dom('[data-test-room-link="#general"]').isFocused();
+    ui.closeDrawer();
+    await settled();
+    ui.openDrawer('members');
+    await settled();
+    assert.true(within('[data-test-members]'));
+  });
+
+  test('an invitation that was made is copied next', async function (assert) {
+    const COPY = '[data-test-copy="invite-link"]';
+    server.answers['GET /api/invites'] = { body: { invites: [] } };
+    const made = (token: string) => {
+      server.answers['POST /api/invites'] = {
+        status: 201,
+        body: { id: token, inviter: 'alice', token },
+      };
+    };
+    await arriveInGeneral(server);
+    await click('[data-test-open-invite]');
+    assert.dom('[data-test-make-invite]').hasClass('primary');
+    made('one');
+    await press('[data-test-make-invite]');
+    assert.dom(COPY).isFocused();
+    assert.dom(COPY).hasClass('primary');
+    assert.dom('[data-test-make-invite]').doesNotHaveClass('primary');
+    made('two');
+    await press('[data-test-make-invite]');
+    assert.dom('[data-test-copy-value="invite-link"]').hasValue(/two$/);
+    assert.dom(COPY).isFocused('also for another one');
+  });
+
+  test('the page of a call that was started begins at its title', async function (assert) {
+    server.answers['POST /api/calls'] = {
+      status: 201,
+      body: { token: 'call.c.t', link: 'https://chat.example/call/call.c.t' },
+    };
+    server.answers['GET /api/calls/call.c.t'] = {
+      body: { account: 'alice', connection: 'net', guests: false },
+    };
+    await arriveInGeneral(server, 2, ['calls']);
+    await press('[data-test-start-call]');
+    await press('[data-test-dialog="call"] [data-test-submit]');
+    await waitFor('[data-test-call-preview]');
+    await settled();
+    assert.dom('#auth-title').isFocused();
+    assert.strictEqual(
+      getComputedStyle(find('#auth-title')!).outlineStyle,
+      'none',
+      'a heading has no box',
+    );
   });
 
   test('a drawer that is closed does not keep it', async function (assert) {
