@@ -488,7 +488,6 @@ mod tests {
         let joined = f.request_from(other, "POST", &path, &[], name.to_string());
         assert_eq!(joined.status, 200);
     }
-    }
 
     #[test]
     fn guesses_are_slowed_down() {
