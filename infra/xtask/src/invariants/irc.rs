@@ -76,6 +76,7 @@ const OTHER_TEXTS: &[(&str, &str)] = &[
     ("core/src/mail/preview.rs", "words of any language"),
     ("protocol/src/archive.rs", "servers"),
     ("protocol/src/folding.rs", "here they are compared"),
+    ("protocol/src/internet.rs", "hosts"),
     ("protocol/src/lookalike.rs", "what a name looks like"),
     ("protocol/src/outgoing.rs", "mail addresses"),
 ];
