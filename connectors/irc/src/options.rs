@@ -12,8 +12,8 @@ options::options! {
     /// Options of connections to IRC networks.
     #[derive(Clone, Debug)]
     pub struct IrcOptions {
-        /// The proxy through which networks are connected to, `socks5://host:1080` or `http://name:password@host:3128`. Names are resolved here, and it gets addresses.
-        proxy: Option<Proxy>, or "none", "URL", "socks5://host:port or http://host:port";
+        /// The proxy through which networks are connected to, `socks5://host:1080` or `http://name:password@host:3128`. Host names are resolved by the connector; the proxy gets addresses only.
+        outgoing_proxy: Option<Proxy>, or "none", "URL", "socks5://host:port or http://host:port";
         /// Whether members may connect through proxies of their own.
         member_proxies: bool = "false", "BOOL", "true or false";
     }
@@ -72,7 +72,7 @@ impl ProgramOptions {
         IrcConfig {
             addresses,
             own,
-            proxy: self.irc.proxy.clone(),
+            proxy: self.irc.outgoing_proxy.clone(),
             member_proxies: self.irc.member_proxies,
             folder: Some(self.gateway.spool.join(FOLDER)),
             // Without a key the gateway does not start.

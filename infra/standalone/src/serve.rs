@@ -324,7 +324,7 @@ fn start_gateway(
         own_server,
         folder: Some(folder.folder("irc")),
         key,
-        proxy: settings.options.irc.proxy.clone(),
+        proxy: settings.options.irc.outgoing_proxy.clone(),
         member_proxies: settings.options.irc.member_proxies,
         ..IrcConfig::default()
     });
