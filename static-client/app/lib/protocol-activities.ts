@@ -26,6 +26,11 @@ export type TextObject = {
   by?: string;
   /** In a `leave`: whether the actor quit the network. */
   quit?: boolean;
+  /**
+   * In a `leave` or `join`: whether the actor is one of many who are told of together, since servers of the network lost
+   * or found each other.
+   */
+  netsplit?: boolean;
 };
 
 /** `topic`: the same text under two names, since clients read one or the other. */

@@ -31,6 +31,10 @@ pub struct TextObject {
     /// In a `leave`: whether the actor quit the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quit: Option<bool>,
+    /// In a `leave` or `join`: whether the actor is one of many who are told of together, since servers of the network lost
+    /// or found each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netsplit: Option<bool>,
     /// Other fields.
     #[serde(flatten)]
     #[cfg_attr(test, ts(skip))]

@@ -96,7 +96,7 @@ impl Session {
         for channel in &channels {
             let object = ActivityObject::Message(TextObject {
                 quit: Some(true),
-                rest: [("netsplit".to_owned(), true.into())].into_iter().collect(),
+                netsplit: Some(true),
                 ..TextObject::new(message.param(0))
             });
             let room = Some(self.room(channel));
@@ -122,7 +122,7 @@ impl Session {
             return false;
         }
         let object = ActivityObject::Message(TextObject {
-            rest: [("netsplit".to_owned(), true.into())].into_iter().collect(),
+            netsplit: Some(true),
             ..TextObject::default()
         });
         let channel = self.spelled(channel);
