@@ -16,6 +16,9 @@ use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::empty;
 use crate::routes::{Address, ForConnectors, On, Route};
 
+/// Bytes of a request's head that are looked at before it is known who sent it.
+const MAX_HEAD: usize = 8 * 1024;
+
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Handles a request to an address for connectors of certain kinds. Nothing of the body is kept until its sender is
     /// known and permitted.
@@ -77,6 +80,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         parts: &Parts,
         kinds: &[ConnectorKind],
     ) -> Result<(Connector, BodyHash), Failure> {
+        let target = parts.uri.path_and_query().map_or(0, |it| it.as_str().len());
+        let headers = parts.headers.iter();
+        let head: usize = headers
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        if target + head > MAX_HEAD {
+            return Err(Failure::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "the head of a request may have at most 8 KiB here",
+            ));
+        }
         if parts.headers.get(CONNECTOR_HEADER).is_none() {
             return Err(Failure::unauthorized(
                 "only connectors of this installation may do this; the request is not signed",

@@ -49,7 +49,10 @@ fn nothing_of_a_body_is_kept_before_it_is_known_who_sends_it() {
     };
     let mut late = sign("smtp-1", KEY);
     late[1].1 = (f.kernel.now().millis() - 600_000).to_string();
+    let mut large = sign("smtp-1", KEY);
+    large.push(("x-more", "x".repeat(8 * 1024)));
     for (what, headers, status) in [
+        ("a large head", large, 431),
         ("no signature", vec![], 401),
         ("an unknown connector", sign("nobody", KEY), 401),
         ("another key", sign("smtp-1", b"another"), 401),
