@@ -138,7 +138,7 @@ mod tests {
         ] {
             assert!(check(other, bare).is_empty(), "{other}");
         }
-        let known = "connectors/gateway/src/gateway.rs";
+        let known = "connectors/gateway/src/hub/mod.rs";
         assert!(check(known, &bare.repeat(2)).is_empty());
         assert!(!check(known, &bare.repeat(3)).is_empty());
         assert!(!check(known, bare).is_empty());
