@@ -19,22 +19,18 @@ use gateway::{Spool, SpoolConfig};
 use protocol::{Event, EventBody};
 use serde_json::{Value, json};
 
-/// A channel was left, and the process killed before the functions knew: a client that then connects does not receive
-/// the earlier record, in which the channel is still joined.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_connects_after_a_restart_waits_for_what_was_recorded() {
-    let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
-    let functions = Functions::start().await;
+/// An earlier run ended before the functions knew that this account had left `#c`.
+async fn left_before(dir: &std::path::Path, account: &str) {
     let config = SpoolConfig {
         max_bytes: 1 << 20,
         segment_bytes: 4 << 10,
         deferred_bytes: 1 << 16,
     };
-    let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
+    let spool = Spool::open(dir, config, |_, _| {}).unwrap();
     let left = Event {
         id: "left".to_owned(),
-        account: "alice".parse().unwrap(),
-        connection: "alice1".to_owned(),
+        account: account.parse().unwrap(),
+        connection: format!("{account}1"),
         body: EventBody::Left {
             channel: "#c".to_owned(),
         },
@@ -43,6 +39,15 @@ async fn who_connects_after_a_restart_waits_for_what_was_recorded() {
     durable.await.unwrap();
     spool.close();
     drop(spool);
+}
+
+/// A channel was left, and the process killed before the functions knew: a client that then connects does not receive
+/// the earlier record, in which the channel is still joined.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_connects_after_a_restart_waits_for_what_was_recorded() {
+    let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
+    let functions = Functions::start().await;
+    left_before(dir.path(), "alice").await;
     {
         let mut state = functions.state.lock().unwrap();
         state.assignments = vec![assignment("alice", "alice", &["#c"])];
@@ -145,24 +150,7 @@ async fn what_an_earlier_run_left_keeps_nobody_else_offline() {
 async fn an_account_waits_only_so_long_for_its_own_changes() {
     let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
     let functions = Functions::start().await;
-    let config = SpoolConfig {
-        max_bytes: 1 << 20,
-        segment_bytes: 4 << 10,
-        deferred_bytes: 1 << 16,
-    };
-    let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
-    let left = Event {
-        id: "left".to_owned(),
-        account: "bob".parse().unwrap(),
-        connection: "bob1".to_owned(),
-        body: EventBody::Left {
-            channel: "#c".to_owned(),
-        },
-    };
-    let (_, durable) = spool.append(&[left]).unwrap();
-    durable.await.unwrap();
-    spool.close();
-    drop(spool);
+    left_before(dir.path(), "bob").await;
     {
         let mut state = functions.state.lock().unwrap();
         state.assignments = vec![assignment("bob", "bob", &["#c"])];

@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
+use connector_kit::read_some;
 use gateway::{Command, Output};
 use irc_codec::{LineBuffer, MAX_TAGS};
 use protocol::{Assignment, Timestamp};
-use tokio::io::{AsyncWriteExt, ReadBuf};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -324,25 +324,10 @@ async fn drive(link: &mut Link, lines: &mut LineBuffer) -> Event {
     match link {
         Link::Down => std::future::pending().await,
         Link::Connecting(connecting) => Event::Connected(connecting.as_mut().await),
-        Link::Up(stream) => Event::Read(read_some(stream, lines).await),
-    }
-}
-
-/// Reads through a buffer that exists only while there is something to read, so that an idle connection holds none.
-async fn read_some(stream: &mut dyn Stream, lines: &mut LineBuffer) -> std::io::Result<usize> {
-    std::future::poll_fn(|context| {
-        let mut bytes = [0; READ_SIZE];
-        let mut buffer = ReadBuf::new(&mut bytes);
-        match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
-            Poll::Ready(Ok(())) => {
-                lines.push(buffer.filled());
-                Poll::Ready(Ok(buffer.filled().len()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+        Link::Up(stream) => {
+            Event::Read(read_some::<READ_SIZE>(stream, |bytes| lines.push(bytes)).await)
         }
-    })
-    .await
+    }
 }
 
 /// Says why a connection ended. Many servers close TLS without notice, which is treated as a normal end: incomplete

@@ -30,6 +30,28 @@ pub enum Range {
     },
 }
 
+impl Range {
+    /// Leaves those of all messages, oldest first, that are requested, at most `limit`.
+    pub fn pick<T>(self, messages: &mut Vec<(i64, T)>, limit: usize) {
+        match self {
+            Self::Newest { before, after } => {
+                messages.retain(|(id, _)| *id > after && *id < before);
+                messages.drain(..messages.len().saturating_sub(limit));
+            }
+            Self::Oldest { before, after } => {
+                messages.retain(|(id, _)| *id > after && *id < before);
+                messages.truncate(limit);
+            }
+            Self::Around { id, after } => {
+                messages.retain(|(at, _)| *at > after);
+                let middle = messages.partition_point(|(at, _)| *at < id);
+                messages.drain(..middle.saturating_sub(limit / 2));
+                messages.truncate(limit);
+            }
+        }
+    }
+}
+
 /// A query to the history.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Query {

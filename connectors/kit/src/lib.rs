@@ -7,8 +7,10 @@ mod client;
 mod client_mail;
 mod clock;
 mod options;
+mod read;
 
 pub use self::options::{ConnectorOptions, ConnectorOptionsError};
 pub use bucket::TokenBucket;
 pub use client::{Assigned, FunctionsClient, FunctionsError};
 pub use clock::{Backoff, jitter, now};
+pub use read::read_some;

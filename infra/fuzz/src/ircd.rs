@@ -4,7 +4,7 @@
 //! `-` and a digit end one, `>` lets time pass, `!` makes the disk fail or work again.
 
 use ircd::server::{AppendId, ClientId, Departure, NotStored, Now, Output, Peer, Server};
-use ircd::{Answer, Body, Guests, IrcdConfig, Proof, Query, Range, Record, Refusal, State, Stored};
+use ircd::{Answer, Body, Guests, IrcdConfig, Proof, Query, Record, Refusal, State, Stored};
 use protocol::{AccountName, Timestamp};
 
 use crate::script;
@@ -226,21 +226,6 @@ fn answer(log: &[Record], query: &Query) -> Answer {
         _ => None,
     };
     let mut found: Vec<(i64, Stored)> = log.iter().filter_map(of).collect();
-    match *range {
-        Range::Newest { before, after } => {
-            found.retain(|(id, _)| *id > after && *id < before);
-            found.drain(..found.len().saturating_sub(*limit));
-        }
-        Range::Oldest { before, after } => {
-            found.retain(|(id, _)| *id > after && *id < before);
-            found.truncate(*limit);
-        }
-        Range::Around { id, after } => {
-            found.retain(|(at, _)| *at > after);
-            let middle = found.partition_point(|(at, _)| *at < id);
-            found.drain(..middle.saturating_sub(limit / 2));
-            found.truncate(*limit);
-        }
-    }
+    range.pick(&mut found, *limit);
     Answer::Messages(found)
 }

@@ -270,18 +270,19 @@ impl Hub {
         Some(link)
     }
 
+    /// When an account's connections were last fetched; locked during a fetch.
+    fn last_fetch(&self, account: &AccountName) -> Arc<tokio::sync::Mutex<Option<Instant>>> {
+        let mut accounts = lock(&self.accounts);
+        Arc::clone(&accounts.entry(account.clone()).or_default().fetched)
+    }
+
     /// Fetches an account's connections because they changed. A `connect` that arrives meanwhile waits for the
     /// result.
     pub(crate) async fn fetch_changed(
         self: &Arc<Self>,
         account: &AccountName,
     ) -> Result<(), FunctionsError> {
-        let fetched = Arc::clone(
-            &lock(&self.accounts)
-                .entry(account.clone())
-                .or_default()
-                .fetched,
-        );
+        let fetched = self.last_fetch(account);
         let mut fetched = fetched.lock().await;
         let result = self.fetch(account).await;
         *fetched = Some(Instant::now());
@@ -302,12 +303,7 @@ impl Hub {
     /// Fetches an account's connections for a member who misses one here: it may have been created moments ago. What
     /// cannot be fetched stays as it is.
     pub(crate) async fn fetch_missed(&self, account: &AccountName) {
-        let fetched = Arc::clone(
-            &lock(&self.accounts)
-                .entry(account.clone())
-                .or_default()
-                .fetched,
-        );
+        let fetched = self.last_fetch(account);
         let mut fetched = fetched.lock().await;
         if let Some(last) = *fetched {
             tokio::time::sleep_until(last + FETCH_PAUSE).await;
@@ -360,12 +356,7 @@ impl Hub {
                 actor.server
             )
         };
-        let fetched = Arc::clone(
-            &lock(&self.accounts)
-                .entry(account.clone())
-                .or_default()
-                .fetched,
-        );
+        let fetched = self.last_fetch(account);
         // While changed connections are being fetched, what is known here is out of date.
         let mut fetched = fetched.lock().await;
         if let Some(link) = self.find_named(account, actor, false) {

@@ -8,12 +8,12 @@ use super::attempts::tests::World;
 use super::*;
 use crate::spool::SpoolConfig;
 
-const SPOOL: SpoolConfig = SpoolConfig {
+pub(super) const SPOOL: SpoolConfig = SpoolConfig {
     max_bytes: 1 << 20,
     segment_bytes: 4 << 10,
     deferred_bytes: 1 << 16,
 };
-const CONFIG: PublisherConfig = PublisherConfig {
+pub(super) const CONFIG: PublisherConfig = PublisherConfig {
     batch_events: 10,
     batch_bytes: 2_000,
     interval: Duration::from_millis(1),
@@ -22,7 +22,7 @@ const CONFIG: PublisherConfig = PublisherConfig {
     deferred_retry: Duration::from_millis(20),
 };
 
-fn alice() -> AccountName {
+pub(super) fn alice() -> AccountName {
     "alice".parse().unwrap()
 }
 

@@ -48,7 +48,7 @@ impl Random {
             hash.update(self.next().to_be_bytes());
         }
         let bytes: [u8; 32] = hash.finalize().into();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        protocol::hex(&bytes)
     }
 
     /// A number below 10,000.

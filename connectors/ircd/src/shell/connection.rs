@@ -1,14 +1,11 @@
 //! A client's connection: incoming bytes, rate limited, become lines for the engine; outgoing bytes are written.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use connector_kit::TokenBucket;
+use connector_kit::{TokenBucket, read_some};
 use irc_codec::LineBuffer;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
@@ -100,32 +97,12 @@ async fn read<R: AsyncRead + Unpin>(
                 return lost("The server stopped");
             }
         }
-        match read_some(&mut reader, &mut lines).await {
+        match read_some::<READ>(&mut reader, |bytes| lines.push(bytes)).await {
             Ok(0) => return Departure::Closed,
             Ok(_) => {}
             Err(error) => return lost(format!("Read error: {}", error.kind())),
         }
     }
-}
-
-/// Reads through a buffer that exists only while there is something to read, so that an idle connection holds none.
-async fn read_some<R: AsyncRead + Unpin>(
-    reader: &mut R,
-    lines: &mut LineBuffer,
-) -> io::Result<usize> {
-    std::future::poll_fn(|context| {
-        let mut bytes = [0; READ];
-        let mut buffer = ReadBuf::new(&mut bytes);
-        match Pin::new(&mut *reader).poll_read(context, &mut buffer) {
-            Poll::Ready(Ok(())) => {
-                lines.push(buffer.filled());
-                Poll::Ready(Ok(buffer.filled().len()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 async fn write<W: AsyncWrite + Unpin>(

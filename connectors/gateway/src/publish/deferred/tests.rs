@@ -6,25 +6,7 @@ use durable::faults::{Fault, Plan};
 use super::*;
 use crate::channel_keys::ChannelKeys;
 use crate::publish::attempts::tests::{STORED, World};
-use crate::spool::SpoolConfig;
-
-const SPOOL: SpoolConfig = SpoolConfig {
-    max_bytes: 1 << 20,
-    segment_bytes: 4 << 10,
-    deferred_bytes: 1 << 16,
-};
-const CONFIG: PublisherConfig = PublisherConfig {
-    batch_events: 10,
-    batch_bytes: 2_000,
-    interval: Duration::from_millis(1),
-    age: Duration::from_millis(5),
-    retry: Duration::from_millis(20),
-    deferred_retry: Duration::from_millis(20),
-};
-
-fn alice() -> AccountName {
-    "alice".parse().unwrap()
-}
+use crate::publish::tests::{CONFIG, SPOOL, alice};
 
 fn nobody() -> FunctionsClient {
     FunctionsClient::new("http://127.0.0.1:1", "irc", b"key").unwrap()

@@ -314,7 +314,6 @@ pub(super) fn check_line(line: &str) {
 
 /// A history without files, implemented in the simplest way.
 fn answer(log: &[Record], query: &Query) -> Answer {
-    use crate::query::Range;
     let deleted = |id: i64| {
         let deletes = |record: &Record| matches!(&record.body, Body::Message(stored) if stored.about == Some(id));
         log.iter().any(deletes)
@@ -341,22 +340,7 @@ fn answer(log: &[Record], query: &Query) -> Answer {
             text_only,
         } => {
             let mut found = all(target, *text_only);
-            match *range {
-                Range::Newest { before, after } => {
-                    found.retain(|(id, _)| *id > after && *id < before);
-                    found.drain(..found.len().saturating_sub(*limit));
-                }
-                Range::Oldest { before, after } => {
-                    found.retain(|(id, _)| *id > after && *id < before);
-                    found.truncate(*limit);
-                }
-                Range::Around { id, after } => {
-                    found.retain(|(at, _)| *at > after);
-                    let middle = found.partition_point(|(at, _)| *at < id);
-                    found.drain(..middle.saturating_sub(limit / 2));
-                    found.truncate(*limit);
-                }
-            }
+            range.pick(&mut found, *limit);
             Answer::Messages(found)
         }
         Query::Targets {
